@@ -1,1 +1,14 @@
-//! Foresail.
+//! Foresail: a Kubernetes metrics adapter that gives the Horizontal Pod Autoscaler numbers worth
+//! scaling on.
+//!
+//! ```text
+//!  policy ── what to measure, how, for whom ──┐ (side input to every stage)
+//!  source ──► series ──► pipeline ────────────────────► published ──► api · web
+//!   read       keep       combine → smooth → guard       latest        answer
+//!  app turns the handle (one tick) · cluster speaks to kube-apiserver · auth, tls stand at the door
+//!  simulate plays the HPA and a fleet · cli is how a person comes in
+//! ```
+//!
+//! Data moves left to right only; ARCHITECTURE.md says why, and `tests/architecture.rs` checks it.
+
+pub mod domain;

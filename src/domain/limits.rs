@@ -1,0 +1,113 @@
+//! Every bound of the product, by name and with its reason. Reaching one is counted and visible.
+
+use std::time::Duration;
+
+/// A value above this would overflow the thousandths in 64 bits that the HPA computes with, and
+/// the HPA would read zero; a published value is cut to it.
+pub const VALUE_MAX: f64 = 9.2e15;
+
+/// A label selector in a request. kube-apiserver takes request lines of this size at most.
+pub const SELECTOR_BYTES_MAX: usize = 8 * 1024;
+/// A label value. Kubernetes allows 63; metric labels may be longer, so this is generous.
+pub const LABEL_VALUE_BYTES_MAX: usize = 1024;
+
+/// The configuration file. A ConfigMap holds at most 1 MiB.
+pub const CONFIG_BYTES_MAX: usize = 1024 * 1024;
+/// Nodes of a YAML document with its aliases written out, so that a few lines of aliases of
+/// aliases cannot fill the memory.
+pub const DOCUMENT_NODES_MAX: usize = 200_000;
+/// How deep a YAML document may be nested.
+pub const DOCUMENT_DEPTH_MAX: usize = 64;
+/// Sources in one configuration.
+pub const SOURCES_MAX: usize = 1_000;
+/// Policies in one configuration; ten times the design's load.
+pub const POLICIES_MAX: usize = 10_000;
+/// Signals of one policy; each costs a read per interval.
+pub const SIGNALS_MAX: usize = 16;
+/// Smoothing steps of one policy.
+pub const SMOOTHING_STEPS_MAX: usize = 8;
+/// A PromQL query. prometheus-adapter sent 25 KB for 1,500 pods; ours never enumerate pods.
+pub const QUERY_BYTES_MAX: usize = 16 * 1024;
+/// A `combine` expression.
+pub const EXPRESSION_BYTES_MAX: usize = 1024;
+/// How deep a `combine` expression may be nested; bounds the evaluation's stack.
+pub const EXPRESSION_DEPTH_MAX: usize = 32;
+
+/// The shortest evaluation interval; shorter ones would ask faster than any exporter changes.
+pub const INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// The longest evaluation interval.
+pub const INTERVAL_MAX: Duration = Duration::from_secs(3600);
+/// The interval when a policy names none: the HPA's own sync period.
+pub const INTERVAL_DEFAULT: Duration = Duration::from_secs(15);
+/// The longest duration anywhere in a policy.
+pub const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// `guard.maxAge` when a policy names none: four syncs of the HPA.
+pub const MAX_AGE_DEFAULT: Duration = Duration::from_secs(60);
+/// `guard.hold` when a policy names none.
+pub const HOLD_DEFAULT: Duration = Duration::from_secs(120);
+/// How long after a grid instant its reads begin, so that samples scraped just before that
+/// instant have arrived and all replicas read the same ones.
+pub const SETTLE: Duration = Duration::from_millis(250);
+/// The largest share of an interval that settling may take, for intervals of a second and less.
+pub const SETTLE_SHARE: u32 = 10;
+
+/// Reads in flight at once, over all sources.
+pub const READS_AT_ONCE: usize = 64;
+/// The deadline of one tick's reads when no source has a shorter timeout.
+pub const TICK_DEADLINE: Duration = Duration::from_secs(10);
+/// A source's timeout when it names none.
+pub const SOURCE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+/// The longest timeout that a source may have: a tick waits no longer.
+pub const SOURCE_TIMEOUT_MAX: Duration = TICK_DEADLINE;
+/// The answer of a source. 20,000 series of an instant query are about 6 MiB.
+pub const SOURCE_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// How much of a source's error answer is read; the rest says nothing more.
+pub const SOURCE_ERROR_BYTES_MAX: usize = 4 * 1024;
+/// Series in one answer: ten thousand pods with room to spare.
+pub const SOURCE_SERIES_MAX: usize = 20_000;
+/// One line of an exposition page; longer ones are no metrics.
+pub const EXPOSITION_LINE_BYTES_MAX: usize = 64 * 1024;
+/// Points per series that a range query may return; Prometheus refuses more than 11,000.
+pub const BACKFILL_POINTS_MAX: usize = 2_000;
+/// How many half-lives of history prime a smoothing step after a start: what is left of the
+/// unknown beginning weighs 2^-30, less than the last digit published.
+pub const BACKFILL_HALF_LIVES: u32 = 30;
+
+/// Samples that one series keeps.
+pub const RING_SAMPLES_MAX: usize = 128;
+/// Series kept in all; beyond it the longest untouched goes first.
+pub const SERIES_MAX: usize = 400_000;
+
+/// Metrics listed in discovery. The aggregator downloads the list five times per half minute
+/// and API server, and the HPA does not need it.
+pub const DISCOVERY_METRICS_MAX: usize = 2_000;
+/// Connections served at once.
+pub const CONNECTIONS_MAX: usize = 512;
+/// A TLS handshake.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The request line and headers of one request, in time.
+pub const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(32);
+/// The request line and headers of one request, in bytes.
+pub const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// HTTP/2 streams on one connection, as the generic API server sets it; kube-apiserver sends all
+/// requests of one replica over one connection.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 250;
+/// How long requests in flight may take to finish after SIGTERM.
+pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a decision of the authorizer is remembered (the default of the delegated authorizer).
+pub const DECISION_TTL: Duration = Duration::from_secs(10);
+/// Decisions remembered.
+pub const DECISIONS_MAX: usize = 8_192;
+/// One SubjectAccessReview.
+pub const REVIEW_TIMEOUT: Duration = Duration::from_secs(10);
+/// SubjectAccessReviews in flight at once.
+pub const REVIEWS_AT_ONCE: usize = 64;
+
+/// How often configuration, certificate and token files are looked at. Mounted ConfigMaps and
+/// Secrets arrive with a minute's delay anyway, and reading small files costs nothing.
+pub const FILES_POLL: Duration = Duration::from_secs(2);
+
+const _: () = assert!(SOURCE_TIMEOUT_DEFAULT.as_millis() <= SOURCE_TIMEOUT_MAX.as_millis());
+const _: () = assert!(INTERVAL_MIN.as_millis() < INTERVAL_MAX.as_millis());
+const _: () = assert!(BACKFILL_POINTS_MAX < 11_000);
