@@ -4,18 +4,17 @@
 # Cache mounts need BuildKit, which docker and podman build with by default.
 
 # Alpine's Rust compiles for musl and links statically as it is, for the platform that it runs on. It brings the C compiler that
-# ring, the crypto provider, needs for its assembly. The version is the one in Cargo.toml's rust-version.
+# ring, the crypto provider, and psm need for their assembly. The version is the one in Cargo.toml's rust-version.
 FROM rust:1.95-alpine AS build
 WORKDIR /src
 # What may get in is listed in .dockerignore.
 COPY . .
-# The caches outlive a build, so a change in src/ does not compile the dependencies again. They are one per platform and held
-# by one build at a time, because cargo keeps both architectures' output in the same folder.
-ARG TARGETPLATFORM
+# The caches outlive a build, so a change in src/ does not compile the dependencies again. One folder for each architecture, and
+# one build at a time, so that builds for two platforms do not meet in it.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
-    --mount=type=cache,target=/src/target,id=foresail-target-${TARGETPLATFORM},sharing=locked \
-    cargo build --release --locked --bin foresail \
-    && cp target/release/foresail /foresail
+    --mount=type=cache,target=/cache,sharing=locked \
+    cargo build --release --locked --bin foresail --target-dir "/cache/$(uname -m)" \
+    && cp "/cache/$(uname -m)/release/foresail" /foresail
 # In an image without a C library a binary that wants one would only fail when it starts; fail here instead.
 RUN dynamic=$(readelf --dynamic --wide /foresail) \
     && if echo "$dynamic" | grep NEEDED; then echo "/foresail is not static" >&2; exit 1; fi
