@@ -10,6 +10,7 @@ pub mod finite;
 pub mod identity;
 pub mod labels;
 pub mod limits;
+pub mod metric;
 pub mod name;
 pub mod object;
 pub mod ports;

@@ -1,0 +1,86 @@
+//! What is wrong with a document, where, and what to do about it.
+
+use crate::document::path::Path;
+use crate::document::yaml::Position;
+use std::fmt;
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Where, from the root of the document.
+    pub path: Path,
+    /// What is wrong, as a sentence without its final period.
+    pub problem: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Line and column, once the document has been asked.
+    pub position: Option<Position>,
+}
+
+impl Fault {
+    /// A fault without a hint.
+    #[must_use]
+    pub fn new(path: Path, problem: impl Into<String>) -> Self {
+        Self { path, problem: problem.into(), hint: None, position: None }
+    }
+
+    /// The same with what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same with a hint if a known name is near to the unknown one.
+    #[must_use]
+    pub fn suggest<'a>(self, unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        match nearest(unknown, known) {
+            Some(name) => self.hint(format!("did you mean `{name}`?")),
+            None => self,
+        }
+    }
+}
+
+/// `path: problem` on one line.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.to_string();
+        if path.is_empty() {
+            f.write_str(&self.problem)
+        } else {
+            write!(f, "{path}: {}", self.problem)
+        }
+    }
+}
+
+/// Two names this alike are taken for the same one misspelt (Jaro-Winkler, 1 is equal).
+const LIKENESS_MIN: f64 = 0.75;
+
+/// The known name that `unknown` most likely was meant to be.
+#[must_use]
+pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let unknown = unknown.to_lowercase();
+    let likeness = |name: &str| strsim::jaro_winkler(&unknown, &name.to_lowercase());
+    let scored = known.into_iter().map(|name| (likeness(name), name));
+    let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= LIKENESS_MIN).then_some(best.1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_name_finds_its_neighbour() {
+        let known = ["interval", "signals", "combine", "smooth", "guard", "metric"];
+        for (unknown, expected) in [
+            ("intervall", Some("interval")),
+            ("Smooth", Some("smooth")),
+            ("gaurd", Some("guard")),
+            ("signal", Some("signals")),
+            ("replicas", None),
+        ] {
+            assert_eq!(nearest(unknown, known), expected, "{unknown}");
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What to measure, how, and for whom: the configuration, already proved sound.
+//!
+//! In comes the text of a file (later also objects of the cluster), out come `Policy` values that
+//! cannot be wrong, and the faults of those that were. Never does I/O; one broken policy or
+//! source never hides the good ones beside it.
+
+pub mod expression;
+pub mod promql;
+pub mod resolve;
+pub mod wire;
+
+use crate::document::fault::Fault;
+use crate::domain::finite::Finite;
+use crate::domain::labels::Labels;
+use crate::domain::metric::{MetricKey, Subject};
+use crate::domain::name::{MetricName, PolicyKey, SignalName, SourceName};
+use crate::policy::expression::Expression;
+use crate::policy::promql::SeriesSelector;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A whole configuration, with what is wrong in it.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// The sources that can be read.
+    pub sources: Vec<SourceSettings>,
+    /// The policies that can be evaluated, by key.
+    pub policies: Vec<Arc<Policy>>,
+    /// The policies that cannot.
+    pub broken: Vec<BrokenPolicy>,
+    /// Everything that is wrong, each with its line, in the order of the file.
+    pub faults: Vec<Fault>,
+}
+
+/// A place to read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceSettings {
+    /// How signals refer to it.
+    pub name: SourceName,
+    /// What it is.
+    pub kind: SourceKind,
+    /// How long one read may take.
+    pub timeout: Duration,
+}
+
+/// The kinds of source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceKind {
+    /// The HTTP API of Prometheus or of something compatible with it.
+    Prometheus {
+        /// The base URL, without `/api/v1`.
+        url: String,
+        /// How queries are sent.
+        method: QueryMethod,
+    },
+    /// One page in exposition format.
+    Scrape {
+        /// The page.
+        url: String,
+    },
+}
+
+/// How a query travels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum QueryMethod {
+    /// In the body of a POST: no limit on its length, and not in access logs.
+    #[default]
+    Post,
+    /// In the URL of a GET, for backends that take nothing else.
+    Get,
+}
+
+/// The recipe of one published metric.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Which policy.
+    pub key: PolicyKey,
+    /// The metric's name.
+    pub metric: MetricName,
+    /// What it describes.
+    pub subject: Subject,
+    /// Labels under which it is published, for selectors.
+    pub labels: Labels,
+    /// How often it is evaluated, on a grid of wall-clock time.
+    pub interval: Duration,
+    /// What it is made from, by name.
+    pub signals: Vec<Signal>,
+    /// How the signals become one number.
+    pub combine: Combine,
+    /// Smoothing, in order.
+    pub smooth: Vec<Smoothing>,
+    /// What may be published.
+    pub guard: Guard,
+}
+
+impl Policy {
+    /// The address under which the metric is published.
+    #[must_use]
+    pub fn metric_key(&self) -> MetricKey {
+        self.subject.key(&self.key.namespace, &self.metric)
+    }
+
+    /// How much history primes the smoothing after a start.
+    #[must_use]
+    pub fn backfill(&self) -> Duration {
+        let needed = self.smooth.iter().map(Smoothing::memory).max().unwrap_or_default();
+        let limit = u32::try_from(crate::domain::limits::BACKFILL_POINTS_MAX).unwrap_or(u32::MAX);
+        needed.min(self.interval.saturating_mul(limit))
+    }
+}
+
+/// One number, or one number per pod, read from a source.
+#[derive(Clone, Debug)]
+pub struct Signal {
+    /// Its name in `combine`.
+    pub name: SignalName,
+    /// Where it is read.
+    pub source: SourceName,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// What a signal asks its source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// A PromQL query.
+    Query {
+        /// The query, proved to parse.
+        query: String,
+        /// The label that names the pod of each series, for a Pods metric; without it the query
+        /// must answer one number.
+        pod_label: Option<Box<str>>,
+    },
+    /// Series of a scraped page.
+    Series {
+        /// Which series.
+        selector: SeriesSelector,
+        /// How several become one number.
+        reduce: Reduce,
+    },
+}
+
+/// How the values of several series become one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reduce {
+    /// Their sum.
+    #[default]
+    Sum,
+    /// Their mean.
+    Avg,
+    /// The largest.
+    Max,
+    /// The smallest.
+    Min,
+}
+
+/// How the signals become one number.
+#[derive(Clone, Debug)]
+pub enum Combine {
+    /// The only signal is the number.
+    Only,
+    /// By an expression over the signals, in their order.
+    Expression(Expression),
+}
+
+/// One smoothing step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Smoothing {
+    /// Exponentially weighted moving average, by half-life.
+    Ewma {
+        /// The age at which a sample weighs half.
+        half_life: Duration,
+    },
+}
+
+impl Smoothing {
+    /// How far back a sample still shows in the last published digit.
+    #[must_use]
+    pub fn memory(&self) -> Duration {
+        match self {
+            Self::Ewma { half_life } => {
+                half_life.saturating_mul(crate::domain::limits::BACKFILL_HALF_LIVES)
+            }
+        }
+    }
+}
+
+/// What may be published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// Up to this age of its newest sample a value is fresh.
+    pub max_age: Duration,
+    /// Past `max_age`, the last good value is kept this long; then it is refused.
+    pub hold: Duration,
+    /// Smaller values are raised to this.
+    pub min: Option<Finite>,
+    /// Larger values are cut to this.
+    pub max: Option<Finite>,
+}
+
+/// A policy that cannot be evaluated.
+#[derive(Clone, Debug)]
+pub struct BrokenPolicy {
+    /// Which, as far as it can be told.
+    pub key: Option<PolicyKey>,
+    /// The address that it would have published under, as far as it can be told.
+    pub metric: Option<MetricKey>,
+    /// What is wrong with it.
+    pub faults: Vec<Fault>,
+}
+
+impl BrokenPolicy {
+    /// What is wrong, on one line.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let faults: BTreeSet<String> = self.faults.iter().map(ToString::to_string).collect();
+        faults.into_iter().collect::<Vec<_>>().join("; ")
+    }
+}

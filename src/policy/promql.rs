@@ -1,0 +1,187 @@
+//! PromQL at load: does a query parse, where is it wrong, what does it answer; and selectors of
+//! series on a scraped page, in the same notation.
+//!
+//! The `promql-parser` crate decides what is right but does not say where something is wrong;
+//! `position` finds that out by asking it again.
+
+mod position;
+
+use crate::domain::labels::Labels;
+use crate::domain::limits;
+use promql_parser::label::Matcher;
+use promql_parser::parser::{self, Expr, value::ValueType};
+
+/// Why a text is not a query, or not one that can be used here.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}")]
+pub struct BadQuery {
+    /// What is wrong, and where.
+    pub problem: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// Checks that `query` parses and answers a scalar or an instant vector.
+///
+/// # Errors
+/// `BadQuery`, with the column where the query stops making sense.
+pub fn check(query: &str) -> Result<(), BadQuery> {
+    let expression = parse(query)?;
+    match expression.value_type() {
+        ValueType::Vector | ValueType::Scalar => Ok(()),
+        ValueType::Matrix => Err(BadQuery {
+            problem: "the query answers a range of samples, not one number".to_owned(),
+            hint: Some("wrap it in rate(…), avg_over_time(…) or the like".to_owned()),
+        }),
+        ValueType::String => Err(BadQuery {
+            problem: "the query answers a text, not a number".to_owned(),
+            hint: None,
+        }),
+    }
+}
+
+/// Which series of a page: a name and matchers over labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeriesSelector {
+    text: Box<str>,
+    name: Box<str>,
+    matchers: Vec<Matcher>,
+}
+
+impl SeriesSelector {
+    /// Reads `name` or `name{label="value",…}`.
+    ///
+    /// # Errors
+    /// `BadQuery` when the text is no such selector.
+    pub fn parse(text: &str) -> Result<Self, BadQuery> {
+        let bad = || BadQuery {
+            problem: format!("`{}` is not a selector of series", text.trim()),
+            hint: Some("write `name` or `name{label=\"value\"}`; a page knows no functions".into()),
+        };
+        let Expr::VectorSelector(selector) = parse(text)? else { return Err(bad()) };
+        let plain = selector.offset.is_none()
+            && selector.at.is_none()
+            && selector.matchers.or_matchers.is_empty();
+        let (Some(name), true) = (selector.name, plain) else { return Err(bad()) };
+        let text = text.trim().into();
+        Ok(Self { text, name: name.into(), matchers: selector.matchers.matchers })
+    }
+
+    /// The name of the series.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// As it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether a series of the right name with these labels is selected. A label that is absent
+    /// counts as empty, as in PromQL.
+    #[must_use]
+    pub fn matches(&self, labels: &Labels) -> bool {
+        self.matchers.iter().all(|it| it.is_match(labels.get(&it.name).unwrap_or_default()))
+    }
+}
+
+fn parse(query: &str) -> Result<Expr, BadQuery> {
+    let bad = |problem: String| BadQuery { problem, hint: None };
+    if query.len() > limits::QUERY_BYTES_MAX {
+        return Err(bad(format!("longer than {} bytes", limits::QUERY_BYTES_MAX)));
+    }
+    if position::nesting(query) > limits::DOCUMENT_DEPTH_MAX {
+        return Err(bad("nested too deeply".to_owned()));
+    }
+    parser::parse(query).map_err(|message| {
+        let column = position::of_fault(query);
+        let line = query.chars().take(column).filter(|c| *c == '\n').count() + 1;
+        let before: Vec<char> = query.chars().take(column).collect();
+        let column = before.iter().rev().take_while(|c| **c != '\n').count() + 1;
+        let after: String = query.chars().skip(before.len()).take(20).collect();
+        let near = match after.trim() {
+            "" => "at the end".to_owned(),
+            near => format!("near `{near}`"),
+        };
+        bad(format!("not PromQL: line {line}, column {column}, {near}: {message}"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn queries_of_the_field_are_taken() {
+        for query in [
+            "sum(vllm:num_requests_running)",
+            "sum by (pod) (rate(vllm:generation_tokens_total{namespace=\"a\"}[5m]))",
+            "histogram_quantile(0.95, sum by (le) (rate(x_bucket[5m]))) and on() (sum(increase(x_count[5m])) > 20)",
+            "max_over_time((sum(x) + sum(y))[10m:15s]) or vector(0)",
+            "x offset 5m",
+            "1 + 2",
+        ] {
+            assert_eq!(check(query), Ok(()), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_fault_is_shown_with_its_place() {
+        for (query, place) in [
+            ("sum(", "column 5, at the end: unclosed left parenthesis"),
+            ("sum(x))", "column 7, near `)`: unexpected right parenthesis"),
+            ("x{a=}", "column 5, near `}`: invalid promql query"),
+            ("foo bar", "column 5, near `bar`: invalid promql query"),
+            ("1 +", "column 4, at the end: invalid promql query"),
+            ("sum(\n  rate(x)\n)", "line 2, column 9, near `)"),
+            ("rate(x[5m]", "column 11, at the end: unclosed left parenthesis"),
+            ("", "column 1, at the end: no expression found"),
+            ("sum(rate(x[5m])) by by (a)", "column 21, near `by (a)`"),
+        ] {
+            let problem = check(query).unwrap_err().problem;
+            assert!(problem.contains(place), "{query}: {problem}");
+        }
+    }
+
+    #[test]
+    fn answers_that_are_no_number_are_refused() {
+        assert!(check("x[5m]").unwrap_err().problem.contains("a range of samples"));
+        assert!(check("\"text\"").unwrap_err().problem.contains("a text"));
+    }
+
+    #[test]
+    fn a_selector_matches_as_in_promql() {
+        let labels: Labels = [("engine", "0"), ("model", "llama-8b")].into_iter().collect();
+        for (text, expected) in [
+            ("vllm:num_requests_waiting", true),
+            ("x{engine=\"0\"}", true),
+            ("x{engine!=\"0\"}", false),
+            ("x{model=~\"llama.*\", engine=~\"0|1\"}", true),
+            ("x{model=~\"llama\"}", false),
+            ("x{absent=\"\"}", true),
+            ("x{absent!=\"\"}", false),
+        ] {
+            assert_eq!(SeriesSelector::parse(text).unwrap().matches(&labels), expected, "{text}");
+        }
+        for text in ["sum(x)", "x[5m]", "x offset 1m", "{a=\"b\"}", "1", ""] {
+            assert!(SeriesSelector::parse(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn no_text_breaks_the_check(text in "\\PC{0,80}") {
+            let _ = check(&text);
+        }
+
+        #[test]
+        fn promql_like_text_never_breaks_the_check(text in "[a-cx0-9m+*/(){}\\[\\]=~!<>\",.: -]{0,40}") {
+            let _ = check(&text);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! From the text of a configuration file to a `Config`: all faults in one pass, and the good
+//! parts usable whatever is wrong beside them.
+
+mod metric_policy;
+mod source;
+
+use crate::document::fault::Fault;
+use crate::document::path::Path;
+use crate::document::schema::Schema;
+use crate::document::yaml::Node;
+use crate::domain::limits;
+use crate::domain::metric::MetricKey;
+use crate::domain::name::{ObjectName, PolicyKey, SourceName};
+use crate::policy::{BrokenPolicy, Config, Policy, SourceSettings, wire};
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::sync::Arc;
+
+/// Reads a configuration.
+///
+/// A fault inside one source or one policy breaks that one alone and is listed in the result.
+///
+/// # Errors
+/// All faults, when the file as a whole cannot be trusted: it is no YAML, of another kind, or has
+/// an unknown key outside sources and policies.
+pub fn load(text: &str) -> Result<Config, Vec<Fault>> {
+    let document = parse(text)?;
+    let schema = wire::schema();
+    let mut found = Schema::new(&schema).check(&document);
+    check_kind(&document, &mut found);
+    let mut resolver = Resolver { document: &document, schema_faults: found };
+    let whole = resolver.faults_of_the_whole();
+    let config = resolver.resolve();
+    let faults = whole.iter().cloned().chain(config.faults.iter().cloned());
+    let faults = placed(&document, faults);
+    if whole.is_empty() { Ok(Config { faults, ..config }) } else { Err(faults) }
+}
+
+fn parse(text: &str) -> Result<Node, Vec<Fault>> {
+    if text.len() > limits::CONFIG_BYTES_MAX {
+        let problem = format!("larger than {} bytes", limits::CONFIG_BYTES_MAX);
+        return Err(vec![Fault::new(Path::default(), problem)]);
+    }
+    Node::parse(text).map_err(|error| {
+        let mut fault = Fault::new(Path::default(), format!("not YAML: {}", error.problem));
+        fault.position = Some(error.at);
+        vec![fault]
+    })
+}
+
+/// A file of another kind is named as such, rather than by its unknown keys.
+fn check_kind(document: &Node, faults: &mut Vec<Fault>) {
+    for (key, expected) in [("apiVersion", wire::API_VERSION), ("kind", wire::ADAPTER_CONFIG)] {
+        if let Some(found) = document.get(key).and_then(Node::text)
+            && found != expected
+        {
+            let path = Path::default().key(key);
+            let fault = Fault::new(path, format!("expected `{expected}`, found `{found}`"));
+            faults.push(fault);
+        }
+    }
+}
+
+fn placed(document: &Node, faults: impl Iterator<Item = Fault>) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = faults
+        .map(|mut fault| {
+            fault.position.get_or_insert(document.position(&fault.path));
+            fault
+        })
+        .collect();
+    faults.sort_by_key(|it| it.position);
+    faults
+}
+
+struct Resolver<'d> {
+    document: &'d Node,
+    schema_faults: Vec<Fault>,
+}
+
+impl Resolver<'_> {
+    fn faults_of_the_whole(&self) -> Vec<Fault> {
+        let is_inside = |fault: &Fault| {
+            let lists = ["sources", "policies"].map(|list| Path::default().key(list));
+            lists.iter().any(|list| fault.path != *list && fault.path.is_within(list))
+        };
+        self.schema_faults.iter().filter(|fault| !is_inside(fault)).cloned().collect()
+    }
+
+    fn resolve(&mut self) -> Config {
+        let mut config = Config::default();
+        let mut faults = Faults::default();
+        let unusable = self.resolve_sources(&mut config, &mut faults);
+        self.resolve_policies(&mut config, &unusable, &mut faults);
+        config.faults = faults.0;
+        config
+    }
+
+    /// Fills `config.sources`; answers the names of those that cannot be used.
+    fn resolve_sources(&self, config: &mut Config, faults: &mut Faults) -> BTreeSet<String> {
+        let list = Path::default().key("sources");
+        let mut unusable = BTreeSet::new();
+        let nodes = self.elements("sources", limits::SOURCES_MAX, faults);
+        for (index, node) in nodes.iter().enumerate() {
+            let path = list.index(index);
+            let mut own = self.schema_faults_within(&path);
+            let settings = decode::<wire::Source>(node, &path, &mut own)
+                .and_then(|wire| source::resolve(&wire, &path, &mut own));
+            match settings {
+                Some(it) if config.sources.iter().any(|other| other.name == it.name) => {
+                    let problem = format!("there are two sources `{}`", it.name);
+                    own.add(Fault::new(path.key("name"), problem));
+                }
+                Some(settings) if own.0.is_empty() => config.sources.push(settings),
+                _ => {
+                    let name = node.get("name").and_then(Node::text).unwrap_or_default();
+                    unusable.insert(name.to_owned());
+                }
+            }
+            faults.0.append(&mut own.0);
+        }
+        unusable
+    }
+
+    fn resolve_policies(
+        &self,
+        config: &mut Config,
+        unusable: &BTreeSet<String>,
+        faults: &mut Faults,
+    ) {
+        let list = Path::default().key("policies");
+        let sources = Sources {
+            known: config.sources.iter().map(|it| (it.name.clone(), it)).collect(),
+            unusable,
+        };
+        let mut broken = Vec::new();
+        let mut policies: Vec<Arc<Policy>> = Vec::new();
+        let mut taken = Taken::default();
+        let nodes = self.elements("policies", limits::POLICIES_MAX, faults);
+        for (index, node) in nodes.iter().enumerate() {
+            let path = list.index(index);
+            let mut own = self.schema_faults_within(&path);
+            let policy = decode::<wire::MetricPolicy>(node, &path, &mut own)
+                .and_then(|wire| metric_policy::resolve(&wire, &sources, &path, &mut own))
+                .filter(|policy| taken.claim(policy, &path, &mut own));
+            match policy {
+                Some(policy) if own.0.is_empty() => policies.push(Arc::new(policy)),
+                _ => broken.push(broken_policy(node, &path, &own)),
+            }
+            faults.0.append(&mut own.0);
+        }
+        config.policies = policies;
+        config.broken = broken;
+    }
+
+    fn elements(&self, list: &str, most: usize, faults: &mut Faults) -> &[Node] {
+        let elements = self.document.get(list).map(Node::elements).unwrap_or_default();
+        if elements.len() > most {
+            let problem = format!("more than {most} {list}; those after it are left out");
+            faults.add(Fault::new(Path::default().key(list), problem));
+        }
+        elements.get(..most).unwrap_or(elements)
+    }
+
+    fn schema_faults_within(&self, path: &Path) -> Faults {
+        let within = self.schema_faults.iter().filter(|fault| fault.path.is_within(path));
+        Faults(within.cloned().collect())
+    }
+}
+
+/// The sources that signals may refer to.
+struct Sources<'a> {
+    known: BTreeMap<SourceName, &'a SourceSettings>,
+    unusable: &'a BTreeSet<String>,
+}
+
+/// What is published already: two policies cannot publish one metric.
+#[derive(Default)]
+struct Taken {
+    policies: BTreeSet<PolicyKey>,
+    metrics: BTreeMap<(MetricKey, Option<ObjectName>), PolicyKey>,
+}
+
+impl Taken {
+    /// The first in the file wins; the others say so.
+    fn claim(&mut self, policy: &Policy, path: &Path, faults: &mut Faults) -> bool {
+        if !self.policies.insert(policy.key.clone()) {
+            let path = path.key("metadata").key("name");
+            faults.add(Fault::new(path, format!("there are two policies `{}`", policy.key)));
+            return false;
+        }
+        let address = (policy.metric_key(), policy.subject.object_name().cloned());
+        if let Some(other) = self.metrics.get(&address) {
+            let path = path.key("spec").key("metric").key("name");
+            let problem = format!("{} is already published by policy {other}", address.0);
+            faults.add(Fault::new(path, problem));
+            return false;
+        }
+        self.metrics.insert(address, policy.key.clone());
+        true
+    }
+}
+
+/// Faults while they are collected.
+#[derive(Default)]
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    fn add(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
+    /// The value, or its error as a fault at `path`.
+    fn take<T>(&mut self, path: Path, result: Result<T, impl Display>) -> Option<T> {
+        result.map_err(|error| self.add(Fault::new(path, error.to_string()))).ok()
+    }
+}
+
+/// The wire shape, where the schema found nothing wrong with it.
+fn decode<T: DeserializeOwned>(node: &Node, path: &Path, faults: &mut Faults) -> Option<T> {
+    if !faults.0.is_empty() {
+        return None;
+    }
+    faults.take(path.clone(), serde_json::from_value(node.to_json()))
+}
+
+/// What can be told about a policy that is broken, so that asking for its metric says why.
+fn broken_policy(node: &Node, path: &Path, faults: &Faults) -> BrokenPolicy {
+    let text =
+        |keys: &[&str]| keys.iter().try_fold(node, |node, key| node.get(key)).and_then(Node::text);
+    let (key, metric) = metric_policy::claimed(text);
+    let prefix = path.to_string();
+    let faults = faults.0.iter().cloned().map(|mut fault| {
+        // The reader of an answer knows the policy, not its place in a file.
+        let shown = fault.path.to_string();
+        let below = shown.strip_prefix(&prefix).unwrap_or(&shown).trim_start_matches('.');
+        fault.path =
+            below.split('.').filter(|it| !it.is_empty()).fold(Path::default(), |p, k| p.key(k));
+        fault
+    });
+    BrokenPolicy { key, metric, faults: faults.collect() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,273 @@
+//! From the written shape of a policy to the policy.
+
+mod signals;
+
+use super::{Faults, Sources};
+use crate::document::fault::Fault;
+use crate::document::path::Path;
+use crate::domain::duration;
+use crate::domain::finite::Finite;
+use crate::domain::limits;
+use crate::domain::metric::{MetricKey, Subject};
+use crate::domain::name::{MetricName, Namespace, ObjectName, PolicyKey, PolicyName};
+use crate::domain::object::{GroupResource, ObjectKind, ObjectRef};
+use crate::domain::quantity;
+use crate::policy::expression::Expression;
+use crate::policy::wire;
+use crate::policy::{Combine, Guard, Policy, Signal, Smoothing};
+use std::time::Duration;
+
+/// Settles one policy; `None` when something is wrong with it.
+pub(super) fn resolve(
+    wire: &wire::MetricPolicy,
+    sources: &Sources<'_>,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<Policy> {
+    let wire::MetricPolicy { api_version, kind, metadata, spec } = wire;
+    check_kind(api_version.as_deref(), kind.as_deref(), path, faults);
+    let wire::Metadata { name, namespace } = metadata;
+    let metadata = path.key("metadata");
+    let name = faults.take(metadata.key("name"), PolicyName::new(name));
+    let namespace = faults.take(metadata.key("namespace"), Namespace::new(namespace));
+    let wire::MetricPolicySpec { metric, interval, signals, combine, smooth, guard } = spec;
+    let path = path.key("spec");
+    let metric_name = faults.take(path.key("metric").key("name"), MetricName::new(&metric.name));
+    let subject = subject(metric, namespace.as_ref(), &path.key("metric"), faults);
+    let interval = interval_of(interval.as_deref(), &path.key("interval"), faults);
+    let signals =
+        signals::resolve(signals, metric.metric_type, sources, &path.key("signals"), faults);
+    let combine = signals
+        .as_deref()
+        .and_then(|signals| combine_of(combine.as_deref(), signals, &path.key("combine"), faults));
+    let smooth = smoothing(smooth, &path.key("smooth"), faults);
+    let guard = guard_of(guard.as_ref(), interval, &path.key("guard"), faults);
+    Some(Policy {
+        key: PolicyKey { namespace: namespace?, name: name? },
+        metric: metric_name?,
+        subject: subject?,
+        labels: metric.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+        interval: interval?,
+        signals: signals?,
+        combine: combine?,
+        smooth: smooth?,
+        guard: guard?,
+    })
+}
+
+/// What a policy claims to publish, read leniently: for one that is broken.
+pub(super) fn claimed<'n>(
+    text: impl Fn(&[&str]) -> Option<&'n str>,
+) -> (Option<PolicyKey>, Option<MetricKey>) {
+    let namespace = text(&["metadata", "namespace"]).and_then(|it| Namespace::new(it).ok());
+    let name = text(&["metadata", "name"]).and_then(|it| PolicyName::new(it).ok());
+    let metric = text(&["spec", "metric", "name"]).and_then(|it| MetricName::new(it).ok());
+    let object = |key| text(&["spec", "metric", "describedObject", key]);
+    let subject = match text(&["spec", "metric", "type"]) {
+        Some("External") => Some(Subject::External),
+        Some("Pods") => Some(Subject::Pods),
+        Some("Object") => (|| {
+            let kind = ObjectKind {
+                api_version: object("apiVersion")?.into(),
+                kind: object("kind")?.into(),
+            };
+            let name = ObjectName::new(object("name")?).ok()?;
+            Some(described(kind, name, object("resource"), namespace.as_ref()?))
+        })(),
+        _ => None,
+    };
+    let key = namespace.clone().zip(name).map(|(namespace, name)| PolicyKey { namespace, name });
+    let address = (|| Some(subject?.key(namespace.as_ref()?, metric.as_ref()?)))();
+    (key, address)
+}
+
+fn check_kind(version: Option<&str>, kind: Option<&str>, path: &Path, faults: &mut Faults) {
+    let written = [("apiVersion", version, wire::API_VERSION), ("kind", kind, wire::METRIC_POLICY)];
+    for (key, found, expected) in written {
+        if let Some(found) = found.filter(|it| *it != expected) {
+            let problem = format!("expected `{expected}`, found `{found}`");
+            faults.add(Fault::new(path.key(key), problem));
+        }
+    }
+}
+
+fn subject(
+    metric: &wire::Metric,
+    namespace: Option<&Namespace>,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<Subject> {
+    let below = path.key("describedObject");
+    match (metric.metric_type, &metric.described_object) {
+        (wire::MetricType::External, None) => Some(Subject::External),
+        (wire::MetricType::Pods, None) => Some(Subject::Pods),
+        (wire::MetricType::Object, Some(object)) => {
+            let wire::DescribedObject { api_version, kind, name, resource } = object;
+            let name = faults.take(below.key("name"), ObjectName::new(name))?;
+            let kind =
+                ObjectKind { api_version: api_version.as_str().into(), kind: kind.as_str().into() };
+            let namespace = namespace?;
+            if &*kind.kind == "Namespace" && name.as_str() != namespace.as_str() {
+                let problem = "a policy can describe only the namespace that it is in";
+                faults.add(Fault::new(below.key("name"), problem));
+                return None;
+            }
+            Some(described(kind, name, resource.as_deref(), namespace))
+        }
+        (wire::MetricType::Object, None) => {
+            let fault = Fault::new(path.clone(), "an Object metric needs a `describedObject`");
+            faults.add(fault.hint("name the object as the HPA does: apiVersion, kind, name"));
+            None
+        }
+        (wire::MetricType::External | wire::MetricType::Pods, Some(_)) => {
+            let fault = Fault::new(below, "only an Object metric describes an object");
+            faults.add(fault.hint("leave it out, or say `type: Object`"));
+            None
+        }
+    }
+}
+
+fn described(
+    kind: ObjectKind,
+    name: ObjectName,
+    resource: Option<&str>,
+    namespace: &Namespace,
+) -> Subject {
+    let resource = match resource {
+        Some(plural) => GroupResource { resource: plural.into(), group: kind.group().into() },
+        None => GroupResource::guess(&kind.kind, kind.group()),
+    };
+    let namespace = (!kind.is_root_scoped()).then(|| namespace.clone());
+    Subject::Object { object: ObjectRef { kind, namespace, name }, resource }
+}
+
+fn interval_of(text: Option<&str>, path: &Path, faults: &mut Faults) -> Option<Duration> {
+    let Some(text) = text else { return Some(limits::INTERVAL_DEFAULT) };
+    let interval = faults.take(path.clone(), duration::parse(text))?;
+    if interval < limits::INTERVAL_MIN || interval > limits::INTERVAL_MAX {
+        let least = duration::Shown(limits::INTERVAL_MIN);
+        let most = duration::Shown(limits::INTERVAL_MAX);
+        faults.add(Fault::new(path.clone(), format!("an interval is {least} to {most}")));
+        return None;
+    }
+    Some(interval)
+}
+
+fn combine_of(
+    text: Option<&str>,
+    signals: &[Signal],
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<Combine> {
+    let names: Vec<&str> = signals.iter().map(|it| it.name.as_str()).collect();
+    let Some(text) = text else {
+        if names.len() == 1 {
+            return Some(Combine::Only);
+        }
+        let fault = Fault::new(path.clone(), "needed with more than one signal");
+        faults.add(fault.hint(format!("write for example `{}`", names.join(" + "))));
+        return None;
+    };
+    match Expression::parse(text, &names) {
+        Ok(expression) => Some(Combine::Expression(expression)),
+        Err(error) => {
+            let fault = Fault::new(path.clone(), error.problem);
+            faults.add(match error.hint {
+                Some(hint) => fault.hint(hint),
+                None => fault,
+            });
+            None
+        }
+    }
+}
+
+fn smoothing(
+    steps: &[wire::SmoothStep],
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<Vec<Smoothing>> {
+    if steps.len() > limits::SMOOTHING_STEPS_MAX {
+        let problem = format!("more than {} steps", limits::SMOOTHING_STEPS_MAX);
+        faults.add(Fault::new(path.clone(), problem));
+        return None;
+    }
+    let resolved = steps.iter().enumerate().map(|(index, step)| {
+        let path = path.index(index);
+        let wire::SmoothStep { ewma: Some(wire::Ewma { half_life }) } = step else {
+            faults.add(
+                Fault::new(path, "a step names its kind").hint("write `- ewma: {halfLife: 30s}`"),
+            );
+            return None;
+        };
+        let path = path.key("ewma").key("halfLife");
+        let half_life = faults.take(path.clone(), duration::parse(half_life))?;
+        if half_life.is_zero() || half_life > limits::DURATION_MAX {
+            let most = duration::Shown(limits::DURATION_MAX);
+            faults.add(Fault::new(path, format!("a half-life is above 0s and at most {most}")));
+            return None;
+        }
+        Some(Smoothing::Ewma { half_life })
+    });
+    // Every step is looked at before the first fault makes the whole unusable.
+    let resolved: Vec<_> = resolved.collect();
+    resolved.into_iter().collect()
+}
+
+fn guard_of(
+    guard: Option<&wire::Guard>,
+    interval: Option<Duration>,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<Guard> {
+    let default = wire::Guard::default();
+    let wire::Guard { max_age, hold, min, max } = guard.unwrap_or(&default);
+    let max_age = limited(max_age.as_deref(), limits::MAX_AGE_DEFAULT, &path.key("maxAge"), faults);
+    let hold = limited(hold.as_deref(), limits::HOLD_DEFAULT, &path.key("hold"), faults);
+    let min = bound(min.as_ref(), &path.key("min"), faults);
+    let max = bound(max.as_ref(), &path.key("max"), faults);
+    if let (Some(Some(low)), Some(Some(high))) = (min, max)
+        && low > high
+    {
+        faults.add(Fault::new(path.key("min"), "`min` is above `max`"));
+        return None;
+    }
+    let (max_age, interval) = (max_age?, interval?);
+    if guard.is_some_and(|it| it.max_age.is_some()) && max_age < interval {
+        let fault = Fault::new(path.key("maxAge"), "shorter than `interval`");
+        faults.add(fault.hint("every value would be stale before the next one comes"));
+        return None;
+    }
+    // Someone who sets a long interval and no maxAge wants values that live until the next one.
+    let max_age = max_age.max(interval.saturating_mul(2));
+    Some(Guard { max_age, hold: hold?, min: min?, max: max? })
+}
+
+fn limited(
+    text: Option<&str>,
+    default: Duration,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<Duration> {
+    let Some(text) = text else { return Some(default) };
+    let duration = faults.take(path.clone(), duration::parse(text))?;
+    if duration > limits::DURATION_MAX {
+        let most = duration::Shown(limits::DURATION_MAX);
+        faults.add(Fault::new(path.clone(), format!("longer than {most}")));
+        return None;
+    }
+    Some(duration)
+}
+
+fn bound(
+    quantity: Option<&wire::IntOrText>,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<Option<Finite>> {
+    let Some(quantity) = quantity else { return Some(None) };
+    let value = faults.take(path.clone(), quantity::parse(&quantity.text()))?;
+    if value.is_negative() {
+        faults.add(Fault::new(path.clone(), "a bound cannot be negative"));
+        return None;
+    }
+    Some(Some(value))
+}

@@ -1,0 +1,126 @@
+//! From the written shape of signals to the signals.
+
+use crate::document::fault::Fault;
+use crate::document::path::Path;
+use crate::domain::limits;
+use crate::domain::name::{SignalName, SourceName};
+use crate::policy::promql::{self, BadQuery, SeriesSelector};
+use crate::policy::resolve::{Faults, Sources};
+use crate::policy::wire;
+use crate::policy::{Ask, Reduce, Signal, SourceKind};
+use std::collections::BTreeMap;
+
+/// The label that names the pod when a policy names none.
+const POD_LABEL: &str = "pod";
+
+/// Settles all signals of a policy; `None` when something is wrong with one.
+pub(super) fn resolve(
+    signals: &BTreeMap<String, wire::Signal>,
+    metric_type: wire::MetricType,
+    sources: &Sources<'_>,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<Vec<Signal>> {
+    if signals.is_empty() || signals.len() > limits::SIGNALS_MAX {
+        let problem = format!("a policy has 1 to {} signals", limits::SIGNALS_MAX);
+        faults.add(Fault::new(path.clone(), problem));
+        return None;
+    }
+    let resolved: Vec<Option<Signal>> = signals
+        .iter()
+        .map(|(name, wire)| {
+            let path = path.key(name);
+            let name = faults.take(path.clone(), SignalName::new(name));
+            let ask = ask(wire, metric_type, &path, faults);
+            let source = source(wire, sources, ask.as_ref(), &path.key("source"), faults);
+            Some(Signal { name: name?, source: source?, ask: ask? })
+        })
+        .collect();
+    resolved.into_iter().collect()
+}
+
+fn ask(
+    wire: &wire::Signal,
+    metric_type: wire::MetricType,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<Ask> {
+    let is_per_pod = matches!(metric_type, wire::MetricType::Pods);
+    match (&wire.prometheus, &wire.scrape) {
+        (Some(wire::PrometheusSignal { query, pod_label }), None) => {
+            let path = path.key("prometheus");
+            if pod_label.is_some() && !is_per_pod {
+                let fault = Fault::new(path.key("podLabel"), "only a Pods metric has a pod label");
+                faults.add(fault.hint("leave it out, or say `type: Pods`"));
+                return None;
+            }
+            take_query(path.key("query"), promql::check(query), faults)?;
+            let pod_label = is_per_pod.then(|| pod_label.as_deref().unwrap_or(POD_LABEL).into());
+            Some(Ask::Query { query: query.clone(), pod_label })
+        }
+        (None, Some(_)) if is_per_pod => {
+            let problem = "a page gives one number, a Pods metric needs one for each pod";
+            let hint =
+                "ask a prometheus source for one series per pod, or publish the page as External";
+            faults.add(Fault::new(path.key("scrape"), problem).hint(hint));
+            None
+        }
+        (None, Some(wire::ScrapeSignal { series, reduce })) => {
+            let path = path.key("scrape").key("series");
+            let selector = take_query(path, SeriesSelector::parse(series), faults)?;
+            let reduce = match reduce {
+                Some(wire::ReduceBy::Avg) => Reduce::Avg,
+                Some(wire::ReduceBy::Max) => Reduce::Max,
+                Some(wire::ReduceBy::Min) => Reduce::Min,
+                Some(wire::ReduceBy::Sum) | None => Reduce::Sum,
+            };
+            Some(Ask::Series { selector, reduce })
+        }
+        _ => {
+            let problem = "expected exactly one of `prometheus` and `scrape`";
+            faults.add(Fault::new(path.clone(), problem));
+            None
+        }
+    }
+}
+
+fn take_query<T>(path: Path, result: Result<T, BadQuery>, faults: &mut Faults) -> Option<T> {
+    result
+        .map_err(|error| {
+            let fault = Fault::new(path, error.problem);
+            faults.add(match error.hint {
+                Some(hint) => fault.hint(hint),
+                None => fault,
+            });
+        })
+        .ok()
+}
+
+fn source(
+    wire: &wire::Signal,
+    sources: &Sources<'_>,
+    ask: Option<&Ask>,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<SourceName> {
+    let name = wire.source.as_str();
+    let Some((known, settings)) = sources.known.get_key_value(name) else {
+        if sources.unusable.contains(name) {
+            let problem = format!("source `{name}` cannot be used: something is wrong with it");
+            faults.add(Fault::new(path.clone(), problem).hint("mend the source"));
+        } else {
+            let fault = Fault::new(path.clone(), format!("there is no source `{name}`"));
+            faults.add(fault.suggest(name, sources.known.keys().map(SourceName::as_str)));
+        }
+        return None;
+    };
+    let (is, asked) = match (&settings.kind, ask?) {
+        (SourceKind::Prometheus { .. }, Ask::Query { .. })
+        | (SourceKind::Scrape { .. }, Ask::Series { .. }) => return Some(known.clone()),
+        (SourceKind::Prometheus { .. }, Ask::Series { .. }) => ("prometheus", "scrape"),
+        (SourceKind::Scrape { .. }, Ask::Query { .. }) => ("scrape", "prometheus"),
+    };
+    let problem = format!("source `{name}` is a {is} source, the signal asks a {asked} source");
+    faults.add(Fault::new(path.clone(), problem));
+    None
+}

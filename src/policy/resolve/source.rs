@@ -1,0 +1,84 @@
+//! From the written shape of a source to its settings.
+
+use super::Faults;
+use crate::document::fault::Fault;
+use crate::document::path::Path;
+use crate::domain::duration;
+use crate::domain::limits;
+use crate::domain::name::SourceName;
+use crate::policy::wire;
+use crate::policy::{QueryMethod, SourceKind, SourceSettings};
+use std::time::Duration;
+
+/// Settles one source; `None` when something is wrong with it.
+pub(super) fn resolve(
+    wire: &wire::Source,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<SourceSettings> {
+    let wire::Source { name, prometheus, scrape } = wire;
+    let name = faults.take(path.key("name"), SourceName::new(name));
+    let (kind, timeout) = match (prometheus, scrape) {
+        (Some(prometheus), None) => {
+            let wire::PrometheusSource { url, timeout, method } = prometheus;
+            let path = path.key("prometheus");
+            let url = checked_url(url, &path.key("url"), faults);
+            let method = match method {
+                Some(wire::Method::Get) => QueryMethod::Get,
+                Some(wire::Method::Post) | None => QueryMethod::Post,
+            };
+            let timeout = checked_timeout(timeout.as_deref(), &path.key("timeout"), faults);
+            (url.map(|url| SourceKind::Prometheus { url, method }), timeout)
+        }
+        (None, Some(scrape)) => {
+            let wire::ScrapeSource { url, timeout } = scrape;
+            let path = path.key("scrape");
+            let url = checked_url(url, &path.key("url"), faults);
+            let timeout = checked_timeout(timeout.as_deref(), &path.key("timeout"), faults);
+            (url.map(|url| SourceKind::Scrape { url }), timeout)
+        }
+        _ => {
+            let problem = "expected exactly one of `prometheus` and `scrape`";
+            faults.add(Fault::new(path.clone(), problem));
+            (None, None)
+        }
+    };
+    Some(SourceSettings { name: name?, kind: kind?, timeout: timeout? })
+}
+
+fn checked_url(url: &str, path: &Path, faults: &mut Faults) -> Option<String> {
+    let fault = |problem: &str| Fault::new(path.clone(), problem);
+    let parsed: http::Uri = match url.parse() {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            faults.add(fault(&format!("not a URL: {error}")).hint("write `http://host:port`"));
+            return None;
+        }
+    };
+    let is_web = matches!(parsed.scheme_str(), Some("http" | "https"));
+    let Some(authority) = parsed.authority().filter(|_| is_web) else {
+        faults.add(fault("expected an http or https URL").hint("write `http://host:port`"));
+        return None;
+    };
+    if authority.as_str().contains('@') {
+        // It would show in logs, errors and metrics.
+        faults.add(fault("a URL must not carry a password"));
+        return None;
+    }
+    if parsed.query().is_some() {
+        faults.add(fault("a URL must not carry a query"));
+        return None;
+    }
+    Some(url.trim_end_matches('/').to_owned())
+}
+
+fn checked_timeout(text: Option<&str>, path: &Path, faults: &mut Faults) -> Option<Duration> {
+    let Some(text) = text else { return Some(limits::SOURCE_TIMEOUT_DEFAULT) };
+    let timeout = faults.take(path.clone(), duration::parse(text))?;
+    if timeout.is_zero() || timeout > limits::SOURCE_TIMEOUT_MAX {
+        let most = duration::Shown(limits::SOURCE_TIMEOUT_MAX);
+        faults.add(Fault::new(path.clone(), format!("a timeout is above 0s and at most {most}")));
+        return None;
+    }
+    Some(timeout)
+}

@@ -1,0 +1,273 @@
+//! The shape of the configuration file and of the MetricPolicy object, as people write them.
+//!
+//! Only shapes and descriptions: the JSON schema made from these types finds unknown and
+//! misspelt keys, `resolve` finds everything else.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// The API version of everything here.
+pub const API_VERSION: &str = "foresail.dev/v1alpha1";
+/// The kind of the configuration file.
+pub const ADAPTER_CONFIG: &str = "AdapterConfig";
+/// The kind of a policy.
+pub const METRIC_POLICY: &str = "MetricPolicy";
+
+/// The configuration file.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AdapterConfig {
+    /// `foresail.dev/v1alpha1`.
+    pub api_version: String,
+    /// `AdapterConfig`.
+    pub kind: String,
+    /// Places to read from.
+    #[serde(default)]
+    pub sources: Vec<Source>,
+    /// Recipes of published metrics.
+    #[serde(default)]
+    pub policies: Vec<MetricPolicy>,
+}
+
+/// A place to read from: exactly one kind.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Source {
+    /// How signals refer to it.
+    pub name: String,
+    /// The HTTP API of Prometheus or of something compatible with it.
+    pub prometheus: Option<PrometheusSource>,
+    /// One page in exposition format.
+    pub scrape: Option<ScrapeSource>,
+}
+
+/// The HTTP API of Prometheus or of something compatible with it.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PrometheusSource {
+    /// The base URL, e.g. `http://prometheus:9090`.
+    pub url: String,
+    /// How long one query may take; 5s when left out.
+    pub timeout: Option<String>,
+    /// How queries are sent; POST when left out.
+    pub method: Option<Method>,
+}
+
+/// How a query travels.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// In the body.
+    Post,
+    /// In the URL.
+    Get,
+}
+
+/// One page in exposition format.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScrapeSource {
+    /// The page, e.g. `http://127.0.0.1:9400/metrics`.
+    pub url: String,
+    /// How long reading it may take; 5s when left out.
+    pub timeout: Option<String>,
+}
+
+/// The recipe of one published metric.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MetricPolicy {
+    /// `foresail.dev/v1alpha1`; may be left out in the configuration file.
+    pub api_version: Option<String>,
+    /// `MetricPolicy`; may be left out in the configuration file.
+    pub kind: Option<String>,
+    /// Which policy.
+    pub metadata: Metadata,
+    /// The recipe.
+    pub spec: MetricPolicySpec,
+}
+
+/// Which policy.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Metadata {
+    /// The policy's name.
+    pub name: String,
+    /// The namespace in which the metric is published.
+    pub namespace: String,
+}
+
+/// Signals → combine → smooth → guard → one published metric.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MetricPolicySpec {
+    /// What is published.
+    pub metric: Metric,
+    /// How often the policy is evaluated; 15s when left out.
+    pub interval: Option<String>,
+    /// What the metric is made from, by the name that `combine` uses.
+    pub signals: BTreeMap<String, Signal>,
+    /// A CEL expression over the signals; may be left out with one signal.
+    pub combine: Option<String>,
+    /// Smoothing steps, in order.
+    #[serde(default)]
+    pub smooth: Vec<SmoothStep>,
+    /// What may be published.
+    pub guard: Option<Guard>,
+}
+
+/// What is published.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Metric {
+    /// The name that an HPA refers to.
+    pub name: String,
+    /// The HPA's metric type that fits.
+    #[serde(rename = "type")]
+    pub metric_type: MetricType,
+    /// The object that an Object metric describes.
+    pub described_object: Option<DescribedObject>,
+    /// Labels of the published metric, for the selectors of an HPA.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The HPA's metric types.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+pub enum MetricType {
+    /// A number of its own.
+    External,
+    /// A number for each pod.
+    Pods,
+    /// A number about one object.
+    Object,
+}
+
+/// The object that an Object metric describes.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DescribedObject {
+    /// As in the HPA, e.g. `apps/v1`.
+    pub api_version: String,
+    /// As in the HPA, e.g. `Deployment`.
+    pub kind: String,
+    /// As in the HPA.
+    pub name: String,
+    /// The plural of the kind, where it is irregular, e.g. `inferencepools`.
+    pub resource: Option<String>,
+}
+
+/// A number, or one number per pod, read from a source: exactly one kind.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Signal {
+    /// The source's name.
+    pub source: String,
+    /// Asked of a `prometheus` source.
+    pub prometheus: Option<PrometheusSignal>,
+    /// Asked of a `scrape` source.
+    pub scrape: Option<ScrapeSignal>,
+}
+
+/// A PromQL query.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PrometheusSignal {
+    /// The query. It answers one number, or for a Pods metric one series per pod.
+    pub query: String,
+    /// The label that names the pod of each series, for a Pods metric; `pod` when left out.
+    pub pod_label: Option<String>,
+}
+
+/// Series of a scraped page.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ScrapeSignal {
+    /// The series, e.g. `vllm:num_requests_waiting{engine="0"}`.
+    pub series: String,
+    /// How several series become one number; their sum when left out.
+    pub reduce: Option<ReduceBy>,
+}
+
+/// How several series become one number.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReduceBy {
+    /// Their sum.
+    Sum,
+    /// Their mean.
+    Avg,
+    /// The largest.
+    Max,
+    /// The smallest.
+    Min,
+}
+
+/// One smoothing step: exactly one kind.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SmoothStep {
+    /// Exponentially weighted moving average.
+    pub ewma: Option<Ewma>,
+}
+
+/// Exponentially weighted moving average.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Ewma {
+    /// The age at which a sample weighs half, e.g. `30s`.
+    pub half_life: String,
+}
+
+/// What may be published.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Guard {
+    /// Up to this age of its newest sample a value is fresh; 60s when left out.
+    pub max_age: Option<String>,
+    /// Past `maxAge`, the last good value is kept this long, then refused; 2m when left out.
+    pub hold: Option<String>,
+    /// Smaller values are raised to this quantity.
+    pub min: Option<IntOrText>,
+    /// Larger values are cut to this quantity.
+    pub max: Option<IntOrText>,
+}
+
+/// A quantity, as Kubernetes takes one: a number or a text such as `500m`.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum IntOrText {
+    /// A number.
+    Number(f64),
+    /// A text.
+    Text(String),
+}
+
+impl IntOrText {
+    /// The text of the quantity.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Number(number) => number.to_string(),
+            Self::Text(text) => text.clone(),
+        }
+    }
+}
+
+/// The JSON schema of the configuration file.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(AdapterConfig).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::schema::Schema;
+
+    #[test]
+    fn no_keyword_of_the_schema_goes_unchecked() {
+        assert_eq!(Schema::new(&schema()).unknown_keywords(), Vec::<String>::new());
+    }
+}
