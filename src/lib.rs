@@ -13,4 +13,7 @@
 
 pub mod document;
 pub mod domain;
+pub mod pipeline;
 pub mod policy;
+pub mod published;
+pub mod series;

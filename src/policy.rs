@@ -101,10 +101,11 @@ impl Policy {
         self.subject.key(&self.key.namespace, &self.metric)
     }
 
-    /// How much history primes the smoothing after a start.
+    /// How much history primes the smoothing after a start. Filters in a row forget one after the
+    /// other, so their memories add up.
     #[must_use]
     pub fn backfill(&self) -> Duration {
-        let needed = self.smooth.iter().map(Smoothing::memory).max().unwrap_or_default();
+        let needed: Duration = self.smooth.iter().map(Smoothing::memory).sum();
         let limit = u32::try_from(crate::domain::limits::BACKFILL_POINTS_MAX).unwrap_or(u32::MAX);
         needed.min(self.interval.saturating_mul(limit))
     }

@@ -1,0 +1,146 @@
+//! What was read lately: for every policy and signal the newest sample of each object, and what
+//! went wrong when there is none.
+//!
+//! In come readings, out goes a `Window` for the pipeline. Never asks the time and never reads;
+//! bounded because a sample leaves as soon as no policy could still use it.
+
+pub mod grid;
+
+use crate::domain::name::{ObjectName, PolicyKey};
+use crate::domain::sample::Sample;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashMap};
+
+/// Samples by the object that they are about; `None` is the one number of a signal without
+/// objects.
+pub type Samples = BTreeMap<Option<ObjectName>, Sample>;
+
+/// The newest samples of all policies.
+#[derive(Debug, Default)]
+pub struct Store {
+    policies: HashMap<PolicyKey, Window>,
+}
+
+/// What is known about one policy's signals, in their order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Window {
+    /// One for each signal.
+    pub signals: Vec<Track>,
+}
+
+/// What is known about one signal.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Track {
+    /// The newest samples.
+    pub samples: Samples,
+    /// Why the last read brought nothing; `None` after a good one.
+    pub trouble: Option<String>,
+}
+
+impl Store {
+    /// What is known about a policy with `signals` signals. One that changed its number of
+    /// signals begins anew.
+    pub fn window_mut(&mut self, policy: &PolicyKey, signals: usize) -> &mut Window {
+        let window = self.policies.entry(policy.clone()).or_default();
+        if window.signals.len() != signals {
+            window.signals = vec![Track::default(); signals];
+        }
+        window
+    }
+
+    /// Forgets the policies for which `keep` does not hold.
+    pub fn retain(&mut self, keep: impl Fn(&PolicyKey) -> bool) {
+        self.policies.retain(|key, _| keep(key));
+    }
+
+    /// How many samples are held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let windows = self.policies.values();
+        windows.flat_map(|it| &it.signals).map(|it| it.samples.len()).sum()
+    }
+
+    /// Whether nothing is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Track {
+    /// Takes the samples of one good read. One that is not newer than what is known is ignored,
+    /// so that a source which answers out of order cannot turn time back.
+    pub fn extend(&mut self, samples: impl IntoIterator<Item = (Option<ObjectName>, Sample)>) {
+        self.trouble = None;
+        for (object, sample) in samples {
+            let known = self.samples.get(&object);
+            if known.is_none_or(|known| known.at < sample.at) {
+                self.samples.insert(object, sample);
+            }
+        }
+    }
+
+    /// Notes that a read brought nothing, and why.
+    pub fn fail(&mut self, why: String) {
+        self.trouble = Some(why);
+    }
+
+    /// Drops the samples from before `oldest`.
+    pub fn expire(&mut self, oldest: Timestamp) {
+        self.samples.retain(|_, sample| sample.at >= oldest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::finite::Finite;
+    use crate::domain::name::{Namespace, PolicyName};
+
+    fn sample(second: i64, value: f64) -> Sample {
+        let at = Timestamp::from_second(second).unwrap();
+        Sample { at, value: Finite::new(value).unwrap() }
+    }
+
+    fn pod(name: &str) -> Option<ObjectName> {
+        Some(ObjectName::new(name).unwrap())
+    }
+
+    #[test]
+    fn the_newest_sample_of_each_object_stays() {
+        let mut track = Track::default();
+        track.extend([(pod("a"), sample(10, 1.0)), (pod("b"), sample(10, 2.0))]);
+        track.extend([(pod("a"), sample(25, 3.0)), (pod("b"), sample(5, 9.0))]);
+        assert_eq!(track.samples[&pod("a")], sample(25, 3.0));
+        assert_eq!(track.samples[&pod("b")], sample(10, 2.0), "an older sample came later");
+    }
+
+    #[test]
+    fn trouble_lasts_until_the_next_good_read_and_keeps_the_samples() {
+        let mut track = Track::default();
+        track.extend([(None, sample(10, 1.0))]);
+        track.fail("connection refused".to_owned());
+        assert_eq!(track.samples.len(), 1);
+        assert_eq!(track.trouble.as_deref(), Some("connection refused"));
+        track.extend([]);
+        assert_eq!(track.trouble, None);
+    }
+
+    #[test]
+    fn old_samples_and_forgotten_policies_leave() {
+        let key = |name| PolicyKey {
+            namespace: Namespace::new("a").unwrap(),
+            name: PolicyName::new(name).unwrap(),
+        };
+        let mut store = Store::default();
+        store.window_mut(&key("x"), 1).signals[0].extend([(None, sample(10, 1.0))]);
+        let track = &mut store.window_mut(&key("y"), 1).signals[0];
+        track.extend([(pod("a"), sample(10, 1.0)), (pod("b"), sample(20, 1.0))]);
+        track.expire(Timestamp::from_second(15).unwrap());
+        assert_eq!(store.len(), 2);
+        store.retain(|it| *it == key("x"));
+        assert_eq!(store.len(), 1);
+        assert_eq!(store.window_mut(&key("x"), 2).signals.len(), 2, "begins anew");
+        assert!(store.is_empty());
+    }
+}
