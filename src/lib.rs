@@ -11,4 +11,6 @@
 //!
 //! Data moves left to right only; ARCHITECTURE.md says why, and `tests/architecture.rs` checks it.
 
+pub mod auth;
 pub mod domain;
+pub mod tls;
