@@ -11,9 +11,11 @@
 //!
 //! Data moves left to right only; ARCHITECTURE.md says why, and `tests/architecture.rs` checks it.
 
+pub mod auth;
 pub mod document;
 pub mod domain;
 pub mod pipeline;
 pub mod policy;
 pub mod published;
 pub mod series;
+pub mod tls;
