@@ -1,1 +1,3 @@
 //! Foresail.
+
+pub mod simulate;
