@@ -2,9 +2,9 @@
 //!
 //! In: how many pods are wanted, how long a step is and how many requests arrive in it. Out: what
 //! waits and what runs now, pod by pod, and the totals of the run. A pod asked for now serves after
-//! the lead time; it runs up to `concurrency` requests at once, each for `service_time`. Requests
-//! wait in order of arrival and go to the pod with the fewest running. Those of a removed pod lose
-//! their work and go back to the head of the queue.
+//! the lead time; it runs up to `concurrency` requests at once, each for `service_time` in the mean.
+//! Requests wait in order of arrival and go to the pod with the fewest running. Those of a removed
+//! pod lose their work and go back to the head of the queue.
 //!
 //! Left out: requests that give up, batches that slow each other down, pods that fail.
 
@@ -47,7 +47,7 @@ pub struct FleetSettings {
     pub lead_time: Duration,
     /// How many requests a pod runs at once.
     pub concurrency: u32,
-    /// How long a request runs.
+    /// How long a request runs, in the mean.
     pub service_time: Duration,
     /// A request that waits longer than this is late.
     pub slo: Duration,
@@ -176,25 +176,25 @@ impl Fleet {
         Totals { late: self.totals.late + still_late, elapsed: self.now, ..self.totals }
     }
 
-    /// Work that is done ends, pods that are due begin, arrivals queue up, free slots are filled;
-    /// then time passes.
+    /// Free slots are filled, time passes, work that is done ends; then arrivals queue up and start
+    /// if they can. Arrivals come last so that what is seen between two steps is what Little's law
+    /// says: as many run as arrive within one service time.
     fn tick(&mut self, length: Duration, arrivals: u64) {
-        self.totals.arrived += arrivals;
-        self.queue.arrive(arrivals, self.now);
         self.fill();
-        let waiting = self.queue.waiting();
-        self.totals.note_waiting(waiting);
-
         let seconds = length.as_secs_f64();
-        self.totals.waited_seconds += waiting as f64 * seconds;
+        self.totals.waited_seconds += self.queue.waiting() as f64 * seconds;
         self.totals.pod_seconds += f64::from(self.wanted()) * seconds;
         self.totals.ready_pod_seconds += f64::from(self.ready()) * seconds;
         for pod in &mut self.pods {
             self.totals.served += pod.work(length, self.settings.service_time);
         }
         self.now += length;
+
+        self.totals.arrived += arrivals;
+        self.queue.arrive(arrivals, self.now);
         // Slots that came free are taken at once: a full fleet with a queue stays full.
         self.fill();
+        self.totals.note_waiting(self.queue.waiting());
     }
 
     /// Moves waiting requests to the ready pods so that they end up as even as can be.

@@ -10,8 +10,7 @@ use super::queue::Cohort;
 pub(super) struct Pod {
     id: u64,
     ready_at: Duration,
-    /// The longest running first. All requests take the same time, so the first to start is the
-    /// first to end.
+    /// The longest running first; that is also the order in which they end.
     cohorts: VecDeque<Cohort>,
     running: u64,
     /// Work done that did not end a request yet: requests times nanoseconds. Whole numbers, so that
@@ -58,7 +57,8 @@ impl Pod {
     /// Works for a while and gives how many requests ended.
     ///
     /// The work of all running requests goes to one account that pays for one request after the
-    /// other: alone, a request takes the service time, and n at once end n times as often.
+    /// other. Alone, a request takes the service time; n at once end n times as often, and a pod that
+    /// gets no new ones empties slowly, as it does when lengths differ (exponentially, in the limit).
     pub(super) fn work(&mut self, length: Duration, service_time: Duration) -> u64 {
         self.work_done += u128::from(self.running) * length.as_nanos();
         let price = service_time.as_nanos().max(1);
