@@ -68,7 +68,7 @@ fn arrivals_follow_the_rate_and_the_seed() {
     let demand = Demand::new(7, settings()).unwrap();
     let step = seconds(15);
     let draws = |demand: &Demand| -> Vec<u64> {
-        (0..DAY / 15).map(|place| demand.arrivals(step * place as u32, step)).collect()
+        (0..DAY / 15).map(|place| demand.arrivals(seconds(15 * place), step)).collect()
     };
     let first = draws(&demand);
     assert_eq!(first, draws(&Demand::new(7, settings()).unwrap()));

@@ -1,5 +1,7 @@
 //! What a fleet does with its requests, in numbers worked out by hand, and the law that none is lost.
 
+#![expect(clippy::float_cmp, reason = "whole seconds add up exactly")]
+
 use std::time::Duration;
 
 use proptest::prelude::*;

@@ -8,6 +8,7 @@ use super::behavior::{Behavior, ScalingPolicy, SelectPolicy};
 use super::history::{Recommendation, Recommendations};
 use super::metric::{MetricSpec, Reading, TotalTarget};
 use super::pod::Pod;
+use super::tolerance::round_up_usage;
 use super::{Hpa, HpaSpec, Observation};
 
 const NOW: Duration = Duration::from_secs(12_000);
@@ -63,14 +64,15 @@ fn world() -> impl Strategy<Value = World> {
         (1..100_000_i64).prop_map(TotalTarget::Value),
         (1..100_000_i64).prop_map(TotalTarget::AverageValue)
     ];
-    let counts = (0..20_i32, 1..200_i32, 0.0..1.0_f64);
+    let counts = (0..20_i32, 1..200_i32, 0..200_i32);
     (counts, target, history, prop::option::of(behavior())).prop_map(
-        |((min, above, share), target, history, behavior)| {
+        |((min, above, place), target, history, behavior)| {
             let max_replicas = min + above;
             let entry =
                 |(age, replicas)| Recommendation { at: NOW - Duration::from_secs(age), replicas };
             let metrics = vec![MetricSpec::External { target }];
-            let current = min.max(1) + (f64::from(max_replicas - min.max(1)) * share) as i32;
+            let fewest = min.max(1);
+            let current = fewest + place % (max_replicas - fewest + 1);
             let spec = HpaSpec { min_replicas: Some(min), max_replicas, metrics, behavior };
             World { spec, history: history.into_iter().map(entry).collect(), current }
         },
@@ -110,6 +112,6 @@ proptest! {
         let (lowest, highest) = ((full * (1.0 - down)).ceil(), (full * (1.0 + up)).floor());
         let value = (lowest + share * (highest - lowest)).round();
         prop_assume!(full * (1.0 - down) < value && value < full * (1.0 + up));
-        prop_assert_eq!(world.sync(value as i64), world.current);
+        prop_assert_eq!(world.sync(round_up_usage(value)), world.current);
     }
 }
