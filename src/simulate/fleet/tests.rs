@@ -46,6 +46,22 @@ fn a_request_alone_takes_the_service_time() {
 }
 
 #[test]
+fn an_idle_pod_saves_up_no_work() {
+    // Steps of 1 s pass in halves: 3.2 s of service end after 3.5 s, and the 0.3 s are nobody's.
+    let service_time = Duration::from_millis(3_200);
+    let mut fleet = Fleet::new(FleetSettings { service_time, ..settings(1) }).unwrap();
+    for served in 0..3 {
+        fleet.step(Duration::ZERO, 1);
+        for _ in 0..3 {
+            fleet.step(seconds(1), 0);
+        }
+        assert_eq!(counts(&fleet), (0, 1, served));
+        fleet.step(seconds(1), 0);
+        assert_eq!(counts(&fleet), (0, 0, served + 1));
+    }
+}
+
+#[test]
 fn a_full_pod_serves_concurrency_by_service_time_however_time_is_cut() {
     // 10 at once, 8 s each: 1.25 a second. Offered are more than that can serve in 16 minutes.
     for step in [1, 3, 15, 60, 320] {
@@ -150,6 +166,9 @@ fn waits_add_up_over_losses_of_the_pod() {
     assert_eq!(fleet.totals().late, 0);
     fleet.step(seconds(2), 0);
     assert_eq!(fleet.totals().late, 1);
+    fleet.scale_to(1);
+    fleet.step(seconds(8), 0);
+    assert_eq!((fleet.totals().served, fleet.totals().late), (1, 1), "also once it was served");
 }
 
 #[test]

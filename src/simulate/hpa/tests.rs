@@ -133,7 +133,13 @@ fn g7_g8_a_workload_at_zero_wakes_only_if_the_controller_put_it_there() {
     assert_eq!(sync(&mut woken, later, 0, &[Reading::Object(1)]).replicas, 1);
     assert!(!woken.scaled_to_zero());
 
-    hpa.set_spec(spec(2, 10, &[object(15_000)])).unwrap();
+    let raised = spec(2, 10, &[object(15_000)]);
+    let mut with_behavior = hpa.clone();
+    let behavior = Some(Behavior::default());
+    with_behavior.set_spec(HpaSpec { behavior, ..raised.clone() }).unwrap();
+    let decision = sync(&mut with_behavior, later, 0, &[Reading::Object(10_000)]);
+    assert_eq!((decision.recommendation, decision.replicas), (Some(1), 2), "G8 with behavior");
+    hpa.set_spec(raised).unwrap();
     assert_eq!(sync(&mut hpa, later, 0, &[Reading::Object(10_000)]).replicas, 2, "G8");
 }
 
@@ -164,6 +170,7 @@ fn rate_policies_count_the_changes_of_earlier_syncs() {
     }
     // Two pods at once, then none until that is a minute ago.
     assert_eq!(seen, [3, 3, 3, 3, 5, 5, 5, 5, 7, 7]);
+    assert_eq!(hpa.events.up.len(), 2, "events that no policy looks back to are dropped");
 }
 
 #[test]

@@ -201,6 +201,8 @@ fn a_pods_metric_gives_the_controllers_counts() {
         ("C6", case(3, &[Good; 3], &c5, 20_000, 0.01), 4),
         ("C7", case(5, &[Good; 5], &[20_000, 19_000, 21_000], 20_000, 0.1), 5),
         ("C8", case(2, &[Good; 3], &[10_000, 10_000], 17_000, 0.1), 2),
+        // With a pending pod at 0 the average asks for 3, but "up" never gives fewer than there are.
+        ("up, not down", case(10, &[Good, Pending], &[30_000], 10_000, 0.1), 10),
     ];
     for (number, proposal, replicas) in cases {
         assert_eq!(proposal.unwrap().replicas, replicas, "{number}");

@@ -100,6 +100,7 @@ fn a_fall_is_kept_within_its_policies() {
         ("I21", (100, 0, 1), rules(Max, &[percent(50)]), events(&[], &[2, 4, 6]), 56),
         ("I22", (10, 1, 1), rules(Max, &[percent(50)]), events(&[2], &[4]), 6),
         ("I23", (100, 0, 1), rules(Max, &[percent(10)]), events(&[], &[10, 10, 10]), 100),
+        ("148.5 is cut to 148", (150, 2, 1), rules(Max, &[percent(1)]), none.clone(), 148),
         ("I24", (10, 1, 1), rules(Disabled, &[pods(5)]), none, 10),
     ];
     for (number, (current, desired, min), rules, events, replicas) in cases {
