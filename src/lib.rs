@@ -1,16 +1,16 @@
-
+//! Foresail: a Kubernetes metrics adapter that gives the Horizontal Pod Autoscaler numbers worth
+//! scaling on.
 //!
+//! ```text
+//!  policy ── what to measure, how, for whom ──┐ (side input to every stage)
+//!  source ──► series ──► pipeline ────────────────────► published ──► api · web
 //!   read       keep       combine → smooth → guard       latest        answer
 //!  app turns the handle (one tick) · cluster speaks to kube-apiserver · auth, tls stand at the door
-//!  policy ── what to measure, how, for whom ──┐ (side input to every stage)
 //!  simulate plays the HPA and a fleet · cli is how a person comes in
-//!  source ──► series ──► pipeline ────────────────────► published ──► api · web
-//! Data moves left to right only; ARCHITECTURE.md says why, and `tests/architecture.rs` checks it.
-//! Foresail.
-//! Foresail: a Kubernetes metrics adapter that gives the Horizontal Pod Autoscaler numbers worth
 //! ```
-//! ```text
-//! scaling on.
+//!
+//! Data moves left to right only; ARCHITECTURE.md says why, and `tests/architecture.rs` checks it.
+
 pub mod auth;
 pub mod document;
 pub mod domain;
@@ -19,4 +19,5 @@ pub mod policy;
 pub mod published;
 pub mod series;
 pub mod simulate;
+pub mod source;
 pub mod tls;

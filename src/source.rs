@@ -1,0 +1,159 @@
+//! Places to read from: asked about signals, they answer samples or say why not.
+//!
+//! In come what a policy asks and the instant that it asks for; out come samples by object, or a
+//! `ReadError` that an on-call person understands. Every read has a deadline and a cap on its
+//! size; nothing here knows what a sample is for. A new kind of source is a file here, a variant
+//! of `Source`, and the arms that the compiler then asks for.
+
+mod http;
+mod prometheus;
+mod scrape;
+
+pub use prometheus::Prometheus;
+pub use scrape::Scrape;
+pub use scrape::exposition;
+
+use crate::domain::name::{ObjectName, SourceName};
+use crate::domain::sample::Sample;
+use crate::policy::{Ask, SourceKind, SourceSettings};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The samples of one answer; `None` is the one number of a signal without objects.
+pub type Samples = BTreeMap<Option<ObjectName>, Sample>;
+
+/// A source that can be read.
+#[derive(Debug)]
+pub enum Source {
+    /// The HTTP API of Prometheus or of something compatible with it.
+    Prometheus(Prometheus),
+    /// One page in exposition format.
+    Scrape(Scrape),
+}
+
+/// Why a read brought nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// There is no connection; the text is the innermost cause, such as `connection refused`.
+    #[error("{0}")]
+    Unreachable(String),
+    /// No complete answer came in time.
+    #[error("no answer within {}", crate::domain::duration::Shown(*.0))]
+    TimedOut(Duration),
+    /// The source answered with an error of its own.
+    #[error("answered {status}: {message}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// What it said.
+        message: String,
+    },
+    /// The answer is larger than the limit.
+    #[error("the answer is larger than {0} {1}")]
+    TooLarge(usize, &'static str),
+    /// The answer is not what this kind of source answers.
+    #[error("the answer was not understood: {0}")]
+    NotUnderstood(String),
+    /// The answer has no sample that could be used.
+    #[error("{0}")]
+    Empty(String),
+    /// The source cannot be read that way.
+    #[error("the source does not take this kind of question")]
+    WrongKind,
+}
+
+/// Why, as a closed set for metric labels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// See `ReadError::Unreachable`.
+    Unreachable,
+    /// See `ReadError::TimedOut`.
+    TimedOut,
+    /// See `ReadError::Refused`.
+    Refused,
+    /// See `ReadError::TooLarge`.
+    TooLarge,
+    /// See `ReadError::NotUnderstood` and `ReadError::WrongKind`.
+    NotUnderstood,
+    /// See `ReadError::Empty`.
+    Empty,
+}
+
+impl ReadError {
+    /// The kind of failure.
+    #[must_use]
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Unreachable(_) => Reason::Unreachable,
+            Self::TimedOut(_) => Reason::TimedOut,
+            Self::Refused { .. } => Reason::Refused,
+            Self::TooLarge(..) => Reason::TooLarge,
+            Self::NotUnderstood(_) | Self::WrongKind => Reason::NotUnderstood,
+            Self::Empty(_) => Reason::Empty,
+        }
+    }
+}
+
+/// A source that cannot be made from its settings.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to set up source {name}")]
+pub struct SetupError {
+    name: SourceName,
+    #[source]
+    cause: reqwest::Error,
+}
+
+impl Source {
+    /// A source with these settings. Does not connect.
+    ///
+    /// # Errors
+    /// When no HTTP client can be had, e.g. without a TLS provider.
+    pub fn new(settings: &SourceSettings) -> Result<Self, SetupError> {
+        let client = http::client(settings.timeout)
+            .map_err(|cause| SetupError { name: settings.name.clone(), cause })?;
+        Ok(match &settings.kind {
+            SourceKind::Prometheus { url, method } => {
+                Self::Prometheus(Prometheus::new(url, *method, client))
+            }
+            SourceKind::Scrape { url } => Self::Scrape(Scrape::new(url, client)),
+        })
+    }
+
+    /// The samples that answer `ask` about the instant `at`. A page is fetched once for all
+    /// questions about the same instant; a query is one request each.
+    ///
+    /// # Errors
+    /// `ReadError` when there is no sample; never an empty answer.
+    pub async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Samples, ReadError> {
+        match self {
+            Self::Prometheus(prometheus) => prometheus.read(ask, at).await,
+            Self::Scrape(scrape) => scrape.read(ask, at).await,
+        }
+    }
+
+    /// Whether this kind of source can be asked about the past.
+    #[must_use]
+    pub fn has_history(&self) -> bool {
+        match self {
+            Self::Prometheus(_) => true,
+            Self::Scrape(_) => false,
+        }
+    }
+
+    /// The samples that answer `ask` from `from` to `to`, a `step` apart, oldest first.
+    ///
+    /// # Errors
+    /// `ReadError`, also when this kind of source has no history.
+    pub async fn history(
+        &self,
+        ask: &Ask,
+        (from, to): (Timestamp, Timestamp),
+        step: Duration,
+    ) -> Result<Vec<(Option<ObjectName>, Sample)>, ReadError> {
+        match self {
+            Self::Prometheus(prometheus) => prometheus.history(ask, from, to, step).await,
+            Self::Scrape(_) => Err(ReadError::WrongKind),
+        }
+    }
+}

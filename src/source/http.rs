@@ -1,0 +1,93 @@
+//! The one way in which sources speak HTTP: a deadline over everything, a cap on every body, no
+//! redirects, and errors in few words.
+
+use crate::domain::limits;
+use crate::source::ReadError;
+use reqwest::{Client, RequestBuilder, Response, redirect};
+use std::error::Error;
+use std::time::Duration;
+
+/// An HTTP client and the deadline of its requests.
+#[derive(Clone, Debug)]
+pub(super) struct Http {
+    pub(super) client: Client,
+    timeout: Duration,
+}
+
+/// A client whose requests end within `timeout`, bodies included.
+///
+/// It follows no redirect: where a source lies is the operator's decision, not its answer's.
+pub(super) fn client(timeout: Duration) -> Result<Http, reqwest::Error> {
+    let client = Client::builder()
+        .timeout(timeout)
+        .connect_timeout(timeout)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .pool_idle_timeout(Duration::from_secs(60))
+        .user_agent(concat!("foresail/", env!("CARGO_PKG_VERSION")))
+        .build()?;
+    Ok(Http { client, timeout })
+}
+
+/// The body of a good answer, or what the source said instead.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
+}
+
+impl Http {
+    /// Sends a request and reads the whole answer, up to the cap.
+    pub(super) async fn send(&self, request: RequestBuilder) -> Result<Answer, ReadError> {
+        let response = request.send().await.map_err(|error| self.read_error(&error))?;
+        let status = response.status();
+        let most = if status.is_success() {
+            limits::SOURCE_BODY_BYTES_MAX
+        } else {
+            limits::SOURCE_ERROR_BYTES_MAX
+        };
+        match self.body(response, most).await {
+            Ok(body) => Ok(Answer { status: status.as_u16(), body }),
+            // The beginning of a long error page says as much as the whole.
+            Err(ReadError::TooLarge(..)) if !status.is_success() => {
+                Ok(Answer { status: status.as_u16(), body: Vec::new() })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn body(&self, mut response: Response, most: usize) -> Result<Vec<u8>, ReadError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.read_error(&error))? {
+            if body.len() + chunk.len() > most {
+                return Err(ReadError::TooLarge(most, "bytes"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn read_error(&self, error: &reqwest::Error) -> ReadError {
+        if error.is_timeout() {
+            return ReadError::TimedOut(self.timeout);
+        }
+        ReadError::Unreachable(innermost(error))
+    }
+}
+
+/// The innermost cause in the words people know. reqwest's own text repeats the URL, which may
+/// hold what is nobody's business.
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    match cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+        Some(std::io::ErrorKind::ConnectionRefused) => "connection refused".to_owned(),
+        Some(std::io::ErrorKind::ConnectionReset) => "connection reset".to_owned(),
+        Some(std::io::ErrorKind::HostUnreachable) => "no route to host".to_owned(),
+        _ => {
+            let text: String = cause.to_string().chars().take(160).collect();
+            if text.contains("://") { "the connection failed".to_owned() } else { text }
+        }
+    }
+}

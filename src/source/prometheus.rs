@@ -1,0 +1,159 @@
+//! The HTTP API of Prometheus: instant queries for the newest sample, range queries for history.
+
+mod response;
+
+use crate::domain::finite::Finite;
+use crate::domain::limits;
+use crate::domain::name::ObjectName;
+use crate::domain::sample::Sample;
+use crate::policy::{Ask, QueryMethod};
+use crate::source::http::{Answer, Http};
+use crate::source::{ReadError, Samples};
+use jiff::Timestamp;
+use response::{Data, Point, Series};
+use std::time::Duration;
+
+/// A server that speaks Prometheus' HTTP API.
+#[derive(Debug)]
+pub struct Prometheus {
+    url: String,
+    method: QueryMethod,
+    http: Http,
+}
+
+impl Prometheus {
+    pub(super) fn new(url: &str, method: QueryMethod, http: Http) -> Self {
+        Self { url: url.to_owned(), method, http }
+    }
+
+    /// The samples that the query of `ask` has at the instant `at`.
+    pub(super) async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Samples, ReadError> {
+        let Ask::Query { query, pod_label } = ask else { return Err(ReadError::WrongKind) };
+        let parameters = [("query", query.clone()), ("time", seconds(at))];
+        let body = self.ask("query", &parameters).await?;
+        match response::parse(&body)? {
+            Data::Vector(series) => instant_samples(series, pod_label.as_deref()),
+            Data::Scalar(point) if pod_label.is_none() => {
+                let sample = sample(point).ok_or_else(|| no_number("the query"))?;
+                Ok(Samples::from([(None, sample)]))
+            }
+            Data::Scalar(_) => Err(ReadError::Empty(NO_PODS.to_owned())),
+            Data::Matrix(_) => Err(unexpected("matrix")),
+        }
+    }
+
+    /// The samples that the query of `ask` had from `from` to `to`, oldest first.
+    pub(super) async fn history(
+        &self,
+        ask: &Ask,
+        from: Timestamp,
+        to: Timestamp,
+        step: Duration,
+    ) -> Result<Vec<(Option<ObjectName>, Sample)>, ReadError> {
+        let Ask::Query { query, pod_label } = ask else { return Err(ReadError::WrongKind) };
+        let step = format!("{:.3}", step.as_secs_f64());
+        let parameters = [
+            ("query", query.clone()),
+            ("start", seconds(from)),
+            ("end", seconds(to)),
+            ("step", step),
+        ];
+        let body = self.ask("query_range", &parameters).await?;
+        let Data::Matrix(series) = response::parse(&body)? else {
+            return Err(unexpected("vector"));
+        };
+        if pod_label.is_none() && series.len() > 1 {
+            return Err(too_many(series.len()));
+        }
+        let mut samples = Vec::new();
+        for one in series {
+            let Some(object) = object(&one, pod_label.as_deref()) else { continue };
+            samples.extend(one.points().filter_map(sample).map(|it| (object.clone(), it)));
+        }
+        samples.sort_by_key(|(_, sample)| sample.at);
+        Ok(samples)
+    }
+
+    async fn ask(
+        &self,
+        endpoint: &str,
+        parameters: &[(&str, String)],
+    ) -> Result<Vec<u8>, ReadError> {
+        let url = format!("{}/api/v1/{endpoint}", self.url);
+        let request = match self.method {
+            QueryMethod::Post => self.http.client.post(url).form(parameters),
+            QueryMethod::Get => self.http.client.get(url).query(parameters),
+        };
+        let Answer { status, body } = self.http.send(request).await?;
+        if (200..300).contains(&status) {
+            return Ok(body);
+        }
+        let message = response::error_message(&body);
+        Err(ReadError::Refused { status, message })
+    }
+}
+
+const NO_PODS: &str = "no series has a usable label that names its pod";
+
+fn instant_samples(series: Vec<Series>, pod_label: Option<&str>) -> Result<Samples, ReadError> {
+    let count = series.len();
+    if count == 0 {
+        return Err(ReadError::Empty("the query answered no series".to_owned()));
+    }
+    if pod_label.is_none() && count > 1 {
+        return Err(too_many(count));
+    }
+    let mut samples = Samples::new();
+    let mut named = 0_usize;
+    for one in series {
+        let Some(object) = object(&one, pod_label) else { continue };
+        named += 1;
+        let Some(sample) = one.points().next().and_then(sample) else { continue };
+        if samples.insert(object, sample).is_some() {
+            let problem = "two series name the same pod; aggregate with `by (pod)`";
+            return Err(ReadError::NotUnderstood(problem.to_owned()));
+        }
+    }
+    if named == 0 {
+        return Err(ReadError::Empty(NO_PODS.to_owned()));
+    }
+    if samples.is_empty() {
+        return Err(no_number("the query"));
+    }
+    Ok(samples)
+}
+
+/// The pod that a series is about; the inner `None` where it is about no object.
+#[expect(clippy::option_option, reason = "outer: usable or not; inner: the key of Samples")]
+fn object(series: &Series, pod_label: Option<&str>) -> Option<Option<ObjectName>> {
+    match pod_label {
+        None => Some(None),
+        Some(label) => ObjectName::new(series.label(label)?).ok().map(Some),
+    }
+}
+
+/// NaN, infinity and anything negative is no sample: unknown, not zero.
+fn sample(point: Point) -> Option<Sample> {
+    let value = Finite::new(point.value).filter(|it| !it.is_negative())?;
+    Some(Sample { at: point.at, value })
+}
+
+fn seconds(at: Timestamp) -> String {
+    let millis = at.as_millisecond();
+    format!("{}.{:03}", millis.div_euclid(1000), millis.rem_euclid(1000))
+}
+
+fn no_number(what: &str) -> ReadError {
+    ReadError::Empty(format!("{what} answered NaN, an infinity or a negative number"))
+}
+
+fn too_many(count: usize) -> ReadError {
+    let problem = format!("the query answered {count} series, not one; wrap it in sum(…)");
+    ReadError::NotUnderstood(problem)
+}
+
+fn unexpected(kind: &str) -> ReadError {
+    ReadError::NotUnderstood(format!("unexpected result type {kind}"))
+}
+
+const _: () = assert!(limits::SOURCE_SERIES_MAX > 10_000, "ten thousand pods must fit");

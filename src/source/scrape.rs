@@ -1,0 +1,134 @@
+//! One page in exposition format: fetched once, asked many things.
+
+pub mod exposition;
+
+use crate::domain::finite::Finite;
+use crate::domain::sample::Sample;
+use crate::policy::promql::SeriesSelector;
+use crate::policy::{Ask, Reduce};
+use crate::source::http::{Answer, Http};
+use crate::source::{ReadError, Samples};
+use exposition::Line;
+use jiff::Timestamp;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::OnceCell;
+
+/// The formats that are read, the preferred one first.
+const ACCEPT: &str =
+    "text/plain;version=0.0.4;q=1,application/openmetrics-text;version=1.0.0;q=0.5";
+
+/// A page.
+#[derive(Debug)]
+pub struct Scrape {
+    url: String,
+    http: Http,
+    newest: Mutex<Option<Fetch>>,
+}
+
+/// The fetch of one instant, shared by everybody who asks about that instant.
+#[derive(Clone, Debug)]
+struct Fetch {
+    at: Timestamp,
+    page: Arc<OnceCell<Result<Vec<u8>, ReadError>>>,
+}
+
+impl Scrape {
+    pub(super) fn new(url: &str, http: Http) -> Self {
+        Self { url: url.to_owned(), http, newest: Mutex::new(None) }
+    }
+
+    /// Answers from the page as it was fetched for the instant `at`. A sample without a time of
+    /// its own is as old as the fetch.
+    pub(super) async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Samples, ReadError> {
+        let Ask::Series { selector, reduce } = ask else { return Err(ReadError::WrongKind) };
+        let cell = self.shared(at);
+        let page = cell.get_or_init(|| self.fetch()).await;
+        answer(page.as_ref().map_err(Clone::clone)?, selector, *reduce, at)
+    }
+
+    fn shared(&self, at: Timestamp) -> Arc<OnceCell<Result<Vec<u8>, ReadError>>> {
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        match newest.as_ref().filter(|it| it.at == at) {
+            Some(fetch) => Arc::clone(&fetch.page),
+            None => {
+                let page = Arc::new(OnceCell::new());
+                *newest = Some(Fetch { at, page: Arc::clone(&page) });
+                page
+            }
+        }
+    }
+
+    async fn fetch(&self) -> Result<Vec<u8>, ReadError> {
+        let request = self.http.client.get(&self.url).header("accept", ACCEPT);
+        let Answer { status, body } = self.http.send(request).await?;
+        if (200..300).contains(&status) {
+            return Ok(body);
+        }
+        let message = "expected a page in exposition format".to_owned();
+        Err(ReadError::Refused { status, message })
+    }
+}
+
+fn answer(
+    page: &[u8],
+    selector: &SeriesSelector,
+    reduce: Reduce,
+    at: Timestamp,
+) -> Result<Samples, ReadError> {
+    let mut values = Vec::new();
+    let mut oldest = at;
+    let mut lines = 0_usize;
+    let mut bad = 0_usize;
+    for line in exposition::lines(page) {
+        lines += 1;
+        match line {
+            Err(_) => bad += 1,
+            Ok(line) if line.is_selected_by(selector) => {
+                let value = Finite::new(line.value).filter(|it| !it.is_negative());
+                // One series that is no number makes the sum of all unknown.
+                let value = value.ok_or_else(|| {
+                    let problem = "is NaN, an infinity or a negative number on the page";
+                    ReadError::Empty(format!("{} {problem}", selector.text()))
+                })?;
+                values.push(value);
+                oldest = line.at(at).min(oldest);
+            }
+            Ok(_) => {}
+        }
+    }
+    if lines > 0 && bad == lines {
+        let problem = "the page is not in exposition format";
+        return Err(ReadError::NotUnderstood(problem.to_owned()));
+    }
+    let missing = || ReadError::Empty(format!("{} is not on the page", selector.text()));
+    let value = reduced(&values, reduce).ok_or_else(missing)?;
+    Ok(Samples::from([(None, Sample { at: oldest, value })]))
+}
+
+impl Line<'_> {
+    fn is_selected_by(&self, selector: &SeriesSelector) -> bool {
+        self.name == selector.name() && selector.matches(&self.labels())
+    }
+
+    fn at(&self, read_at: Timestamp) -> Timestamp {
+        let own = self.millis.and_then(|millis| Timestamp::from_millisecond(millis).ok());
+        own.unwrap_or(read_at)
+    }
+}
+
+/// One number from several; `None` from none.
+fn reduced(values: &[Finite], reduce: Reduce) -> Option<Finite> {
+    let sum = || values.iter().map(|it| it.get()).sum::<f64>();
+    #[expect(clippy::cast_precision_loss, reason = "a page has fewer lines than 2^52")]
+    let count = values.len() as f64;
+    match reduce {
+        _ if values.is_empty() => None,
+        Reduce::Sum => Finite::new(sum()),
+        Reduce::Avg => Finite::new(sum() / count),
+        Reduce::Max => values.iter().max().copied(),
+        Reduce::Min => values.iter().min().copied(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
