@@ -1,0 +1,228 @@
+//! The programs of the bed: built once from the Go module beside, and Debian's Prometheus.
+
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::keeper::Keeper;
+use super::process::Process;
+
+/// Where go.mod with its tool block is.
+const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster");
+
+/// Where to keep what is built; outside the tree, so that a clean checkout does not lose it.
+const CACHE_FOLDER: &str = "FORESAIL_TESTBED_CACHE";
+
+/// The name that other projects' test environments gave to a folder with such programs.
+const READY_MADE: &str = "KUBEBUILDER_ASSETS";
+
+/// A cold build takes about five minutes on two cores; this is for a slow network on top of it.
+const BUILD_DEADLINE: Duration = Duration::from_secs(45 * 60);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(15);
+
+/// Each program by the names it may have; etcd's package calls it `server`.
+const PROGRAMS: [&[&str]; 6] = [
+    &["etcd", "server"],
+    &["kube-apiserver"],
+    &["kube-controller-manager"],
+    &["kube-scheduler"],
+    &["kubectl"],
+    &["kwok"],
+];
+
+/// The folder beside the programs with KWOK's stage definitions.
+const STAGES: &str = "stage";
+
+/// Paths of everything that the bed starts.
+#[derive(Debug, Clone)]
+pub(crate) struct Tools {
+    pub(crate) etcd: PathBuf,
+    pub(crate) kube_apiserver: PathBuf,
+    pub(crate) kube_controller_manager: PathBuf,
+    pub(crate) kube_scheduler: PathBuf,
+    pub(crate) kubectl: PathBuf,
+    pub(crate) kwok: PathBuf,
+    pub(crate) prometheus: PathBuf,
+    /// KWOK's stage definitions, from the same version as the program.
+    pub(crate) kwok_stages: PathBuf,
+}
+
+impl Tools {
+    /// Finds or builds every program. Fails, and says how to get it, when something is missing.
+    pub(crate) fn ready(keeper: &Arc<Keeper>) -> Self {
+        let prometheus = on_path("prometheus").unwrap_or_else(|| {
+            panic!(
+                "the cluster test needs `prometheus`: `make setup`, or apt-get install prometheus"
+            )
+        });
+        let mut folders = Vec::from_iter(std::env::var_os(READY_MADE).map(PathBuf::from));
+        if !PROGRAMS
+            .iter()
+            .chain([&[STAGES].as_slice()])
+            .all(|names| find(&folders, names).is_some())
+        {
+            folders.push(built(keeper));
+        }
+        let program = |names: &[&str]| {
+            find(&folders, names).unwrap_or_else(|| panic!("no {names:?} in {folders:?}"))
+        };
+        let [etcd, kube_apiserver, kube_controller_manager, kube_scheduler, kubectl, kwok] =
+            PROGRAMS.map(program);
+        Self {
+            etcd,
+            kube_apiserver,
+            kube_controller_manager,
+            kube_scheduler,
+            kubectl,
+            kwok,
+            prometheus,
+            kwok_stages: program(&[STAGES]),
+        }
+    }
+}
+
+fn find(folders: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
+    let candidates = folders.iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));
+    candidates.into_iter().find(|path| path.exists())
+}
+
+/// The folder with the finished build of this go.mod and go.sum.
+fn built(keeper: &Arc<Keeper>) -> PathBuf {
+    let cache = cache_folder();
+    fs::create_dir_all(&cache).unwrap();
+    let key = module_key();
+    let folder = cache.join(&key);
+    // Two builders at the same time: the second one waits here and then finds it done. The lock
+    // goes with its holder, so a killed builder blocks nobody.
+    let lock = File::create(cache.join(format!("{key}.lock"))).unwrap();
+    lock.lock().unwrap();
+    if !folder.is_dir() {
+        let go = on_path("go").unwrap_or_else(|| {
+            panic!("the cluster test builds Kubernetes with `go` 1.26 or newer: https://go.dev/dl")
+        });
+        let partial = cache.join(format!("{key}.partial"));
+        fs::remove_dir_all(&partial).ok();
+        fs::create_dir_all(&partial).unwrap();
+        build(keeper, &go, &partial);
+        copy_stages(&go, &partial.join(STAGES));
+        fs::rename(&partial, &folder).unwrap();
+    }
+    folder
+}
+
+fn build(keeper: &Arc<Keeper>, go: &Path, into: &Path) {
+    // The Go caches are the person's own: they are what makes the second build quick.
+    let home = std::env::var_os("HOME").unwrap_or_default();
+    let arguments = [
+        format!("HOME={}", home.to_str().unwrap()),
+        text(go),
+        "-C".to_owned(),
+        MODULE.to_owned(),
+        "build".to_owned(),
+        version_flags(),
+        "-o".to_owned(),
+        text(into),
+        "tool".to_owned(),
+    ];
+    let mut process = Process::start(keeper, "go-build", Path::new("env"), &arguments);
+    let started = Instant::now();
+    let mut told = Instant::now();
+    say("test bed: building etcd, Kubernetes and KWOK once (about 5 minutes on 2 cores)");
+    let status = super::wait::poll(BUILD_DEADLINE, || {
+        if told.elapsed() >= PROGRESS_INTERVAL {
+            told = Instant::now();
+            say(&format!("test bed: still building after {} s", started.elapsed().as_secs()));
+        }
+        process.ended().ok_or_else(|| "still running".to_owned())
+    });
+    match status {
+        Ok(status) if status.success() => {
+            say(&format!("test bed: built in {} s", started.elapsed().as_secs()));
+        }
+        Ok(status) => panic!("go build ended with {status}:\n{}", process.log()),
+        Err(_) => panic!("go build is not done after {BUILD_DEADLINE:?}:\n{}", process.log()),
+    }
+}
+
+/// Kubernetes' own build script writes its version into the programs; without it `kubectl version`
+/// fails and the API server calls itself v0.0.0.
+fn version_flags() -> String {
+    let module = fs::read_to_string(Path::new(MODULE).join("go.mod")).unwrap();
+    let version = module
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes v"))
+        .and_then(|rest| rest.split_whitespace().next())
+        .expect("go.mod requires k8s.io/kubernetes");
+    let mut parts = version.split('.');
+    let (major, minor) = (parts.next().unwrap(), parts.next().unwrap());
+    let variable = "-X k8s.io/component-base/version.git";
+    format!("-ldflags={variable}Version=v{version} {variable}Major={major} {variable}Minor={minor}")
+}
+
+/// Copies KWOK's stage files beside the programs, so that a later run does not need its module.
+fn copy_stages(go: &Path, into: &Path) {
+    let output = Command::new(go)
+        .args(["-C", MODULE, "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"])
+        .output()
+        .unwrap();
+    let folder =
+        PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()).join("kustomize/stage");
+    assert!(folder.is_dir(), "no KWOK module: {}", String::from_utf8_lossy(&output.stderr));
+    for stages in ["node/fast", "pod/general"] {
+        let target = into.join(stages);
+        fs::create_dir_all(&target).unwrap();
+        for entry in fs::read_dir(folder.join(stages)).unwrap() {
+            let source = entry.unwrap().path();
+            let name = source.file_name().unwrap();
+            if source.extension().is_some_and(|extension| extension == "yaml") {
+                fs::write(target.join(name), fs::read(&source).unwrap()).unwrap();
+            }
+        }
+    }
+}
+
+fn cache_folder() -> PathBuf {
+    let from_cache_home = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let from_home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
+    match std::env::var_os(CACHE_FOLDER) {
+        Some(folder) => PathBuf::from(folder),
+        None => from_cache_home
+            .or(from_home)
+            .unwrap_or_else(|| panic!("neither HOME nor {CACHE_FOLDER} says where to build"))
+            .join("foresail-testbed"),
+    }
+}
+
+/// One name for each content of go.mod and go.sum and for the way to build. The standard library's hash is stable for one
+/// release of Rust; a new release costs at most one more build.
+fn module_key() -> String {
+    let mut hasher = DefaultHasher::new();
+    for file in ["go.mod", "go.sum"] {
+        fs::read(Path::new(MODULE).join(file)).unwrap().hash(&mut hasher);
+    }
+    version_flags().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    // Where Go's own instructions put it; a login shell finds it there, a bare one may not.
+    let usual = [PathBuf::from("/usr/local/go/bin")];
+    std::env::split_paths(&path)
+        .chain(usual)
+        .map(|folder| folder.join(program))
+        .find(|candidate| candidate.is_file())
+}
+
+/// Past the test runner's capture: who waits for minutes wants to know why.
+fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").ok();
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().expect("a cache folder with a readable name").to_owned()
+}
