@@ -72,7 +72,7 @@ pub enum QueryMethod {
 }
 
 /// The recipe of one published metric.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     /// Which policy.
     pub key: PolicyKey,
@@ -112,7 +112,7 @@ impl Policy {
 }
 
 /// One number, or one number per pod, read from a source.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signal {
     /// Its name in `combine`.
     pub name: SignalName,
@@ -157,7 +157,7 @@ pub enum Reduce {
 }
 
 /// How the signals become one number.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Combine {
     /// The only signal is the number.
     Only,
@@ -207,6 +207,8 @@ pub struct BrokenPolicy {
     pub key: Option<PolicyKey>,
     /// The address that it would have published under, as far as it can be told.
     pub metric: Option<MetricKey>,
+    /// What it would have described; External where that cannot be told.
+    pub subject: Subject,
     /// What is wrong with it.
     pub faults: Vec<Fault>,
 }

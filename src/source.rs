@@ -80,6 +80,21 @@ pub enum Reason {
     Empty,
 }
 
+impl Reason {
+    /// The label's value.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::Refused => "refused",
+            Self::TooLarge => "too_large",
+            Self::NotUnderstood => "not_understood",
+            Self::Empty => "empty",
+        }
+    }
+}
+
 impl ReadError {
     /// The kind of failure.
     #[must_use]

@@ -228,7 +228,7 @@ fn decode<T: DeserializeOwned>(node: &Node, path: &Path, faults: &mut Faults) ->
 fn broken_policy(node: &Node, path: &Path, faults: &Faults) -> BrokenPolicy {
     let text =
         |keys: &[&str]| keys.iter().try_fold(node, |node, key| node.get(key)).and_then(Node::text);
-    let (key, metric) = metric_policy::claimed(text);
+    let (key, metric, subject) = metric_policy::claimed(text);
     let prefix = path.to_string();
     let faults = faults.0.iter().cloned().map(|mut fault| {
         // The reader of an answer knows the policy, not its place in a file.
@@ -238,7 +238,7 @@ fn broken_policy(node: &Node, path: &Path, faults: &Faults) -> BrokenPolicy {
             below.split('.').filter(|it| !it.is_empty()).fold(Path::default(), |p, k| p.key(k));
         fault
     });
-    BrokenPolicy { key, metric, faults: faults.collect() }
+    BrokenPolicy { key, metric, subject, faults: faults.collect() }
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub(super) fn resolve(
 /// What a policy claims to publish, read leniently: for one that is broken.
 pub(super) fn claimed<'n>(
     text: impl Fn(&[&str]) -> Option<&'n str>,
-) -> (Option<PolicyKey>, Option<MetricKey>) {
+) -> (Option<PolicyKey>, Option<MetricKey>, Subject) {
     let namespace = text(&["metadata", "namespace"]).and_then(|it| Namespace::new(it).ok());
     let name = text(&["metadata", "name"]).and_then(|it| PolicyName::new(it).ok());
     let metric = text(&["spec", "metric", "name"]).and_then(|it| MetricName::new(it).ok());
@@ -77,8 +77,8 @@ pub(super) fn claimed<'n>(
         _ => None,
     };
     let key = namespace.clone().zip(name).map(|(namespace, name)| PolicyKey { namespace, name });
-    let address = (|| Some(subject?.key(namespace.as_ref()?, metric.as_ref()?)))();
-    (key, address)
+    let address = (|| Some(subject.as_ref()?.key(namespace.as_ref()?, metric.as_ref()?)))();
+    (key, address, subject.unwrap_or(Subject::External))
 }
 
 fn check_kind(version: Option<&str>, kind: Option<&str>, path: &Path, faults: &mut Faults) {

@@ -1,0 +1,217 @@
+//! What the tick, the sources and the configuration count, for `/metrics`.
+
+use crate::domain::name::SourceName;
+use crate::pipeline::outcome::{Outcome, Standing};
+use crate::policy::{Config, Policy};
+use crate::source::Reason;
+use jiff::SignedDuration;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+type Number = Gauge<f64, AtomicU64>;
+type MakeHistogram = fn() -> Histogram;
+
+/// Seconds from a grid instant to its published value, and of one read: from a millisecond to
+/// the tick's deadline.
+const SECONDS: [f64; 14] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0];
+
+/// Every metric of this room. Cheap to clone; clones count together.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    tick: TickMetrics,
+    reads: Family<ReadLabels, Counter>,
+    read_seconds: Family<SourceLabels, Histogram, MakeHistogram>,
+    reloads: Family<ReloadLabels, Counter>,
+    faults: Gauge,
+}
+
+/// What the tick counts.
+#[derive(Clone, Debug)]
+pub(crate) struct TickMetrics {
+    ready: Family<PolicyLabels, Gauge>,
+    values: Family<PolicyLabels, Gauge>,
+    value: Family<PolicyLabels, Number>,
+    sample_time: Family<PolicyLabels, Number>,
+    evaluations: Family<EvaluationLabels, Counter>,
+    delay_seconds: Histogram,
+}
+
+/// What one source counts.
+#[derive(Clone, Debug)]
+pub(crate) struct SourceMetrics {
+    source: String,
+    reads: Family<ReadLabels, Counter>,
+    seconds: Histogram,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PolicyLabels {
+    namespace: String,
+    policy: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EvaluationLabels {
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SourceLabels {
+    source: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReadLabels {
+    source: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReloadLabels {
+    result: &'static str,
+}
+
+impl Metrics {
+    /// Makes the metrics and puts them into `registry`, whose prefix is `foresail`.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let histogram: MakeHistogram = || Histogram::new(SECONDS);
+        let metrics = Self {
+            tick: TickMetrics::register(registry),
+            reads: Family::default(),
+            read_seconds: Family::new_with_constructor(histogram),
+            reloads: Family::default(),
+            faults: Gauge::default(),
+        };
+        registry.register("source_reads", "Reads of a source by result", metrics.reads.clone());
+        registry.register_with_unit(
+            "source_read_duration",
+            "How long a read of a source took",
+            Unit::Seconds,
+            metrics.read_seconds.clone(),
+        );
+        let help = "Times the configuration was loaded or refused";
+        registry.register("config_loads", help, metrics.reloads.clone());
+        let help = "Faults in the configuration that is in use";
+        registry.register("config_faults", help, metrics.faults.clone());
+        metrics
+    }
+
+    pub(crate) fn tick(&self) -> TickMetrics {
+        self.tick.clone()
+    }
+
+    pub(crate) fn source(&self, name: &SourceName) -> SourceMetrics {
+        let labels = SourceLabels { source: name.to_string() };
+        let seconds = self.read_seconds.get_or_create(&labels).clone();
+        SourceMetrics { source: labels.source, reads: self.reads.clone(), seconds }
+    }
+
+    pub(crate) fn config_loaded(&self, config: &Config) {
+        self.reloads.get_or_create(&ReloadLabels { result: "loaded" }).inc();
+        self.faults.set(i64::try_from(config.faults.len()).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn config_refused(&self) {
+        self.reloads.get_or_create(&ReloadLabels { result: "refused" }).inc();
+    }
+}
+
+impl TickMetrics {
+    fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            ready: Family::default(),
+            values: Family::default(),
+            value: Family::default(),
+            sample_time: Family::default(),
+            evaluations: Family::default(),
+            delay_seconds: Histogram::new(SECONDS),
+        };
+        let help = "Whether a policy publishes a value (1) or not (0)";
+        registry.register("policy_ready", help, metrics.ready.clone());
+        let help = "How many values a policy publishes";
+        registry.register("policy_values", help, metrics.values.clone());
+        let help = "The published value of a policy with one value";
+        registry.register("policy_value", help, metrics.value.clone());
+        registry.register_with_unit(
+            "policy_sample_timestamp",
+            "The time of the oldest sample behind the published values of a policy",
+            Unit::Seconds,
+            metrics.sample_time.clone(),
+        );
+        let help = "Evaluations by what they came to";
+        registry.register("evaluations", help, metrics.evaluations.clone());
+        registry.register_with_unit(
+            "evaluation_delay",
+            "From the grid instant of an evaluation to its value",
+            Unit::Seconds,
+            metrics.delay_seconds.clone(),
+        );
+        metrics
+    }
+
+    /// Forgets the policies that are gone and marks the broken ones.
+    pub(crate) fn configure(&self, config: &Config) {
+        self.ready.clear();
+        self.values.clear();
+        self.value.clear();
+        self.sample_time.clear();
+        let broken = config.broken.iter().filter_map(|it| it.key.as_ref());
+        for key in config.policies.iter().map(|it| &it.key).chain(broken) {
+            let labels =
+                PolicyLabels { namespace: key.namespace.to_string(), policy: key.name.to_string() };
+            self.ready.get_or_create(&labels).set(0);
+        }
+    }
+
+    pub(crate) fn observe(&self, policy: &Policy, outcome: &Outcome, delay: SignedDuration) {
+        let labels = PolicyLabels {
+            namespace: policy.key.namespace.to_string(),
+            policy: policy.key.name.to_string(),
+        };
+        let count = i64::try_from(outcome.values.len()).unwrap_or(i64::MAX);
+        self.ready.get_or_create(&labels).set(i64::from(count > 0));
+        self.values.get_or_create(&labels).set(count);
+        match outcome.values.as_slice() {
+            [(_, only)] => {
+                self.value.get_or_create(&labels).set(only.value.get());
+            }
+            _ => {
+                self.value.remove(&labels);
+            }
+        }
+        match outcome.values.iter().map(|(_, value)| value.at).min() {
+            Some(oldest) => {
+                let seconds = oldest.duration_since(jiff::Timestamp::UNIX_EPOCH).as_secs_f64();
+                self.sample_time.get_or_create(&labels).set(seconds);
+            }
+            None => {
+                self.sample_time.remove(&labels);
+            }
+        }
+        let is_fresh = outcome.values.iter().any(|(_, it)| it.standing == Standing::Fresh);
+        let result = match (is_fresh, count > 0) {
+            (true, _) => "fresh",
+            (false, true) => "held",
+            (false, false) => "absent",
+        };
+        self.evaluations.get_or_create(&EvaluationLabels { result }).inc();
+        self.delay_seconds.observe(delay.as_secs_f64());
+    }
+}
+
+impl SourceMetrics {
+    /// Counts one read; `failed` is `None` for a good one.
+    pub(crate) fn observe(&self, took: Duration, failed: Option<Reason>) {
+        let result = failed.map_or("ok", Reason::label);
+        let labels = ReadLabels { source: self.source.clone(), result };
+        self.reads.get_or_create(&labels).inc();
+        self.seconds.observe(took.as_secs_f64());
+    }
+}

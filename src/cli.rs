@@ -1,0 +1,168 @@
+//! How a person comes in: what was typed, one file for each verb, and how errors are shown.
+//!
+//! stdout is data, stderr is for people. Exit codes are promises: 0 done, 1 something in your
+//! input, 2 our fault or the machine's.
+
+mod check;
+mod demo;
+mod printer;
+mod serve;
+
+use crate::domain::duration;
+use crate::domain::error_chain::ErrorChain;
+use crate::telemetry::logs;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use printer::Printer;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Where the configuration lies when nothing else is said.
+const CONFIG: &str = "config/foresail.yaml";
+
+/// A Kubernetes metrics adapter that gives the Horizontal Pod Autoscaler numbers worth scaling on
+///
+/// Foresail reads Prometheus and scraped pages, smooths what it reads, and answers the custom and
+/// external metrics APIs. The HPA stays in charge of replica counts.
+#[derive(Debug, Parser)]
+#[command(name = "foresail", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+    /// How log lines on stderr look
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serve the metrics APIs
+    ///
+    /// Registered as the APIService of custom.metrics.k8s.io and external.metrics.k8s.io, Foresail
+    /// believes kube-apiserver's front proxy and asks the cluster what each user may read.
+    /// SIGTERM makes /readyz fail first, then lets requests in flight finish.
+    Serve(ServeArgs),
+    /// Validate a configuration without serving it
+    ///
+    /// Prints every fault with its line, key and a hint. Exits with 0 when there is none, else 1.
+    Check(CheckArgs),
+    /// See it work: a simulated inference fleet, scaled on what Foresail serves
+    ///
+    /// Needs no cluster and no Prometheus. A fleet with a daily rhythm and bursts writes its queue
+    /// as an engine's metrics page on loopback; Foresail scrapes it and serves the metrics APIs;
+    /// the HPA's arithmetic, fed with what Foresail answers, scales the fleet.
+    Demo(DemoArgs),
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// The configuration file; it is followed, and a bad edit is refused
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+    /// How to reach the cluster; without it, in-cluster, then KUBECONFIG
+    #[arg(long, value_name = "FILE", conflicts_with = "standalone")]
+    kubeconfig: Option<PathBuf>,
+    /// Where the metrics APIs are served, with TLS
+    #[arg(long, value_name = "PORT", default_value_t = 6443)]
+    secure_port: u16,
+    /// Where /metrics, /livez and /readyz are served, without TLS
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    observability_port: u16,
+    /// The serving certificate; reloaded when it changes; self-signed for localhost when absent
+    #[arg(long, value_name = "FILE", requires = "tls_private_key_file")]
+    tls_cert_file: Option<PathBuf>,
+    /// The certificate's private key
+    #[arg(long, value_name = "FILE", requires = "tls_cert_file")]
+    tls_private_key_file: Option<PathBuf>,
+    /// Serve on loopback only, without a cluster, to whoever has the token
+    #[arg(long, requires = "token_file")]
+    standalone: bool,
+    /// The bearer token of --standalone; reloaded when it changes
+    #[arg(long, value_name = "FILE", requires = "standalone")]
+    token_file: Option<PathBuf>,
+    /// How long /readyz fails before the ports close, so that no request is sent any more
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
+    shutdown_delay: Duration,
+}
+
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = CONFIG)]
+    config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct DemoArgs {
+    /// End by itself after this long; without it, run until Ctrl-C
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    duration: Option<Duration>,
+    /// Simulated seconds in a second
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=120))]
+    speed: u32,
+    /// Which random demand
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+/// How a verb ended.
+enum Exit {
+    Done,
+    /// Something in the input is wrong; it has been told.
+    Input,
+}
+
+/// Runs what was typed; answers the exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(message) => {
+            // --help and --version come this way, too; clap knows which goes where.
+            let code = u8::from(message.use_stderr());
+            return if message.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(2) };
+        }
+    };
+    let Cli { verb, log_format } = cli;
+    let mut printer = Printer::default();
+    match run(verb, log_format, &mut printer) {
+        Ok(Exit::Done) => ExitCode::SUCCESS,
+        Ok(Exit::Input) => ExitCode::from(1),
+        Err(error) => {
+            printer.error(&ErrorChain(error.as_ref()).to_string());
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(verb: Verb, log_format: LogFormat, printer: &mut Printer) -> anyhow::Result<Exit> {
+    match verb {
+        Verb::Serve(args) => {
+            begin_logs(log_format, "info")?;
+            serve::run(args, printer)
+        }
+        Verb::Check(args) => check::run(&args, printer),
+        Verb::Demo(args) => {
+            // The terminal belongs to the demo; only what someone must act on interrupts it.
+            begin_logs(log_format, "error")?;
+            demo::run(&args, printer)
+        }
+    }
+}
+
+fn begin_logs(format: LogFormat, default: &str) -> anyhow::Result<()> {
+    let format = match format {
+        LogFormat::Text => logs::Format::Text,
+        LogFormat::Json => logs::Format::Json,
+    };
+    #[expect(clippy::disallowed_methods, reason = "cli is where the environment is read")]
+    let filter = std::env::var("RUST_LOG").ok();
+    logs::begin(format, Some(filter.as_deref().unwrap_or(default)))?;
+    Ok(())
+}

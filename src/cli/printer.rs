@@ -1,0 +1,44 @@
+//! The only one who writes to the terminal.
+
+use crate::document::fault::Fault;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Writes data to stdout and everything else to stderr. Whoever reads may go away (`| head`);
+/// that is not our fault, so nothing here fails.
+#[derive(Debug, Default)]
+pub(super) struct Printer {
+    is_closed: bool,
+}
+
+impl Printer {
+    /// One line of data.
+    pub(super) fn line(&mut self, text: &str) {
+        let mut stdout = io::stdout().lock();
+        self.is_closed |= writeln!(stdout, "{text}").and_then(|()| stdout.flush()).is_err();
+    }
+
+    /// Whether nobody reads any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
+    /// One line for a person.
+    pub(super) fn note(&mut self, text: &str) {
+        self.is_closed |= writeln!(io::stderr().lock(), "{text}").is_err();
+    }
+
+    /// What went wrong.
+    pub(super) fn error(&mut self, text: &str) {
+        self.note(&format!("error: {text}"));
+    }
+
+    /// A fault the way compilers show one, with its hint below.
+    pub(super) fn fault(&mut self, path: &Path, fault: &Fault) {
+        let place = fault.position.map(|it| format!(":{it}")).unwrap_or_default();
+        self.note(&format!("{}{place}: {fault}", path.display()));
+        if let Some(hint) = &fault.hint {
+            self.note(&format!("  hint: {hint}"));
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! `foresail serve`: from flags to a running adapter, and from a signal to its end.
+
+use super::{Exit, Printer, ServeArgs};
+use crate::app::configuration::ConfigError;
+use crate::app::{App, AppError, Mode, Settings};
+use crate::domain::error_chain::ErrorChain;
+use crate::tls::certificates::Origin;
+use anyhow::Context;
+use tokio_util::sync::CancellationToken;
+
+pub(super) fn run(args: ServeArgs, printer: &mut Printer) -> anyhow::Result<Exit> {
+    let settings = settings(args)?;
+    let config = settings.config.clone();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let served = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        stop_on_signal(&stop)?;
+        let app = App::build(settings).await?;
+        app.run(stop).await?;
+        anyhow::Ok(())
+    });
+    match served {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) => match error.downcast_ref::<AppError>() {
+            Some(AppError::Config(ConfigError::Faulty { faults, .. })) => {
+                faults.iter().for_each(|fault| printer.fault(&config, fault));
+                printer.note("the configuration cannot be used");
+                Ok(Exit::Input)
+            }
+            Some(error) if error.is_input() => {
+                printer.error(&ErrorChain(error).to_string());
+                Ok(Exit::Input)
+            }
+            _ => Err(error),
+        },
+    }
+}
+
+fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
+    let ServeArgs {
+        config,
+        kubeconfig,
+        secure_port,
+        observability_port,
+        tls_cert_file,
+        tls_private_key_file,
+        standalone,
+        token_file,
+        shutdown_delay,
+    } = args;
+    let mode = if standalone {
+        Mode::Standalone { token_file: token_file.context("--standalone needs --token-file")? }
+    } else {
+        Mode::Cluster { kubeconfig }
+    };
+    let certificate = match tls_cert_file.zip(tls_private_key_file) {
+        Some((certificate, key)) => Origin::Files { certificate, key },
+        None => Origin::SelfSigned,
+    };
+    Ok(Settings { config, mode, secure_port, observability_port, certificate, shutdown_delay })
+}
+
+/// Cancels `stop` at the first SIGTERM or Ctrl-C.
+pub(super) fn stop_on_signal(stop: &CancellationToken) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("failed to listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("failed to listen for Ctrl-C")?;
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: shutting down"),
+            _ = interrupt.recv() => tracing::info!("interrupt: shutting down"),
+        }
+        stop.cancel();
+    });
+    Ok(())
+}

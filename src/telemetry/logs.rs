@@ -1,0 +1,53 @@
+//! Where log lines go and how they look.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+
+/// How a log line looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+/// Why logging cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The filter is not understood.
+    #[error("failed to understand the log filter `{filter}`")]
+    Filter {
+        /// As it was given.
+        filter: String,
+        /// What is wrong with it.
+        #[source]
+        cause: tracing_subscriber::filter::ParseError,
+    },
+    /// Somebody began before.
+    #[error("logging was begun twice")]
+    Twice,
+}
+
+/// Sends log lines to stderr, at `info` and above unless `filter` (RUST_LOG's syntax) says
+/// otherwise.
+///
+/// # Errors
+/// `LogError` when the filter is not understood or logging has begun already.
+pub fn begin(format: Format, filter: Option<&str>) -> Result<(), LogError> {
+    let filter = filter.unwrap_or("info");
+    let parsed = EnvFilter::builder().parse(filter);
+    let parsed =
+        parsed.map_err(|cause| LogError::Filter { filter: filter.to_owned(), cause })?;
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(parsed)
+        .with_writer(std::io::stderr)
+        .with_span_events(FmtSpan::NONE)
+        .with_target(false);
+    let begun = match format {
+        Format::Text => builder.with_ansi(false).try_init(),
+        Format::Json => builder.json().flatten_event(true).try_init(),
+    };
+    begun.map_err(|_| LogError::Twice)
+}
