@@ -11,4 +11,7 @@
 //!
 //! Data moves left to right only; ARCHITECTURE.md says why, and `tests/architecture.rs` checks it.
 
+pub mod auth;
+pub mod cluster;
 pub mod domain;
+pub mod tls;

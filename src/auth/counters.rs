@@ -1,0 +1,131 @@
+//! What the door counts; the reasons are a closed set, fit for a metric's label.
+
+use crate::auth::Stranger;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Why a request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// Whom to trust was not known yet.
+    NoTrust,
+    /// No client certificate.
+    NoCertificate,
+    /// A client certificate that is not trusted.
+    Untrusted,
+    /// A trusted certificate with a name that is not allowed.
+    NotAllowed,
+    /// The front proxy named no user, or not in text.
+    NoUser,
+    /// No bearer token.
+    NoToken,
+    /// A wrong bearer token.
+    WrongToken,
+    /// The user may not.
+    Forbidden,
+    /// The cluster could not be asked.
+    ReviewFailed,
+}
+
+impl Reason {
+    /// All reasons, to register a metric for each.
+    pub const ALL: [Self; 9] = [
+        Self::NoTrust,
+        Self::NoCertificate,
+        Self::Untrusted,
+        Self::NotAllowed,
+        Self::NoUser,
+        Self::NoToken,
+        Self::WrongToken,
+        Self::Forbidden,
+        Self::ReviewFailed,
+    ];
+
+    /// The label's value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoTrust => "no_trust",
+            Self::NoCertificate => "no_certificate",
+            Self::Untrusted => "untrusted",
+            Self::NotAllowed => "not_allowed",
+            Self::NoUser => "no_user",
+            Self::NoToken => "no_token",
+            Self::WrongToken => "wrong_token",
+            Self::Forbidden => "forbidden",
+            Self::ReviewFailed => "review_failed",
+        }
+    }
+}
+
+impl From<&Stranger> for Reason {
+    fn from(stranger: &Stranger) -> Self {
+        match stranger {
+            Stranger::NoTrust => Self::NoTrust,
+            Stranger::NoCertificate => Self::NoCertificate,
+            Stranger::Untrusted { .. } => Self::Untrusted,
+            Stranger::NotAllowed { .. } => Self::NotAllowed,
+            Stranger::NoUser | Stranger::NotText { .. } => Self::NoUser,
+            Stranger::NoToken => Self::NoToken,
+            Stranger::WrongToken => Self::WrongToken,
+        }
+    }
+}
+
+/// The door's counters since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub(crate) hits: AtomicU64,
+    pub(crate) misses: AtomicU64,
+    pub(crate) made: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) evicted: AtomicU64,
+    refused: [AtomicU64; Reason::ALL.len()],
+}
+
+impl Counters {
+    /// Decisions that were remembered.
+    #[must_use]
+    pub fn cache_hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
+    }
+
+    /// Decisions that were not, including those shared with a review in flight.
+    #[must_use]
+    pub fn cache_misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
+    }
+
+    /// Reviews that were begun.
+    #[must_use]
+    pub fn reviews_made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    /// Reviews that failed.
+    #[must_use]
+    pub fn reviews_failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Decisions forgotten before their time, because there were too many.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evicted.load(Ordering::Relaxed)
+    }
+
+    /// Requests refused for `reason`.
+    #[must_use]
+    pub fn refused(&self, reason: Reason) -> u64 {
+        self.refused.get(reason as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn refuse(&self, reason: Reason) {
+        if let Some(count) = self.refused.get(reason as usize) {
+            increment(count);
+        }
+    }
+}
+
+pub(crate) fn increment(count: &AtomicU64) {
+    count.fetch_add(1, Ordering::Relaxed);
+}
