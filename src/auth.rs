@@ -252,7 +252,7 @@ fn is_health(attributes: &Attributes) -> bool {
     let below = |root: &&str| {
         path.strip_prefix(*root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    ["/livez", "/readyz", "/healthz"].iter().any(|root| below(&root))
+    ["/livez", "/readyz", "/healthz"].iter().any(below)
         && !path.contains('%')
         && !path.split('/').any(|segment| segment == "." || segment == "..")
 }

@@ -11,7 +11,10 @@
 //!
 //! Data moves left to right only; ARCHITECTURE.md says why, and `tests/architecture.rs` checks it.
 
+pub mod app;
 pub mod auth;
+pub mod cli;
+pub mod cluster;
 pub mod document;
 pub mod domain;
 pub mod pipeline;
@@ -20,4 +23,5 @@ pub mod published;
 pub mod series;
 pub mod simulate;
 pub mod source;
+pub mod telemetry;
 pub mod tls;

@@ -137,3 +137,60 @@ impl fmt::Debug for Token {
         f.debug_struct("Token").field("path", &self.path).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::peer::Peer;
+    use crate::auth::{Door, Now};
+    use crate::domain::identity::Attributes;
+    use jiff::Timestamp;
+    use std::time::Instant;
+
+    #[tokio::test]
+    async fn a_standalone_door_opens_to_its_token_only_and_follows_the_file() {
+        const FIRST: &str = "0123456789abcdef";
+        const SECOND: &str = "fedcba9876543210";
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("token");
+        std::fs::write(&file, format!("  {FIRST}\n")).unwrap();
+        let token = Token::load(file.clone()).unwrap();
+        let door = Door::standalone(Arc::clone(&token));
+        let ask = async |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, value.parse().unwrap());
+            }
+            let wish = Attributes::Path { verb: "get".into(), path: "/x".into() };
+            let now = Now { instant: Instant::now(), time: Timestamp::UNIX_EPOCH };
+            let admitted = door.admit(&Peer::default(), &headers, &wish, now).await;
+            admitted.map(|user| user.name).map_err(|refusal| refusal.to_string())
+        };
+        let good = format!("Bearer {FIRST}");
+        let no_token = "not authenticated: no bearer token was sent".to_owned();
+        let wrong = "not authenticated: the bearer token is wrong".to_owned();
+        assert_eq!(ask(&[&good]).await, Ok("standalone".to_owned()));
+        assert_eq!(ask(&[&format!("bearer {FIRST}")]).await, Ok("standalone".to_owned()));
+        assert_eq!(ask(&[]).await, Err(no_token.clone()));
+        assert_eq!(ask(&["Basic eDp5"]).await, Err(no_token.clone()));
+        assert_eq!(ask(&["Bear"]).await, Err(no_token.clone()));
+        assert_eq!(ask(&[&good, &good]).await, Err(no_token));
+        assert_eq!(ask(&["Bearer "]).await, Err(wrong.clone()));
+        assert_eq!(ask(&[&format!("Bearer {FIRST}x")]).await, Err(wrong.clone()));
+        assert_eq!(ask(&[&format!("Bearer {SECOND}")]).await, Err(wrong.clone()));
+
+        assert!(!token.reload_once());
+        std::fs::write(&file, SECOND).unwrap();
+        assert!(token.reload_once());
+        assert_eq!(ask(&[&format!("Bearer {SECOND}")]).await, Ok("standalone".to_owned()));
+        assert_eq!(ask(&[&good]).await, Err(wrong));
+        for unusable in ["", "   \n", "short", "two words of sufficient length", &"x".repeat(5_000)]
+        {
+            std::fs::write(&file, unusable).unwrap();
+            assert!(!token.reload_once());
+            assert_eq!(ask(&[&format!("Bearer {SECOND}")]).await, Ok("standalone".to_owned()));
+        }
+        assert!(Token::load(file).is_err());
+        assert!(!format!("{token:?}").contains(SECOND));
+    }
+}

@@ -1,0 +1,152 @@
+//! The cluster: the only room that holds a Kubernetes client. In comes what kube-apiserver knows
+//! about pods and about whom to trust; out goes the question what a user may do.
+//!
+//! Nothing is written to the cluster, and of the pods only the metadata is read.
+
+pub mod pods;
+pub mod reviews;
+pub mod trust;
+mod watching;
+
+use http::HeaderValue;
+use http::header::USER_AGENT;
+use kube::Config;
+use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig};
+use std::error::Error;
+use std::path::{Path, PathBuf};
+
+/// A connection to kube-apiserver; cheap to clone. Only this room can do something with it.
+pub type Client = kube::Client;
+
+/// Why there is no cluster to talk to, or why it is not understood.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// The named kubeconfig is not usable.
+    #[error("failed to use the kubeconfig `{path}`: {problem}")]
+    Kubeconfig {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// There is no kubeconfig where one is looked for, and this is no pod.
+    #[error(
+        "found no cluster: not in a pod, and no usable kubeconfig at KUBECONFIG or in the home \
+         folder: {problem}"
+    )]
+    NoCluster {
+        /// What is wrong with the kubeconfig.
+        problem: String,
+    },
+    /// This is a pod, but its service account is not usable.
+    #[error("failed to use the pod's service account: {problem}")]
+    ServiceAccount {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The client cannot be made from a configuration that was read.
+    #[error("failed to make a client for `{server}`: {problem}")]
+    Client {
+        /// The API server's address.
+        server: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The ConfigMap that says whom to trust has content that is not understood.
+    #[error(
+        "the key `{key}` of ConfigMap kube-system/extension-apiserver-authentication {problem}"
+    )]
+    Trust {
+        /// Which key.
+        key: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The API server answered a review without a decision.
+    #[error("the SubjectAccessReview came back without a status")]
+    NoDecision,
+}
+
+/// Makes a client: from the kubeconfig at `kubeconfig` when given; else from the pod's service
+/// account; else from `KUBECONFIG` or the home folder. Nothing is sent yet.
+///
+/// # Errors
+/// `ClusterError` with what was looked for and what is wrong with it.
+pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ClusterError> {
+    let mut config = match kubeconfig {
+        Some(path) => from_file(path).await?,
+        None => inferred().await?,
+    };
+    let agent = HeaderValue::from_static(concat!("foresail/", env!("CARGO_PKG_VERSION")));
+    config.headers.push((USER_AGENT, agent));
+    let server = config.cluster_url.to_string();
+    Client::try_from(config)
+        .map_err(|error| ClusterError::Client { server, problem: whole(&error) })
+}
+
+async fn from_file(path: &Path) -> Result<Config, ClusterError> {
+    let unusable = |problem| ClusterError::Kubeconfig { path: path.into(), problem };
+    let file = Kubeconfig::read_from(path).map_err(|error| unusable(whole(&error)))?;
+    Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
+        .await
+        .map_err(|error| unusable(whole(&error)))
+}
+
+async fn inferred() -> Result<Config, ClusterError> {
+    match Config::incluster() {
+        Ok(config) => Ok(config),
+        // The variables that every pod has are missing.
+        Err(InClusterError::ReadEnvironmentVariable(_)) => {
+            Config::from_kubeconfig(&KubeConfigOptions::default())
+                .await
+                .map_err(|error| ClusterError::NoCluster { problem: whole(&error) })
+        }
+        Err(error) => Err(ClusterError::ServiceAccount { problem: whole(&error) }),
+    }
+}
+
+/// An error of the client library with its causes. Some of its errors repeat their cause and some
+/// do not, so what was said already is left out.
+fn whole(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let said = cause.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_unusable_kubeconfig_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        let error = connect(Some(&path)).await.err().unwrap().to_string();
+        assert!(error.contains("config`: ") && error.contains("No such file"), "{error}");
+        for content in ["{", "apiVersion: v1\nkind: Config\ncurrent-context: a\n"] {
+            std::fs::write(&path, content).unwrap();
+            let error = connect(Some(&path)).await.err().unwrap();
+            assert!(matches!(error, ClusterError::Kubeconfig { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer: {0}")]
+        struct Repeating(#[source] std::io::Error);
+        #[derive(Debug, thiserror::Error)]
+        #[error("silent")]
+        struct Silent(#[source] Repeating);
+        let error = Silent(Repeating(std::io::Error::other("refused")));
+        assert_eq!(whole(&error), "silent: outer: refused");
+    }
+}

@@ -1,0 +1,5 @@
+//! The door and the cluster's client at work together: real sockets, real certificates, and an API
+//! server that says what the test wants.
+
+mod cluster;
+mod tls;
