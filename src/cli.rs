@@ -21,6 +21,10 @@ use std::time::Duration;
 /// Where the configuration lies when nothing else is said.
 const CONFIG: &str = "config/foresail.yaml";
 
+/// What is logged unless RUST_LOG says otherwise. The Kubernetes client logs every failed attempt;
+/// our rooms log each change of state.
+const LOGS: &str = "info,kube_client=off,kube_runtime=off";
+
 /// A Kubernetes metrics adapter that gives the Horizontal Pod Autoscaler numbers worth scaling on
 ///
 /// Foresail reads Prometheus and scraped pages, smooths what it reads, and answers the custom and
@@ -130,6 +134,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let Cli { verb, log_format } = cli;
+    crate::tls::install_cryptography();
     let mut printer = Printer::default();
     match run(verb, log_format, &mut printer) {
         Ok(Exit::Done) => ExitCode::SUCCESS,
@@ -144,7 +149,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run(verb: Verb, log_format: LogFormat, printer: &mut Printer) -> anyhow::Result<Exit> {
     match verb {
         Verb::Serve(args) => {
-            begin_logs(log_format, "info")?;
+            begin_logs(log_format, LOGS)?;
             serve::run(args, printer)
         }
         Verb::Check(args) => check::run(&args, printer),

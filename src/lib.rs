@@ -11,6 +11,7 @@
 //!
 //! Data moves left to right only; ARCHITECTURE.md says why, and `tests/architecture.rs` checks it.
 
+pub mod api;
 pub mod app;
 pub mod auth;
 pub mod cli;
@@ -25,3 +26,4 @@ pub mod simulate;
 pub mod source;
 pub mod telemetry;
 pub mod tls;
+pub mod web;

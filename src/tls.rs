@@ -80,6 +80,13 @@ pub enum TlsError {
     Slow,
 }
 
+/// Makes `ring` the provider of cryptography for every client in this process. Once is enough;
+/// a second call changes nothing.
+pub fn install_cryptography() {
+    // Err means that somebody was first, and everybody here would install the same one.
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
 /// Turns TCP connections into TLS connections. Cheap to clone.
 #[derive(Clone)]
 pub struct Acceptor(TlsAcceptor);

@@ -158,7 +158,8 @@ impl Follower {
 /// A policy that was good and is broken now keeps running as it was.
 fn keep_good(mut config: Config, before: &Config) -> Config {
     let sources: BTreeSet<_> = config.sources.iter().map(|it| &it.name).collect();
-    let is_readable = |policy: &Policy| policy.signals.iter().all(|it| sources.contains(&it.source));
+    let is_readable =
+        |policy: &Policy| policy.signals.iter().all(|it| sources.contains(&it.source));
     let kept: Vec<Arc<Policy>> = before
         .policies
         .iter()

@@ -64,9 +64,7 @@ pub(crate) async fn read(
         }
     });
     let live = futures::future::join_all(live);
-    let past = async {
-        if wants_history { history(&policy, &sources, at).await } else { None }
-    };
+    let past = async { if wants_history { history(&policy, &sources, at).await } else { None } };
     let (readings, history) = futures::future::join(live, past).await;
     PolicyRead { key: policy.key.clone(), at, readings, history }
 }

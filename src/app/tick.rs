@@ -14,12 +14,13 @@ use crate::pipeline::outcome::Outcome;
 use crate::policy::Policy;
 use crate::published::Published;
 use crate::series::grid::Grid;
-use crate::telemetry::health::Flag;
+use crate::telemetry::health::Check;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,33 @@ use tokio_util::sync::CancellationToken;
 /// The longest that the tick sleeps: a clock that was set back or a machine that slept must not
 /// stop the evaluation.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
+
+/// A tick that has not turned for this long is stuck.
+const PULSE_MAX: Duration = Duration::from_secs(30);
+
+/// When the tick turned last.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pulse(Arc<AtomicI64>);
+
+impl Pulse {
+    fn beat(&self, now: Timestamp) {
+        self.0.store(now.as_millisecond(), Ordering::Relaxed);
+    }
+
+    /// Lets `check` fail while the tick is stuck.
+    pub(crate) async fn watch(self, check: Arc<Check>, stop: CancellationToken) {
+        self.beat(clock::now());
+        let most = i64::try_from(PULSE_MAX.as_millis()).unwrap_or(i64::MAX);
+        let watching = async {
+            loop {
+                let age = clock::now().as_millisecond() - self.0.load(Ordering::Relaxed);
+                check.set(age < most);
+                tokio::time::sleep(SLEEP_MAX).await;
+            }
+        };
+        stop.run_until_cancelled(watching).await;
+    }
+}
 
 /// The tick's state.
 pub(crate) struct Tick {
@@ -37,11 +65,11 @@ pub(crate) struct Tick {
     standings: BTreeMap<PolicyKey, String>,
     published: Arc<Published>,
     metrics: TickMetrics,
-    alive: Flag,
+    pulse: Pulse,
 }
 
 impl Tick {
-    pub(crate) fn new(published: Arc<Published>, metrics: TickMetrics, alive: Flag) -> Self {
+    pub(crate) fn new(published: Arc<Published>, metrics: TickMetrics, pulse: Pulse) -> Self {
         Self {
             evaluation: Evaluation::default(),
             sources: Sources::default(),
@@ -50,7 +78,7 @@ impl Tick {
             standings: BTreeMap::new(),
             published,
             metrics,
-            alive,
+            pulse,
         }
     }
 
@@ -63,7 +91,7 @@ impl Tick {
         let mut reads: FuturesUnordered<BoxFuture<'static, PolicyRead>> = FuturesUnordered::new();
         self.configure(&loaded.borrow_and_update().clone());
         loop {
-            self.alive.touch();
+            self.pulse.beat(clock::now());
             self.start_due(clock::now(), &reads);
             let sleep = self.until_next(clock::now());
             tokio::select! {

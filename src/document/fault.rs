@@ -1,7 +1,8 @@
 //! What is wrong with a document, where, and what to do about it.
 
-use crate::document::path::Path;
+use crate::document::path::{Path, Step};
 use crate::document::yaml::Position;
+use serde_json::Value as Json;
 use std::fmt;
 
 /// One thing that is wrong.
@@ -15,19 +16,37 @@ pub struct Fault {
     pub hint: Option<String>,
     /// Line and column, once the document has been asked.
     pub position: Option<Position>,
+    /// How a reader may go on who wants to find the other faults, too.
+    pub repair: Option<Repair>,
+}
+
+/// What to do about a faulty key while looking for further faults.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Repair {
+    /// Read it as this key.
+    Rename(String),
+    /// Pass over it.
+    Remove,
 }
 
 impl Fault {
     /// A fault without a hint.
     #[must_use]
     pub fn new(path: Path, problem: impl Into<String>) -> Self {
-        Self { path, problem: problem.into(), hint: None, position: None }
+        Self { path, problem: problem.into(), hint: None, position: None, repair: None }
     }
 
     /// The same with what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same with a way to go on.
+    #[must_use]
+    pub fn repair(mut self, repair: Repair) -> Self {
+        self.repair = Some(repair);
         self
     }
 
@@ -39,6 +58,28 @@ impl Fault {
             None => self,
         }
     }
+}
+
+/// `value` with what `faults` say about its keys; `at` is where it stands in the document.
+#[must_use]
+pub fn repaired(mut value: Json, at: &Path, faults: &[Fault]) -> Json {
+    for fault in faults {
+        let below = fault.path.steps().get(at.steps().len()..).unwrap_or_default();
+        let (Some((Step::Key(key), way)), Some(repair)) = (below.split_last(), &fault.repair)
+        else {
+            continue;
+        };
+        let holder = way.iter().try_fold(&mut value, |value, step| match step {
+            Step::Index(index) => value.get_mut(*index),
+            Step::Key(key) => value.get_mut(key),
+        });
+        let Some(entries) = holder.and_then(Json::as_object_mut) else { continue };
+        let entry = entries.remove(key);
+        if let (Repair::Rename(name), Some(entry)) = (repair, entry) {
+            entries.entry(name.clone()).or_insert(entry);
+        }
+    }
+    value
 }
 
 /// `path: problem` on one line.
@@ -69,6 +110,20 @@ pub fn nearest<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_repaired_value_can_be_read_on() {
+        let at = Path::default().key("policies").index(1);
+        let faults = [
+            Fault::new(at.key("spec").key("combin"), "unknown")
+                .repair(Repair::Rename("combine".into())),
+            Fault::new(at.key("spec").key("interval"), "wrong").repair(Repair::Remove),
+            Fault::new(at.key("spec"), "no repair"),
+        ];
+        let value = serde_json::json!({"spec": {"combin": "a", "interval": 15, "x": 1}});
+        let expected = serde_json::json!({"spec": {"combine": "a", "x": 1}});
+        assert_eq!(repaired(value, &at, &faults), expected);
+    }
 
     #[test]
     fn a_misspelt_name_finds_its_neighbour() {

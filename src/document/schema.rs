@@ -4,7 +4,7 @@
 //! the file and the cluster cannot disagree. Only the keywords that those schemas use are known;
 //! `unknown_keywords` lets a test prove that none is ignored.
 
-use crate::document::fault::{Fault, nearest};
+use crate::document::fault::{Fault, Repair, nearest};
 use crate::document::path::Path;
 use crate::document::yaml::{Node, Value};
 use serde_json::Value as Json;
@@ -120,12 +120,13 @@ impl<'s> Schema<'s> {
         let wanted = allowed.iter().filter(|name| **name != "null").map(|name| shown_type(name));
         let wanted: Vec<&str> = wanted.collect();
         let problem = format!("expected {}, found {}", wanted.join(" or "), shown(&node.value));
-        let fault = Fault::new(path.clone(), problem);
         let is_text_wanted = allowed.contains(&"string");
-        faults.push(match &node.value {
-            Value::Number(_) | Value::Bool(_) if is_text_wanted => fault.hint("put it in quotes"),
-            _ => fault,
-        });
+        let hint = match &node.value {
+            Value::Number(_) | Value::Bool(_) if is_text_wanted => "put it in quotes",
+            _ => allowed.first().map_or("", |name| how_to_write(name)),
+        };
+        let fault = Fault::new(path.clone(), problem).hint(hint);
+        faults.push(fault.repair(Repair::Remove));
         false
     }
 
@@ -148,7 +149,8 @@ impl<'s> Schema<'s> {
         let required = schema.get("required").and_then(Json::as_array).into_iter().flatten();
         for key in required.filter_map(Json::as_str) {
             if node.get(key).is_none() {
-                faults.push(Fault::new(path.clone(), format!("`{key}` is missing")));
+                let fault = Fault::new(path.clone(), format!("`{key}` is missing"));
+                faults.push(fault.hint(format!("add `{key}: …`")));
             }
         }
     }
@@ -167,8 +169,14 @@ fn unknown_key<'a>(path: Path, key: &str, known: impl Iterator<Item = &'a str>) 
     let known: Vec<&str> = known.collect();
     let fault = Fault::new(path, format!("unknown key `{key}`"));
     match nearest(key, known.iter().copied()) {
-        Some(name) => fault.hint(format!("did you mean `{name}`?")),
-        None => fault.hint(format!("known here: {}", known.join(", "))),
+        Some(name) => {
+            let fault = fault.hint(format!("did you mean `{name}`?"));
+            fault.repair(Repair::Rename(name.to_owned()))
+        }
+        None => {
+            let fault = fault.hint(format!("known here: {}", known.join(", ")));
+            fault.repair(Repair::Remove)
+        }
     }
 }
 
@@ -191,7 +199,7 @@ fn check_constant(node: &Node, allowed: &[Json], path: &Path, faults: &mut Vec<F
     }
     let names: Vec<&str> = allowed.iter().filter_map(Json::as_str).collect();
     let problem = format!("expected one of {}, found {}", names.join(", "), shown(&node.value));
-    let fault = Fault::new(path.clone(), problem);
+    let fault = Fault::new(path.clone(), problem).hint("take one of these");
     faults.push(fault.suggest(node.text().unwrap_or_default(), names));
 }
 
@@ -217,6 +225,16 @@ fn shown_type(name: &str) -> &str {
         "array" => "a list",
         "object" => "a mapping",
         other => other,
+    }
+}
+
+fn how_to_write(name: &str) -> &'static str {
+    match name {
+        "object" => "write `key: value` pairs, indented below the key",
+        "array" => "begin each element with `- `",
+        "string" => "write one text, in quotes if it has special characters",
+        "boolean" => "write true or false, without quotes",
+        _ => "write a number, without quotes or unit",
     }
 }
 
@@ -289,18 +307,25 @@ mod tests {
             &[
                 "intervall: unknown key `intervall` (did you mean `interval`?)",
                 "kind: expected one of External, Pods, found `external` (did you mean `External`?)",
-                "steps[1]: expected a whole number, found `x`",
-                "steps[2]: expected a whole number, found `1.5`",
+                "steps[1]: expected a whole number, found `x` (write a number, without quotes or unit)",
+                "steps[2]: expected a whole number, found `1.5` (write a number, without quotes or unit)",
                 "interval: expected a text, found `15` (put it in quotes)",
-                "`name` is missing",
+                "`name` is missing (add `name: …`)",
             ],
         );
-        check(&schema, "[]", &["expected a mapping, found a list"]);
+        check(
+            &schema,
+            "[]",
+            &[
+                "expected a mapping, found a list (write `key: value` pairs, indented below the key)",
+            ],
+        );
     }
 
     #[test]
     fn maps_of_free_keys_check_their_values() {
         let schema = json!({"type": "object", "additionalProperties": {"type": "number"}});
-        check(&schema, "{a: 1, b: x}", &["b: expected a number, found `x`"]);
+        let fault = "b: expected a number, found `x` (write a number, without quotes or unit)";
+        check(&schema, "{a: 1, b: x}", &[fault]);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// Why a text is not the name it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is not a {what}: {rule}")]
+#[error("`{text}` is not a {what}; {rule}")]
 pub struct BadName {
     text: String,
     what: &'static str,
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_rule_and_stays_short() {
         let error = Namespace::new(&"A".repeat(5_000)).unwrap_err().to_string();
-        assert!(error.contains("is not a namespace: use lower-case letters"), "{error}");
+        assert!(error.contains("is not a namespace; use lower-case letters"), "{error}");
         assert!(error.len() < 300, "{} bytes", error.len());
     }
 }

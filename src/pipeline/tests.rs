@@ -1,5 +1,7 @@
 //! What a whole evaluation comes to, told as facts about one policy.
 
+#![expect(clippy::float_cmp, reason = "these values are exact in binary")]
+
 use super::*;
 use crate::domain::finite::Finite;
 use crate::domain::sample::Sample;

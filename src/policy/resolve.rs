@@ -4,7 +4,7 @@
 mod metric_policy;
 mod source;
 
-use crate::document::fault::Fault;
+use crate::document::fault::{Fault, repaired};
 use crate::document::path::Path;
 use crate::document::schema::Schema;
 use crate::document::yaml::Node;
@@ -40,10 +40,13 @@ pub fn load(text: &str) -> Result<Config, Vec<Fault>> {
 fn parse(text: &str) -> Result<Node, Vec<Fault>> {
     if text.len() > limits::CONFIG_BYTES_MAX {
         let problem = format!("larger than {} bytes", limits::CONFIG_BYTES_MAX);
-        return Err(vec![Fault::new(Path::default(), problem)]);
+        let hint = "a ConfigMap holds no more; split it over two adapters";
+        return Err(vec![Fault::new(Path::default(), problem).hint(hint)]);
     }
     Node::parse(text).map_err(|error| {
-        let mut fault = Fault::new(Path::default(), format!("not YAML: {}", error.problem));
+        let fault = Fault::new(Path::default(), format!("not YAML: {}", error.problem));
+        let mut fault =
+            fault.hint("look for a missing quote, bracket or blank in or above this line");
         fault.position = Some(error.at);
         vec![fault]
     })
@@ -57,7 +60,7 @@ fn check_kind(document: &Node, faults: &mut Vec<Fault>) {
         {
             let path = Path::default().key(key);
             let fault = Fault::new(path, format!("expected `{expected}`, found `{found}`"));
-            faults.push(fault);
+            faults.push(fault.hint(format!("write `{key}: {expected}`")));
         }
     }
 }
@@ -109,7 +112,7 @@ impl Resolver<'_> {
             match settings {
                 Some(it) if config.sources.iter().any(|other| other.name == it.name) => {
                     let problem = format!("there are two sources `{}`", it.name);
-                    own.add(Fault::new(path.key("name"), problem));
+                    own.add(Fault::new(path.key("name"), problem).hint("rename one of them"));
                 }
                 Some(settings) if own.0.is_empty() => config.sources.push(settings),
                 _ => {
@@ -157,7 +160,8 @@ impl Resolver<'_> {
         let elements = self.document.get(list).map(Node::elements).unwrap_or_default();
         if elements.len() > most {
             let problem = format!("more than {most} {list}; those after it are left out");
-            faults.add(Fault::new(Path::default().key(list), problem));
+            let fault = Fault::new(Path::default().key(list), problem);
+            faults.add(fault.hint("split them over two adapters"));
         }
         elements.get(..most).unwrap_or(elements)
     }
@@ -186,14 +190,15 @@ impl Taken {
     fn claim(&mut self, policy: &Policy, path: &Path, faults: &mut Faults) -> bool {
         if !self.policies.insert(policy.key.clone()) {
             let path = path.key("metadata").key("name");
-            faults.add(Fault::new(path, format!("there are two policies `{}`", policy.key)));
+            let fault = Fault::new(path, format!("there are two policies `{}`", policy.key));
+            faults.add(fault.hint("rename one of them"));
             return false;
         }
         let address = (policy.metric_key(), policy.subject.object_name().cloned());
         if let Some(other) = self.metrics.get(&address) {
             let path = path.key("spec").key("metric").key("name");
             let problem = format!("{} is already published by policy {other}", address.0);
-            faults.add(Fault::new(path, problem));
+            faults.add(Fault::new(path, problem).hint("publish it under another name"));
             return false;
         }
         self.metrics.insert(address, policy.key.clone());
@@ -210,18 +215,34 @@ impl Faults {
         self.0.push(fault);
     }
 
-    /// The value, or its error as a fault at `path`.
+    /// The value, or its error as a fault at `path`. Errors of the domain say after a semicolon
+    /// what to do about them.
     fn take<T>(&mut self, path: Path, result: Result<T, impl Display>) -> Option<T> {
-        result.map_err(|error| self.add(Fault::new(path, error.to_string()))).ok()
+        result
+            .map_err(|error| {
+                let text = error.to_string();
+                self.add(match text.split_once("; ") {
+                    Some((problem, hint)) => Fault::new(path, problem).hint(hint),
+                    None => Fault::new(path, text),
+                });
+            })
+            .ok()
     }
 }
 
-/// The wire shape, where the schema found nothing wrong with it.
+/// The wire shape. Where the schema found faults, what remains is read on, so that one misspelt
+/// key does not hide what else is wrong.
 fn decode<T: DeserializeOwned>(node: &Node, path: &Path, faults: &mut Faults) -> Option<T> {
-    if !faults.0.is_empty() {
-        return None;
+    let value = repaired(node.to_json(), path, &faults.0);
+    match serde_json::from_value(value) {
+        Ok(wire) => Some(wire),
+        Err(_) if !faults.0.is_empty() => None,
+        Err(error) => {
+            // The schema and the types are one; this is for the day on which they are not.
+            faults.add(Fault::new(path.clone(), error.to_string()));
+            None
+        }
     }
-    faults.take(path.clone(), serde_json::from_value(node.to_json()))
 }
 
 /// What can be told about a policy that is broken, so that asking for its metric says why.

@@ -38,8 +38,7 @@ pub enum LogError {
 pub fn begin(format: Format, filter: Option<&str>) -> Result<(), LogError> {
     let filter = filter.unwrap_or("info");
     let parsed = EnvFilter::builder().parse(filter);
-    let parsed =
-        parsed.map_err(|cause| LogError::Filter { filter: filter.to_owned(), cause })?;
+    let parsed = parsed.map_err(|cause| LogError::Filter { filter: filter.to_owned(), cause })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(parsed)
         .with_writer(std::io::stderr)

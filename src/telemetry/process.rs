@@ -31,7 +31,12 @@ impl Collector for Process {
             let name = "process_cpu";
             let unit = Some(&Unit::Seconds);
             let help = "Processor time, user and system";
-            counter.encode(encoder.encode_descriptor(name, help, unit, counter.metric_type())?)?;
+            counter.encode(encoder.encode_descriptor(
+                name,
+                help,
+                unit,
+                counter.metric_type(),
+            )?)?;
         }
         Ok(())
     }

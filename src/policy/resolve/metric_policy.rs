@@ -14,7 +14,7 @@ use crate::domain::object::{GroupResource, ObjectKind, ObjectRef};
 use crate::domain::quantity;
 use crate::policy::expression::Expression;
 use crate::policy::wire;
-use crate::policy::{Combine, Guard, Policy, Signal, Smoothing};
+use crate::policy::{Combine, Guard, Policy, Smoothing};
 use std::time::Duration;
 
 /// Settles one policy; `None` when something is wrong with it.
@@ -35,11 +35,11 @@ pub(super) fn resolve(
     let metric_name = faults.take(path.key("metric").key("name"), MetricName::new(&metric.name));
     let subject = subject(metric, namespace.as_ref(), &path.key("metric"), faults);
     let interval = interval_of(interval.as_deref(), &path.key("interval"), faults);
+    // The expression is checked against the names alone, whatever is wrong with the signals.
+    let names: Vec<&str> = signals.keys().map(String::as_str).collect();
+    let combine = combine_of(combine.as_deref(), &names, &path.key("combine"), faults);
     let signals =
         signals::resolve(signals, metric.metric_type, sources, &path.key("signals"), faults);
-    let combine = signals
-        .as_deref()
-        .and_then(|signals| combine_of(combine.as_deref(), signals, &path.key("combine"), faults));
     let smooth = smoothing(smooth, &path.key("smooth"), faults);
     let guard = guard_of(guard.as_ref(), interval, &path.key("guard"), faults);
     Some(Policy {
@@ -86,7 +86,8 @@ fn check_kind(version: Option<&str>, kind: Option<&str>, path: &Path, faults: &m
     for (key, found, expected) in written {
         if let Some(found) = found.filter(|it| *it != expected) {
             let problem = format!("expected `{expected}`, found `{found}`");
-            faults.add(Fault::new(path.key(key), problem));
+            let hint = format!("write `{key}: {expected}`, or leave it out");
+            faults.add(Fault::new(path.key(key), problem).hint(hint));
         }
     }
 }
@@ -109,7 +110,8 @@ fn subject(
             let namespace = namespace?;
             if &*kind.kind == "Namespace" && name.as_str() != namespace.as_str() {
                 let problem = "a policy can describe only the namespace that it is in";
-                faults.add(Fault::new(below.key("name"), problem));
+                let hint = format!("describe `{namespace}`, or move the policy");
+                faults.add(Fault::new(below.key("name"), problem).hint(hint));
                 return None;
             }
             Some(described(kind, name, resource.as_deref(), namespace))
@@ -147,7 +149,8 @@ fn interval_of(text: Option<&str>, path: &Path, faults: &mut Faults) -> Option<D
     if interval < limits::INTERVAL_MIN || interval > limits::INTERVAL_MAX {
         let least = duration::Shown(limits::INTERVAL_MIN);
         let most = duration::Shown(limits::INTERVAL_MAX);
-        faults.add(Fault::new(path.clone(), format!("an interval is {least} to {most}")));
+        let fault = Fault::new(path.clone(), format!("an interval is {least} to {most}"));
+        faults.add(fault.hint("15s is how often the HPA asks"));
         return None;
     }
     Some(interval)
@@ -155,31 +158,31 @@ fn interval_of(text: Option<&str>, path: &Path, faults: &mut Faults) -> Option<D
 
 fn combine_of(
     text: Option<&str>,
-    signals: &[Signal],
+    names: &[&str],
     path: &Path,
     faults: &mut Faults,
 ) -> Option<Combine> {
-    let names: Vec<&str> = signals.iter().map(|it| it.name.as_str()).collect();
     let Some(text) = text else {
-        if names.len() == 1 {
+        if names.len() <= 1 {
             return Some(Combine::Only);
         }
         let fault = Fault::new(path.clone(), "needed with more than one signal");
         faults.add(fault.hint(format!("write for example `{}`", names.join(" + "))));
         return None;
     };
-    match Expression::parse(text, &names) {
+    match Expression::parse(text, names) {
         Ok(expression) => Some(Combine::Expression(expression)),
         Err(error) => {
             let fault = Fault::new(path.clone(), error.problem);
-            faults.add(match error.hint {
-                Some(hint) => fault.hint(hint),
-                None => fault,
-            });
+            faults.add(fault.hint(error.hint.unwrap_or_else(|| COMBINE_HINT.to_owned())));
             None
         }
     }
 }
+
+/// What `combine` knows, for faults that have no better hint.
+const COMBINE_HINT: &str = "use numbers, signals, + - * / %, comparisons with ?:, and max, min, \
+                            abs, ceil, floor, sqrt";
 
 fn smoothing(
     steps: &[wire::SmoothStep],
@@ -188,7 +191,7 @@ fn smoothing(
 ) -> Option<Vec<Smoothing>> {
     if steps.len() > limits::SMOOTHING_STEPS_MAX {
         let problem = format!("more than {} steps", limits::SMOOTHING_STEPS_MAX);
-        faults.add(Fault::new(path.clone(), problem));
+        faults.add(Fault::new(path.clone(), problem).hint("each step adds its own delay"));
         return None;
     }
     let resolved = steps.iter().enumerate().map(|(index, step)| {
@@ -203,7 +206,8 @@ fn smoothing(
         let half_life = faults.take(path.clone(), duration::parse(half_life))?;
         if half_life.is_zero() || half_life > limits::DURATION_MAX {
             let most = duration::Shown(limits::DURATION_MAX);
-            faults.add(Fault::new(path, format!("a half-life is above 0s and at most {most}")));
+            let fault = Fault::new(path, format!("a half-life is above 0s and at most {most}"));
+            faults.add(fault.hint("30s to 2m suits most signals"));
             return None;
         }
         Some(Smoothing::Ewma { half_life })
@@ -228,7 +232,7 @@ fn guard_of(
     if let (Some(Some(low)), Some(Some(high))) = (min, max)
         && low > high
     {
-        faults.add(Fault::new(path.key("min"), "`min` is above `max`"));
+        faults.add(Fault::new(path.key("min"), "`min` is above `max`").hint("swap them"));
         return None;
     }
     let (max_age, interval) = (max_age?, interval?);
@@ -252,7 +256,8 @@ fn limited(
     let duration = faults.take(path.clone(), duration::parse(text))?;
     if duration > limits::DURATION_MAX {
         let most = duration::Shown(limits::DURATION_MAX);
-        faults.add(Fault::new(path.clone(), format!("longer than {most}")));
+        let fault = Fault::new(path.clone(), format!("longer than {most}"));
+        faults.add(fault.hint("a value this old says nothing about now"));
         return None;
     }
     Some(duration)
@@ -266,7 +271,8 @@ fn bound(
     let Some(quantity) = quantity else { return Some(None) };
     let value = faults.take(path.clone(), quantity::parse(&quantity.text()))?;
     if value.is_negative() {
-        faults.add(Fault::new(path.clone(), "a bound cannot be negative"));
+        let fault = Fault::new(path.clone(), "a bound cannot be negative");
+        faults.add(fault.hint("no value below zero is ever published"));
         return None;
     }
     Some(Some(value))

@@ -39,7 +39,8 @@ pub(super) fn resolve(
         }
         _ => {
             let problem = "expected exactly one of `prometheus` and `scrape`";
-            faults.add(Fault::new(path.clone(), problem));
+            let hint = "a second kind needs a second source";
+            faults.add(Fault::new(path.clone(), problem).hint(hint));
             (None, None)
         }
     };
@@ -62,11 +63,13 @@ fn checked_url(url: &str, path: &Path, faults: &mut Faults) -> Option<String> {
     };
     if authority.as_str().contains('@') {
         // It would show in logs, errors and metrics.
-        faults.add(fault("a URL must not carry a password"));
+        let hint = "it would show in logs; let a proxy beside Foresail add credentials";
+        faults.add(fault("a URL must not carry a password").hint(hint));
         return None;
     }
     if parsed.query().is_some() {
-        faults.add(fault("a URL must not carry a query"));
+        faults
+            .add(fault("a URL must not carry a query").hint("leave out the `?` and what follows"));
         return None;
     }
     Some(url.trim_end_matches('/').to_owned())
@@ -77,7 +80,8 @@ fn checked_timeout(text: Option<&str>, path: &Path, faults: &mut Faults) -> Opti
     let timeout = faults.take(path.clone(), duration::parse(text))?;
     if timeout.is_zero() || timeout > limits::SOURCE_TIMEOUT_MAX {
         let most = duration::Shown(limits::SOURCE_TIMEOUT_MAX);
-        faults.add(Fault::new(path.clone(), format!("a timeout is above 0s and at most {most}")));
+        let fault = Fault::new(path.clone(), format!("a timeout is above 0s and at most {most}"));
+        faults.add(fault.hint("an evaluation waits no longer; 5s suits most sources"));
         return None;
     }
     Some(timeout)

@@ -78,6 +78,7 @@ fn check(replace: &str, with: &str, expected: &[&str]) {
         Ok(config) => config.faults,
         Err(faults) => faults,
     };
+    assert!(faults.iter().all(|it| it.hint.is_some()), "a fault has no hint: {faults:?}");
     let shown: Vec<String> = faults
         .iter()
         .map(|fault| {
@@ -120,12 +121,12 @@ fn every_kind_of_fault_is_told_with_its_place() {
         (
             "halfLife: 30s",
             "halfLife: soon",
-            "17:24 policies[0].spec.smooth[0].ewma.halfLife: `soon` is not a duration; write it like `15s`, `2m` or `1h30m`",
+            "17:24 policies[0].spec.smooth[0].ewma.halfLife: `soon` is not a duration (write it like `15s`, `2m` or `1h30m`)",
         ),
         (
             "sum(vllm:num_requests_running)",
             "sum(vllm:num_requests_running",
-            "14:49 policies[0].spec.signals.running.prometheus.query: not PromQL: line 1, column 30, at the end: unclosed left parenthesis",
+            "14:49 policies[0].spec.signals.running.prometheus.query: not PromQL: line 1, column 30, at the end: unclosed left parenthesis (try it in the source's own expression browser)",
         ),
         (
             "combine: running + waiting",
@@ -147,11 +148,15 @@ fn every_kind_of_fault_is_told_with_its_place() {
             "maxAge: 5s",
             "18:15 policies[0].spec.guard.maxAge: shorter than `interval` (every value would be stale before the next one comes)",
         ),
-        ("min: \"0\"", "min: 2k", "18:38 policies[0].spec.guard.min: `min` is above `max`"),
+        (
+            "min: \"0\"",
+            "min: 2k",
+            "18:38 policies[0].spec.guard.min: `min` is above `max` (swap them)",
+        ),
         (
             "min: \"0\"",
             "min: lots",
-            "18:38 policies[0].spec.guard.min: `lots` is not a quantity; write it like `100`, `1500m`, `2k` or `512Mi`",
+            "18:38 policies[0].spec.guard.min: `lots` is not a quantity (write it like `100`, `1500m`, `2k` or `512Mi`)",
         ),
         (
             "type: Pods",
@@ -166,12 +171,12 @@ fn every_kind_of_fault_is_told_with_its_place() {
         (
             "name: pods, namespace",
             "name: llama, namespace",
-            "19:16 policies[1].metadata.name: there are two policies `inference/llama`",
+            "19:16 policies[1].metadata.name: there are two policies `inference/llama` (rename one of them)",
         ),
         (
             "kind: AdapterConfig",
             "kind: MetricPolicy",
-            "2:1 kind: expected `AdapterConfig`, found `MetricPolicy`",
+            "2:1 kind: expected `AdapterConfig`, found `MetricPolicy` (write `kind: AdapterConfig`)",
         ),
     ] {
         check(replace, with, &[expected]);
@@ -183,10 +188,12 @@ fn all_faults_come_in_one_pass_in_the_order_of_the_file() {
     let text = GOOD
         .replacen("timeout: 1s", "timeout: 1h", 1)
         .replacen("interval: 15s", "interval: 1ms", 1)
-        .replacen("query: 'x'", "query: 'x['", 1);
+        .replacen("query: 'x'", "query: 'x['", 1)
+        .replacen("combine: running", "combin: runing", 1)
+        .replacen("smooth:", "smoothing:", 1);
     let faults = load(&text).unwrap().faults;
     let lines: Vec<usize> = faults.iter().filter_map(|it| it.position).map(|it| it.line).collect();
-    assert_eq!(lines, [7, 12, 15, 22], "{faults:#?}");
+    assert_eq!(lines, [7, 10, 12, 15, 16, 17, 22], "{faults:#?}");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use super::*;
 const PAGE: &str = "q{engine=\"0\"} 6\nq{engine=\"1\"} 2\nold{} 1 5000\nbad NaN\nneg -1\n";
 
 fn ask(selector: &str, reduce: Reduce) -> Result<(f64, i64), String> {
-    let selector = SeriesSelector::parse(selector).unwrap();
-    let at = Timestamp::from_second(100).unwrap();
+    let selector = SeriesSelector::parse(selector).map_err(|error| error.to_string())?;
+    let at = Timestamp::from_second(100).map_err(|error| error.to_string())?;
     answer(PAGE.as_bytes(), &selector, reduce, at)
         .map(|samples| {
             let sample = samples[&None];

@@ -23,7 +23,8 @@ pub(super) fn resolve(
 ) -> Option<Vec<Signal>> {
     if signals.is_empty() || signals.len() > limits::SIGNALS_MAX {
         let problem = format!("a policy has 1 to {} signals", limits::SIGNALS_MAX);
-        faults.add(Fault::new(path.clone(), problem));
+        let fault = Fault::new(path.clone(), problem);
+        faults.add(fault.hint("write `NAME: {source: …, prometheus: {query: …}}`"));
         return None;
     }
     let resolved: Vec<Option<Signal>> = signals
@@ -78,7 +79,8 @@ fn ask(
         }
         _ => {
             let problem = "expected exactly one of `prometheus` and `scrape`";
-            faults.add(Fault::new(path.clone(), problem));
+            let hint = "a second read needs a second signal";
+            faults.add(Fault::new(path.clone(), problem).hint(hint));
             None
         }
     }
@@ -88,10 +90,8 @@ fn take_query<T>(path: Path, result: Result<T, BadQuery>, faults: &mut Faults) -
     result
         .map_err(|error| {
             let fault = Fault::new(path, error.problem);
-            faults.add(match error.hint {
-                Some(hint) => fault.hint(hint),
-                None => fault,
-            });
+            let usual = "try it in the source's own expression browser";
+            faults.add(fault.hint(error.hint.unwrap_or_else(|| usual.to_owned())));
         })
         .ok()
 }
@@ -110,6 +110,7 @@ fn source(
             faults.add(Fault::new(path.clone(), problem).hint("mend the source"));
         } else {
             let fault = Fault::new(path.clone(), format!("there is no source `{name}`"));
+            let fault = fault.hint("add it under `sources`");
             faults.add(fault.suggest(name, sources.known.keys().map(SourceName::as_str)));
         }
         return None;
@@ -121,6 +122,6 @@ fn source(
         (SourceKind::Scrape { .. }, Ask::Query { .. }) => ("scrape", "prometheus"),
     };
     let problem = format!("source `{name}` is a {is} source, the signal asks a {asked} source");
-    faults.add(Fault::new(path.clone(), problem));
+    faults.add(Fault::new(path.clone(), problem).hint("name another source, or ask another way"));
     None
 }

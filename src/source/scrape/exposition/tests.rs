@@ -1,5 +1,7 @@
 //! Pages of the field, malformed lines, and a bounded fuzz.
 
+#![expect(clippy::float_cmp, reason = "what is written is read to the last bit")]
+
 use super::*;
 use proptest::prelude::*;
 
@@ -13,7 +15,10 @@ vllm:num_requests_waiting{engine="1",model_name="meta-llama/Llama-3.1-8B-Instruc
 vllm:time_to_first_token_seconds_bucket{engine="0",le="+Inf",model_name="a"} 1.5e+03
 "#;
 
-fn parsed(text: &str) -> Vec<(String, Vec<(String, String)>, f64, Option<i64>)> {
+/// Name, labels, value and milliseconds.
+type Parsed = (String, Vec<(String, String)>, f64, Option<i64>);
+
+fn parsed(text: &str) -> Vec<Parsed> {
     lines(text.as_bytes())
         .map(|line| {
             let line = line.unwrap();
@@ -93,7 +98,7 @@ proptest! {
     #[test]
     fn no_bytes_break_the_parser(page in prop::collection::vec(any::<u8>(), 0..200)) {
         for line in lines(&page).flatten() {
-            let _ = line.labels();
+            drop(line.labels());
         }
     }
 
@@ -102,7 +107,7 @@ proptest! {
         let mut page = VLLM.as_bytes().to_vec();
         if let Some(place) = page.get_mut(at) { *place = byte; }
         for line in lines(&page).flatten() {
-            let _ = line.labels();
+            drop(line.labels());
         }
     }
 

@@ -1,0 +1,323 @@
+//! The composition root: settings in, a running adapter out. One paragraph per task.
+//!
+//! Rooms are made, joined by channels and shared snapshots, and started here; nothing is decided
+//! here that a room could decide.
+
+pub(crate) mod clock;
+pub mod configuration;
+pub mod demo;
+pub mod evaluation;
+mod metrics;
+mod read;
+mod self_metrics;
+mod servers;
+mod tick;
+
+use crate::api;
+use crate::auth::token::Token;
+use crate::auth::{AuthError, Door};
+use crate::cluster::pods::PodIndex;
+use crate::cluster::reviews::ClusterReviews;
+use crate::cluster::{self, ClusterError};
+use crate::domain::limits;
+use crate::domain::metric::Subject;
+use crate::domain::name::{Namespace, ObjectName};
+use crate::domain::ports::{Pods, PodsUnknown};
+use crate::domain::selector::Selector;
+use crate::policy::Config;
+use crate::published::Published;
+use crate::telemetry::health::{Check, Health};
+use crate::tls::certificates::{Certificates, Origin};
+use crate::tls::{Acceptor, TlsError};
+use crate::web;
+use configuration::{ConfigError, Follower, Loaded};
+use metrics::Metrics;
+use servers::{BindError, Drain, Listener};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tick::{Pulse, Tick};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// What the adapter needs to know before it starts.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// With a cluster or without.
+    pub mode: Mode,
+    /// Where the metrics APIs are served; 0 takes a free port.
+    pub secure_port: u16,
+    /// Where metrics and health are served; 0 takes a free port.
+    pub observability_port: u16,
+    /// The serving certificate.
+    pub certificate: Origin,
+    /// How long readiness fails before the ports close.
+    pub shutdown_delay: Duration,
+}
+
+/// With a cluster or without.
+#[derive(Clone, Debug)]
+pub enum Mode {
+    /// Behind kube-apiserver.
+    Cluster {
+        /// How to reach it; `None` for in-cluster, then KUBECONFIG.
+        kubeconfig: Option<PathBuf>,
+    },
+    /// On loopback, for whoever has the token.
+    Standalone {
+        /// Where the token is read.
+        token_file: PathBuf,
+    },
+}
+
+/// Why the adapter cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The certificate cannot be used.
+    #[error("failed to set up the serving certificate")]
+    Tls(#[source] TlsError),
+    /// The token cannot be used.
+    #[error("failed to set up the bearer token")]
+    Token(#[source] AuthError),
+    /// There is no cluster.
+    #[error("failed to connect to the cluster; use --standalone to do without")]
+    Cluster(#[source] ClusterError),
+    /// A port is taken.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// A task ended that never should.
+    #[error("the task `{0}` ended unexpectedly; please report this")]
+    TaskEnded(&'static str),
+}
+
+impl AppError {
+    /// Whether the user's input is at fault.
+    #[must_use]
+    pub fn is_input(&self) -> bool {
+        !matches!(self, Self::TaskEnded(_))
+    }
+}
+
+/// An adapter whose ports are open; `run` makes it answer.
+#[derive(Debug)]
+pub struct App {
+    secure: Listener,
+    observability: Listener,
+    tasks: JoinSet<&'static str>,
+    /// Ends everything but the servers.
+    stop_work: CancellationToken,
+    serving: Arc<Check>,
+    shutdown_delay: Duration,
+}
+
+impl App {
+    /// Reads the configuration, opens the ports and starts to work. Must be called inside a tokio
+    /// runtime.
+    ///
+    /// # Errors
+    /// `AppError` when something that it cannot do without is missing or wrong.
+    pub async fn build(settings: Settings) -> Result<Self, AppError> {
+        let Settings { config, mode, secure_port, observability_port, certificate, shutdown_delay } =
+            settings;
+        let mut tasks = JoinSet::new();
+        let stop_work = CancellationToken::new();
+        let mut registries = self_metrics::Registries::new();
+        let mut health = Health::default();
+        let published = Arc::new(Published::default());
+
+        // The configuration file is read once here and followed from then on.
+        let metrics = Metrics::register(registries.own());
+        let (follower, loaded) = Follower::start(&config, &metrics)?;
+        let run = follower.run(stop_work.clone());
+        tasks.spawn(named("configuration", run));
+
+        // Certificates are read once here and looked at again from then on.
+        let certificates = Certificates::load(certificate, clock::now()).map_err(AppError::Tls)?;
+        let watch = Arc::clone(&certificates);
+        let run = watch.watch(limits::FILES_POLL, clock::now, stop_work.clone());
+        tasks.spawn(named("certificates", run));
+
+        // The door and the pods, from the cluster or without one.
+        let Outside { door, pods } =
+            outside(mode.clone(), &loaded, &mut tasks, &stop_work, &mut health, &mut registries)
+                .await?;
+        let door = Arc::new(door);
+
+        // The tick reads, evaluates and publishes; a pulse shows that it turns.
+        let pulse = Pulse::default();
+        let alive = health.add_live("tick");
+        tasks.spawn(named("pulse", pulse.clone().watch(alive, stop_work.clone())));
+        let tick = Tick::new(Arc::clone(&published), metrics.tick(), pulse);
+        tasks.spawn(named("tick", tick.run(loaded, stop_work.clone())));
+
+        // The servers answer from what is published.
+        let serving = health.add_ready("serving");
+        let health = Arc::new(health);
+        let api_metrics = api::metrics::Metrics::register(registries.own());
+        self_metrics::door(registries.own(), &door);
+        self_metrics::certificates(registries.own(), &certificates);
+        let router = api::router(api::State {
+            published,
+            door,
+            pods,
+            health: Arc::clone(&health),
+            metrics: api_metrics,
+            clock: clock::now,
+        });
+        let is_local = matches!(mode, Mode::Standalone { .. });
+        let acceptor = Acceptor::new(certificates).map_err(AppError::Tls)?;
+        let secure =
+            Listener::bind("secure", secure_port, is_local, Some(acceptor), router).await?;
+        let router = web::router(registries.finish(), health);
+        let observability =
+            Listener::bind("observability", observability_port, is_local, None, router).await?;
+        Ok(Self { secure, observability, tasks, stop_work, serving, shutdown_delay })
+    }
+
+    /// Where the metrics APIs are served.
+    #[must_use]
+    pub fn secure_address(&self) -> SocketAddr {
+        self.secure.address()
+    }
+
+    /// Where metrics and health are served.
+    #[must_use]
+    pub fn observability_address(&self) -> SocketAddr {
+        self.observability.address()
+    }
+
+    /// Answers until `stop`; then readiness fails, requests in flight finish, and all tasks end.
+    ///
+    /// # Errors
+    /// `AppError::TaskEnded` when a task ends before it was told to.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), AppError> {
+        let drain = Drain::default();
+        tracing::info!(
+            secure = %self.secure.address(),
+            observability = %self.observability.address(),
+            "serving"
+        );
+        let mut servers = JoinSet::new();
+        servers.spawn(self.secure.serve(drain.clone()));
+        servers.spawn(self.observability.serve(drain.clone()));
+        self.serving.set(true);
+
+        let ended = tokio::select! {
+            () = stop.cancelled() => Ok(()),
+            Some(ended) = self.tasks.join_next() => {
+                Err(AppError::TaskEnded(ended.unwrap_or("panicked")))
+            }
+        };
+        self.serving.set(false);
+        if ended.is_ok() {
+            tracing::info!(delay = ?self.shutdown_delay, "not ready any more; still answering");
+            tokio::time::sleep(self.shutdown_delay).await;
+        }
+        drain.begin();
+        while servers.join_next().await.is_some() {}
+        self.stop_work.cancel();
+        while self.tasks.join_next().await.is_some() {}
+        tracing::info!("stopped");
+        ended
+    }
+}
+
+/// What comes from outside: who is let in, and which pods exist.
+struct Outside {
+    door: Door,
+    pods: Arc<dyn Pods>,
+}
+
+async fn outside(
+    mode: Mode,
+    loaded: &watch::Receiver<Arc<Loaded>>,
+    tasks: &mut JoinSet<&'static str>,
+    stop: &CancellationToken,
+    health: &mut Health,
+    registries: &mut self_metrics::Registries,
+) -> Result<Outside, AppError> {
+    let kubeconfig = match mode {
+        Mode::Standalone { token_file } => {
+            let token = Token::load(token_file).map_err(AppError::Token)?;
+            let run = Arc::clone(&token).watch(limits::FILES_POLL, stop.clone());
+            tasks.spawn(named("token", run));
+            return Ok(Outside { door: Door::standalone(token), pods: Arc::new(NoCluster) });
+        }
+        Mode::Cluster { kubeconfig } => kubeconfig,
+    };
+    let client = cluster::connect(kubeconfig.as_deref()).await.map_err(AppError::Cluster)?;
+
+    // Whom to trust comes from a ConfigMap that is watched.
+    let (trust, trusted) = watch::channel(None);
+    tasks.spawn(named("trust", cluster::trust::watch(client.clone(), trust, stop.clone())));
+    let is_trusted = health.add_ready("front-proxy-trust");
+    tasks.spawn(named("trust-known", until_known(trusted.clone(), is_trusted, stop.clone())));
+
+    // Pods are watched in the namespaces that have a Pods metric.
+    let pods = Arc::new(PodIndex::default());
+    let (wish, wanted) = watch::channel(pod_namespaces(&loaded.borrow().config));
+    tasks.spawn(named("pod-namespaces", follow_namespaces(loaded.clone(), wish, stop.clone())));
+    let run = Arc::clone(&pods).watch(client.clone(), wanted, stop.clone());
+    tasks.spawn(named("pods", run));
+    self_metrics::pods(registries.own(), &pods);
+
+    let door = Door::delegated(trusted, Arc::new(ClusterReviews::new(client)));
+    Ok(Outside { door, pods })
+}
+
+/// A task that tells its name when it ends.
+async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
+    task.await;
+    name
+}
+
+/// Makes a check pass once a value is there; then it stays so, since the last good one is kept.
+async fn until_known<T>(
+    mut value: watch::Receiver<Option<T>>,
+    check: Arc<Check>,
+    stop: CancellationToken,
+) {
+    if let Some(Ok(_)) = stop.run_until_cancelled(value.wait_for(Option::is_some)).await {
+        check.set(true);
+    }
+    stop.cancelled().await;
+}
+
+async fn follow_namespaces(
+    mut loaded: watch::Receiver<Arc<Loaded>>,
+    wish: watch::Sender<BTreeSet<Namespace>>,
+    stop: CancellationToken,
+) {
+    while let Some(Ok(())) = stop.run_until_cancelled(loaded.changed()).await {
+        let namespaces = pod_namespaces(&loaded.borrow_and_update().config);
+        wish.send_if_modified(|wished| {
+            let is_new = *wished != namespaces;
+            *wished = namespaces;
+            is_new
+        });
+    }
+    stop.cancelled().await;
+}
+
+fn pod_namespaces(config: &Config) -> BTreeSet<Namespace> {
+    let of_pods = config.policies.iter().filter(|it| it.subject == Subject::Pods);
+    of_pods.map(|it| it.key.namespace.clone()).collect()
+}
+
+/// The pods of a standalone adapter: nobody knows.
+#[derive(Debug)]
+struct NoCluster;
+
+impl Pods for NoCluster {
+    fn matching(&self, _: &Namespace, _: &Selector) -> Result<Vec<ObjectName>, PodsUnknown> {
+        Err(PodsUnknown::NoCluster)
+    }
+}

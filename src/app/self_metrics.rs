@@ -1,0 +1,139 @@
+//! What the rooms count for themselves, put into one exposition page.
+
+use crate::auth::Door;
+use crate::auth::counters::Reason;
+use crate::cluster::pods::PodIndex;
+use crate::telemetry::process;
+use crate::tls::certificates::Certificates;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::registry::{Registry, Unit};
+use std::sync::Arc;
+
+/// The registry under construction.
+pub(super) struct Registries {
+    root: Registry,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BuildLabels {
+    version: &'static str,
+}
+
+impl Registries {
+    pub(super) fn new() -> Self {
+        let mut root = Registry::default();
+        process::register(&mut root);
+        let mut this = Self { root };
+        let build = Family::<BuildLabels, Gauge>::default();
+        build.get_or_create(&BuildLabels { version: env!("CARGO_PKG_VERSION") }).set(1);
+        this.own().register("build_info", "The version that runs; always 1", build);
+        this
+    }
+
+    /// Where Foresail's own metrics go: with its prefix.
+    pub(super) fn own(&mut self) -> &mut Registry {
+        self.root.sub_registry_with_prefix("foresail")
+    }
+
+    pub(super) fn finish(self) -> Arc<Registry> {
+        Arc::new(self.root)
+    }
+}
+
+/// Adds what the door counts.
+pub(super) fn door(registry: &mut Registry, door: &Arc<Door>) {
+    registry.register_collector(Box::new(OfDoor(Arc::clone(door))));
+}
+
+/// Adds what is known of the serving certificate.
+pub(super) fn certificates(registry: &mut Registry, certificates: &Arc<Certificates>) {
+    registry.register_collector(Box::new(OfCertificates(Arc::clone(certificates))));
+}
+
+/// Adds what is known of the pods.
+pub(super) fn pods(registry: &mut Registry, pods: &Arc<PodIndex>) {
+    registry.register_collector(Box::new(OfPods(Arc::clone(pods))));
+}
+
+#[derive(Debug)]
+struct OfDoor(Arc<Door>);
+
+#[derive(Debug)]
+struct OfCertificates(Arc<Certificates>);
+
+#[derive(Debug)]
+struct OfPods(Arc<PodIndex>);
+
+impl std::fmt::Debug for Registries {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registries").finish_non_exhaustive()
+    }
+}
+
+impl Collector for OfDoor {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let counters = self.0.counters();
+        counter(&mut encoder, "review_cache_hits", "Decisions remembered", counters.cache_hits())?;
+        counter(
+            &mut encoder,
+            "review_cache_misses",
+            "Decisions asked for",
+            counters.cache_misses(),
+        )?;
+        let help = "Decisions forgotten because there were too many";
+        counter(&mut encoder, "review_cache_evictions", help, counters.evicted())?;
+        let help = "SubjectAccessReviews made";
+        counter(&mut encoder, "reviews", help, counters.reviews_made())?;
+        let help = "SubjectAccessReviews that failed";
+        counter(&mut encoder, "review_failures", help, counters.reviews_failed())?;
+        let refused = ConstCounter::new(0_u64);
+        let help = "Requests refused at the door";
+        let mut family =
+            encoder.encode_descriptor("refused_requests", help, None, refused.metric_type())?;
+        for reason in Reason::ALL {
+            let labels = [("reason", reason.as_str())];
+            let count = ConstCounter::new(counters.refused(reason));
+            count.encode(family.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Collector for OfCertificates {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let expires = ConstGauge::new(self.0.expires().as_second());
+        let (name, help) = ("certificate_expiry_timestamp", "When the certificate expires");
+        let unit = Some(&Unit::Seconds);
+        let kind = expires.metric_type();
+        expires.encode(encoder.encode_descriptor(name, help, unit, kind)?)?;
+        let help = "New certificates taken";
+        counter(&mut encoder, "certificate_reloads", help, self.0.reloads())?;
+        let help = "Looks at the certificate files that found something unfit";
+        counter(&mut encoder, "certificate_failures", help, self.0.failures())
+    }
+}
+
+impl Collector for OfPods {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let known = ConstGauge::new(i64::try_from(self.0.n_pods()).unwrap_or(i64::MAX));
+        let kind = known.metric_type();
+        known.encode(encoder.encode_descriptor("watched_pods", "Pods known", None, kind)?)?;
+        counter(&mut encoder, "pod_lists", "Times that pods were listed", self.0.lists())?;
+        let help = "Pod watches that failed";
+        counter(&mut encoder, "pod_watch_failures", help, self.0.failures())
+    }
+}
+
+fn counter(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: u64,
+) -> Result<(), std::fmt::Error> {
+    let counter = ConstCounter::new(value);
+    counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
+}

@@ -1,0 +1,185 @@
+//! Listening: connections in, requests to a router, an orderly end.
+
+use crate::auth::peer::Peer;
+use crate::domain::error_chain::ErrorChain;
+use crate::domain::limits;
+use crate::tls::Acceptor;
+use axum::{Extension, Router};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug, info_span, warn};
+
+/// How long to wait when the machine has no more file handles, so that accepting does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// A port cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to listen on the {name} port {port}")]
+pub struct BindError {
+    name: &'static str,
+    port: u16,
+    #[source]
+    cause: io::Error,
+}
+
+/// Tells servers to finish what they have and take no more.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Drain(CancellationToken);
+
+impl Drain {
+    /// Begins when `stop` is cancelled.
+    pub(crate) fn until(stop: CancellationToken) -> Self {
+        Self(stop)
+    }
+
+    pub(crate) fn begin(&self) {
+        self.0.cancel();
+    }
+}
+
+/// An open port and what answers on it.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    name: &'static str,
+    listener: TcpListener,
+    address: SocketAddr,
+    acceptor: Option<Acceptor>,
+    router: Router,
+}
+
+impl Listener {
+    /// Opens a port: on loopback if `is_local`, else on every address.
+    pub(crate) async fn bind(
+        name: &'static str,
+        port: u16,
+        is_local: bool,
+        acceptor: Option<Acceptor>,
+        router: Router,
+    ) -> Result<Self, BindError> {
+        let failed = |cause| BindError { name, port, cause };
+        let addresses: &[IpAddr] = if is_local {
+            &[IpAddr::V4(Ipv4Addr::LOCALHOST)]
+        } else {
+            // Both families where there is IPv6, else IPv4 alone.
+            &[IpAddr::V6(Ipv6Addr::UNSPECIFIED), IpAddr::V4(Ipv4Addr::UNSPECIFIED)]
+        };
+        let addresses: Vec<SocketAddr> =
+            addresses.iter().map(|address| SocketAddr::new(*address, port)).collect();
+        let listener = TcpListener::bind(addresses.as_slice()).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Self { name, listener, address, acceptor, router })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts until `drain`, then waits for the requests in flight, at most
+    /// `limits::DRAIN_TIMEOUT`.
+    pub(crate) async fn serve(self, drain: Drain) {
+        let span = info_span!("server", name = self.name);
+        self.accept(drain).instrument(span).await;
+    }
+
+    async fn accept(self, drain: Drain) {
+        let Self { listener, acceptor, router, .. } = self;
+        let permits = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
+        let graceful = Arc::new(GracefulShutdown::new());
+        let accepting = async {
+            loop {
+                // Above the cap, clients wait in the kernel's queue.
+                let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
+                let stream = match listener.accept().await {
+                    Ok((stream, _)) => stream,
+                    Err(error) => {
+                        warn!(error = %ErrorChain(&error), "failed to accept a connection");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    }
+                };
+                let connection = Connection {
+                    acceptor: acceptor.clone(),
+                    router: router.clone(),
+                    graceful: Arc::clone(&graceful),
+                };
+                tokio::spawn(async move {
+                    connection.serve(stream).await;
+                    drop(permit);
+                });
+            }
+        };
+        drain.0.run_until_cancelled(accepting).await;
+        drop(listener);
+        // Connections that are still shaking hands hold the watcher; they are not waited for.
+        let Ok(graceful) = Arc::try_unwrap(graceful) else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            return;
+        };
+        if tokio::time::timeout(limits::DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+            warn!("requests in flight did not finish in time");
+        }
+    }
+}
+
+/// One connection's share of the server.
+struct Connection {
+    acceptor: Option<Acceptor>,
+    router: Router,
+    graceful: Arc<GracefulShutdown>,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream) {
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(error = %ErrorChain(&error), "failed to set TCP_NODELAY");
+        }
+        let Self { acceptor, router, graceful } = self;
+        match acceptor {
+            None => serve(stream, router, graceful).await,
+            Some(acceptor) => match acceptor.accept(stream).await {
+                Ok((stream, chain)) => {
+                    let router = router.layer(Extension(Arc::new(Peer::new(chain))));
+                    serve(stream, router, graceful).await;
+                }
+                // Port scanners and probes without TLS are everyday.
+                Err(error) => debug!(error = %ErrorChain(&error), "no TLS connection"),
+            },
+        }
+    }
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    graceful: Arc<GracefulShutdown>,
+) {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HEADER_READ_TIMEOUT)
+        .max_buf_size(limits::HEADER_BYTES_MAX);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits::STREAMS_PER_CONNECTION_MAX)
+        .max_header_list_size(u32::try_from(limits::HEADER_BYTES_MAX).unwrap_or(u32::MAX));
+    let service = TowerToHyperService::new(router);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = graceful.watcher().watch(connection.into_owned());
+    // From here on the watcher alone keeps the connection known.
+    drop(graceful);
+    if let Err(error) = connection.await {
+        debug!(%error, "connection ended");
+    }
+}
