@@ -1,4 +1,3 @@
-
 //!
 //!   read       keep       combine → smooth → guard       latest        answer
 //!  app turns the handle (one tick) · cluster speaks to kube-apiserver · auth, tls stand at the door
@@ -11,6 +10,7 @@
 //! ```
 //! ```text
 //! scaling on.
+pub mod api;
 pub mod auth;
 pub mod document;
 pub mod domain;
@@ -19,4 +19,5 @@ pub mod policy;
 pub mod published;
 pub mod series;
 pub mod simulate;
+pub mod telemetry;
 pub mod tls;
