@@ -161,16 +161,16 @@ impl App {
         // The servers answer from what is published.
         let serving = health.add_ready("serving");
         let health = Arc::new(health);
-        let api_metrics = api::metrics::Metrics::register(registries.own());
+        let api_metrics = api::metrics::register(registries.own());
         self_metrics::door(registries.own(), &door);
         self_metrics::certificates(registries.own(), &certificates);
-        let router = api::router(api::State {
+        let router = api::router(api::Face {
             published,
             door,
             pods,
             health: Arc::clone(&health),
             metrics: api_metrics,
-            clock: clock::now,
+            clock: api::Clock::new(clock::both),
         });
         let is_local = matches!(mode, Mode::Standalone { .. });
         let acceptor = Acceptor::new(certificates).map_err(AppError::Tls)?;

@@ -8,19 +8,29 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selector(Vec<Requirement>);
 
+/// What a selector demands of one label.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Requirement {
-    key: Box<str>,
-    condition: Condition,
+pub struct Requirement {
+    /// The label.
+    pub key: Box<str>,
+    /// What must hold for it.
+    pub condition: Condition,
 }
 
+/// What must hold for a label.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Condition {
+pub enum Condition {
+    /// It has one of these values.
     In(BTreeSet<Box<str>>),
+    /// It has none of these values, or is not there.
     NotIn(BTreeSet<Box<str>>),
+    /// It is there.
     Exists,
+    /// It is not there.
     Absent,
+    /// It is a whole number larger than this.
     Above(i64),
+    /// It is a whole number smaller than this.
     Below(i64),
 }
 
@@ -57,6 +67,12 @@ impl Selector {
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
         self.0.iter().all(|requirement| requirement.is_met(labels.get(&requirement.key)))
+    }
+
+    /// The requirements, in the order given.
+    #[must_use]
+    pub fn requirements(&self) -> &[Requirement] {
+        &self.0
     }
 
     /// Whether everything is selected.

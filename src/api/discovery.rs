@@ -1,0 +1,189 @@
+//! The documents that say what there is. They never depend on a source: without them, namespaces
+//! would hang in their deletion.
+
+use crate::api::path::{Group, Version};
+use crate::domain::limits;
+use crate::domain::metric::MetricKey;
+use crate::published::Snapshot;
+use crate::telemetry::health::Probe;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// `/`: every path that is known without asking.
+pub(crate) fn paths() -> impl Serialize {
+    let mut paths = vec!["/".to_owned(), "/apis".to_owned(), "/version".to_owned()];
+    paths.extend(Probe::ALL.map(|it| format!("/{}", it.as_str())));
+    for group in Group::ALL {
+        paths.push(format!("/apis/{}", group.as_str()));
+        paths.extend(group.versions().iter().map(|it| format!("/apis/{}", it.api_version())));
+    }
+    paths.sort();
+    Paths { paths }
+}
+
+/// `/apis`.
+pub(crate) fn groups() -> impl Serialize {
+    let groups = Group::ALL.map(|it| ApiGroup::of(it, None)).into();
+    ApiGroupList { kind: "APIGroupList", api_version: "v1", groups }
+}
+
+/// `/apis/GROUP`.
+pub(crate) fn group(group: Group) -> impl Serialize {
+    ApiGroup::of(group, Some(("APIGroup", "v1")))
+}
+
+/// `/apis/GROUP/VERSION`, with the number of metrics that it leaves out because there are too many.
+pub(crate) fn resources(version: Version, snapshot: &Snapshot) -> (impl Serialize, usize) {
+    // Several namespaces publish metrics of one name; they are one line here.
+    let names: BTreeSet<(String, bool)> =
+        snapshot.keys().filter_map(|key| listed(version.group(), key)).collect();
+    let left_out = names.len().saturating_sub(limits::DISCOVERY_METRICS_MAX);
+    let mut names: Vec<(String, bool)> =
+        names.into_iter().take(limits::DISCOVERY_METRICS_MAX).collect();
+    if names.is_empty() {
+        names.push((placeholder(version.group()).to_owned(), true));
+    }
+    let kind = match version.group() {
+        Group::Custom => "MetricValueList",
+        Group::External => "ExternalMetricValueList",
+    };
+    let resources = names
+        .into_iter()
+        .map(|(name, namespaced)| ApiResource {
+            name,
+            singular_name: "",
+            namespaced,
+            kind,
+            verbs: ["get"],
+        })
+        .collect();
+    let group_version = version.api_version();
+    let list =
+        ApiResourceList { kind: "APIResourceList", api_version: "v1", group_version, resources };
+    (list, left_out)
+}
+
+/// What stands in an otherwise empty list, which older clients warn about on every call.
+fn placeholder(group: Group) -> &'static str {
+    match group {
+        Group::Custom => "pods/custommetrics",
+        Group::External => "externalmetrics",
+    }
+}
+
+fn listed(group: Group, key: &MetricKey) -> Option<(String, bool)> {
+    match (group, key) {
+        (Group::Custom, MetricKey::Custom { namespace, resource, metric }) => {
+            Some((format!("{resource}/{metric}"), namespace.is_some()))
+        }
+        (Group::External, MetricKey::External { metric, .. }) => Some((metric.to_string(), true)),
+        (Group::Custom, MetricKey::External { .. })
+        | (Group::External, MetricKey::Custom { .. }) => None,
+    }
+}
+
+/// `/version`.
+pub(crate) fn build() -> impl Serialize {
+    let arch = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    Build {
+        major: env!("CARGO_PKG_VERSION_MAJOR"),
+        minor: env!("CARGO_PKG_VERSION_MINOR"),
+        git_version: concat!("v", env!("CARGO_PKG_VERSION")),
+        git_commit: "",
+        git_tree_state: "",
+        build_date: "",
+        go_version: "",
+        compiler: "rustc",
+        platform: format!("{}/{arch}", std::env::consts::OS),
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Paths {
+    paths: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiGroupList {
+    kind: &'static str,
+    api_version: &'static str,
+    groups: Vec<ApiGroup>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiGroup {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api_version: Option<&'static str>,
+    name: &'static str,
+    versions: Vec<GroupVersion>,
+    preferred_version: Option<GroupVersion>,
+}
+
+impl ApiGroup {
+    /// `head`: the kind and its version, which an entry of a list goes without.
+    fn of(group: Group, head: Option<(&'static str, &'static str)>) -> Self {
+        let versions: Vec<GroupVersion> = group.versions().iter().map(GroupVersion::of).collect();
+        Self {
+            kind: head.map(|(kind, _)| kind),
+            api_version: head.map(|(_, version)| version),
+            name: group.as_str(),
+            preferred_version: versions.first().copied(),
+            versions,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct GroupVersion {
+    group_version: &'static str,
+    version: &'static str,
+}
+
+impl GroupVersion {
+    fn of(version: &Version) -> Self {
+        Self { group_version: version.api_version(), version: version.as_str() }
+    }
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiResourceList {
+    kind: &'static str,
+    api_version: &'static str,
+    group_version: &'static str,
+    resources: Vec<ApiResource>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiResource {
+    name: String,
+    singular_name: &'static str,
+    namespaced: bool,
+    kind: &'static str,
+    verbs: [&'static str; 1],
+}
+
+/// `version.Info`; the fields that only Go programs have are empty.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Build {
+    major: &'static str,
+    minor: &'static str,
+    git_version: &'static str,
+    git_commit: &'static str,
+    git_tree_state: &'static str,
+    build_date: &'static str,
+    go_version: &'static str,
+    compiler: &'static str,
+    platform: String,
+}

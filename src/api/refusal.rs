@@ -1,0 +1,163 @@
+//! Every answer that is an error, and its `metav1.Status`.
+
+use crate::auth;
+use crate::domain::error_chain::ErrorChain;
+use crate::domain::identity::Attributes;
+use http::StatusCode;
+use serde::Serialize;
+
+/// Why a request gets no metric. The message is what an on-call person reads in
+/// `kubectl describe hpa`.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    reason: Reason,
+    message: String,
+    /// What the Status says about the thing asked for.
+    details: Option<Details>,
+    /// The methods that are allowed, for the header of a 405.
+    pub(crate) allow: Option<&'static str>,
+}
+
+/// The reasons of Kubernetes that Foresail uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    BadRequest,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    NotAcceptable,
+    InternalError,
+    ServiceUnavailable,
+}
+
+impl Reason {
+    pub(crate) const fn status(self) -> StatusCode {
+        match self {
+            Self::BadRequest => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::BadRequest => "BadRequest",
+            Self::Unauthorized => "Unauthorized",
+            Self::Forbidden => "Forbidden",
+            Self::NotFound => "NotFound",
+            Self::MethodNotAllowed => "MethodNotAllowed",
+            Self::NotAcceptable => "NotAcceptable",
+            Self::InternalError => "InternalError",
+            Self::ServiceUnavailable => "ServiceUnavailable",
+        }
+    }
+}
+
+impl Refusal {
+    pub(crate) fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), details: None, allow: None }
+    }
+
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(Reason::BadRequest, message)
+    }
+
+    /// There is no such metric, or it has no value now.
+    ///
+    /// Both are 404, as prometheus-adapter answers them. The HPA treats every error alike and
+    /// shows the message, so the message tells them apart. 503 is what kube-apiserver itself says
+    /// when it cannot reach Foresail; a metric without a value must not look like that. No answer
+    /// carries `Retry-After`: client-go would sleep on it inside one of the HPA's few workers.
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Reason::NotFound, message)
+    }
+
+    /// The path leads nowhere; worded as API servers do, because clients look for it.
+    pub(crate) fn unmatched() -> Self {
+        let message = "the server could not find the requested resource";
+        Self { details: Some(Details::default()), ..Self::not_found(message) }
+    }
+
+    /// The path is there, but not for this method; `allow` lists the methods it is there for.
+    pub(crate) fn method(allow: &'static str) -> Self {
+        let message = "the server does not allow this method on the requested resource";
+        Self { allow: Some(allow), ..Self::new(Reason::MethodNotAllowed, message) }
+    }
+
+    /// The door is closed for this request.
+    pub(crate) fn at_the_door(refusal: &auth::Refusal, attributes: &Attributes) -> Self {
+        let message = ErrorChain(refusal).to_string();
+        match refusal {
+            auth::Refusal::Unauthenticated { .. } => Self::new(Reason::Unauthorized, message),
+            auth::Refusal::Forbidden { .. } => {
+                let details = Some(Details::of(attributes));
+                Self { details, ..Self::new(Reason::Forbidden, message) }
+            }
+            auth::Refusal::ReviewFailed { .. } => Self::new(Reason::InternalError, message),
+        }
+    }
+
+    pub(crate) fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The body.
+    pub(crate) fn status(&self) -> Status<'_> {
+        Status {
+            kind: "Status",
+            api_version: "v1",
+            metadata: Empty {},
+            status: "Failure",
+            message: &self.message,
+            reason: self.reason.as_str(),
+            details: self.details.as_ref(),
+            code: self.reason.status().as_u16(),
+        }
+    }
+}
+
+/// `metav1.Status`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Status<'a> {
+    kind: &'static str,
+    api_version: &'static str,
+    metadata: Empty,
+    status: &'static str,
+    message: &'a str,
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a Details>,
+    code: u16,
+}
+
+#[derive(Debug, Serialize)]
+struct Empty {}
+
+/// `metav1.StatusDetails`.
+#[derive(Debug, Default, Serialize)]
+struct Details {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    name: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    group: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    kind: String,
+}
+
+impl Details {
+    fn of(attributes: &Attributes) -> Self {
+        match attributes {
+            Attributes::Resource { group, resource, name, .. } => {
+                Self { name: name.clone(), group: *group, kind: resource.clone() }
+            }
+            Attributes::Path { .. } => Self::default(),
+        }
+    }
+}
