@@ -1,6 +1,6 @@
 //! Every route that answers, with the exact bytes of its answer.
 
-use crate::api_world::{E, P1, P2, World, good, one, put, snapshot, value};
+use crate::api_world::{E, P1, P2, World, good, one, per_pod, put, snapshot, value};
 use foresail::domain::limits;
 use foresail::domain::metric::Subject;
 use foresail::published::Snapshot;
@@ -207,4 +207,26 @@ async fn a_value_is_served_up_to_the_instant_at_which_it_ends_and_not_after() {
         world.published.replace(snapshot);
         assert_eq!(world.get(&path).await.code, code, "{left_ns} ns left");
     }
+}
+
+#[tokio::test]
+async fn two_policies_share_a_metric_sorted_and_without_doubles() {
+    let world = World::new();
+    let mut snapshot = Snapshot::default();
+    for (policy, values) in [
+        ("b", [("pod-0", good(20.0)), ("pod-2", good(22.0))]),
+        ("a", [("pod-1", good(11.0)), ("pod-2", good(12.0))]),
+    ] {
+        put(&mut snapshot, (policy, "queue"), Subject::Pods, &[], per_pod(&values));
+    }
+    world.published.replace(snapshot);
+    let body = world.get(&format!("{P2}/namespaces/inference/pods/*/queue")).await.body;
+    let list: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let items = list.get("items").unwrap().as_array().unwrap();
+    let text =
+        |item: &serde_json::Value, path| item.pointer(path).unwrap().as_str().unwrap().to_owned();
+    let shown: Vec<(String, String)> =
+        items.iter().map(|it| (text(it, "/describedObject/name"), text(it, "/value"))).collect();
+    let expected = [("pod-0", "20"), ("pod-1", "11"), ("pod-2", "12")];
+    assert_eq!(shown, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
 }
