@@ -161,7 +161,7 @@ impl App {
         // The servers answer from what is published.
         let serving = health.add_ready("serving");
         let health = Arc::new(health);
-        let api_metrics = api::metrics::register(registries.own());
+        let api_metrics = api::metrics::register(registries.root());
         self_metrics::door(registries.own(), &door);
         self_metrics::certificates(registries.own(), &certificates);
         let router = api::router(api::Face {

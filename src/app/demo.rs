@@ -29,6 +29,8 @@ const LEAD_TIME: Duration = Duration::from_secs(180);
 /// How many requests one pod works on at once, and how many the HPA aims at.
 const CONCURRENCY: u32 = 16;
 const TARGET: u32 = 10;
+/// How long a pod works on a request.
+const SERVICE_TIME: Duration = Duration::from_secs(8);
 /// A request that waits longer than this has waited too long.
 const SLO: Duration = Duration::from_secs(10);
 /// The steps of simulated time.
@@ -123,9 +125,9 @@ impl Demo {
         let fleet = Fleet::new(FleetSettings {
             lead_time: LEAD_TIME,
             concurrency: CONCURRENCY,
-            service_time: Duration::from_secs(8),
+            service_time: SERVICE_TIME,
             slo: SLO,
-            replicas: 4,
+            replicas: enough_for(demand.rate_at(BEGIN)),
         })?;
         let stop = CancellationToken::new();
         let page = Page::open(stop.clone()).await?;
@@ -233,10 +235,23 @@ impl Demo {
     }
 }
 
-/// A busy service: about eight pods by day, and a burst every half hour, so that a short look
+/// The pods that a steady rate needs, so that the demo does not begin in a crisis.
+fn enough_for(rate: f64) -> u32 {
+    let pods = (rate * SERVICE_TIME.as_secs_f64() / f64::from(TARGET)).ceil();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let pods = pods as u32;
+    pods.max(1)
+}
+
+/// A busy service: about eight pods by day, and a burst every ten minutes, so that a short look
 /// shows one.
 fn demand_settings() -> DemandSettings {
-    DemandSettings { mean_rate: 10.0, bursts_per_day: 48.0, ..DemandSettings::default() }
+    DemandSettings {
+        mean_rate: 10.0,
+        bursts_per_day: 144.0,
+        burst_decay: Duration::from_secs(240),
+        ..DemandSettings::default()
+    }
 }
 
 const CONFIG: &str = "foresail.yaml";

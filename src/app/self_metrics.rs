@@ -39,6 +39,11 @@ impl Registries {
         self.root.sub_registry_with_prefix("foresail")
     }
 
+    /// Where metrics go that bring their full names.
+    pub(super) fn root(&mut self) -> &mut Registry {
+        &mut self.root
+    }
+
     pub(super) fn finish(self) -> Arc<Registry> {
         Arc::new(self.root)
     }
