@@ -32,7 +32,7 @@ use crate::tls::{Acceptor, TlsError};
 use crate::web;
 use configuration::{ConfigError, Follower, Loaded};
 use metrics::Metrics;
-use servers::{BindError, Drain, Listener};
+use servers::{BindError, Drain, Listener, Served, ServerMetrics};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -174,11 +174,12 @@ impl App {
         });
         let is_local = matches!(mode, Mode::Standalone { .. });
         let acceptor = Acceptor::new(certificates).map_err(AppError::Tls)?;
-        let secure =
-            Listener::bind("secure", secure_port, is_local, Some(acceptor), router).await?;
+        let servers = ServerMetrics::register(registries.own());
+        let served = Served { name: "secure", acceptor: Some(acceptor), router };
+        let secure = Listener::bind(secure_port, is_local, served, &servers).await?;
         let router = web::router(registries.finish(), health);
-        let observability =
-            Listener::bind("observability", observability_port, is_local, None, router).await?;
+        let served = Served { name: "observability", acceptor: None, router };
+        let observability = Listener::bind(observability_port, is_local, served, &servers).await?;
         Ok(Self { secure, observability, tasks, stop_work, serving, shutdown_delay })
     }
 

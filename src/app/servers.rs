@@ -9,6 +9,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -30,6 +35,29 @@ pub struct BindError {
     port: u16,
     #[source]
     cause: io::Error,
+}
+
+/// What a listener counts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ServerMetrics {
+    open: Family<ServerLabels, Gauge>,
+    delayed: Family<ServerLabels, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ServerLabels {
+    server: &'static str,
+}
+
+impl ServerMetrics {
+    /// Makes the metrics and puts them into `registry`, whose prefix is `foresail`.
+    pub(crate) fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        registry.register("connections", "Open connections", metrics.open.clone());
+        let help = "Connections that had to wait because too many were open";
+        registry.register("connections_delayed", help, metrics.delayed.clone());
+        metrics
+    }
 }
 
 /// Tells servers to finish what they have and take no more.
@@ -55,17 +83,28 @@ pub(crate) struct Listener {
     address: SocketAddr,
     acceptor: Option<Acceptor>,
     router: Router,
+    open: Gauge,
+    delayed: Counter,
+}
+
+/// What answers on a port.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) name: &'static str,
+    /// With TLS, where there is one.
+    pub(crate) acceptor: Option<Acceptor>,
+    pub(crate) router: Router,
 }
 
 impl Listener {
     /// Opens a port: on loopback if `is_local`, else on every address.
     pub(crate) async fn bind(
-        name: &'static str,
         port: u16,
         is_local: bool,
-        acceptor: Option<Acceptor>,
-        router: Router,
+        served: Served,
+        metrics: &ServerMetrics,
     ) -> Result<Self, BindError> {
+        let Served { name, acceptor, router } = served;
         let failed = |cause| BindError { name, port, cause };
         let addresses: &[IpAddr] = if is_local {
             &[IpAddr::V4(Ipv4Addr::LOCALHOST)]
@@ -77,7 +116,10 @@ impl Listener {
             addresses.iter().map(|address| SocketAddr::new(*address, port)).collect();
         let listener = TcpListener::bind(addresses.as_slice()).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { name, listener, address, acceptor, router })
+        let labels = ServerLabels { server: name };
+        let open = metrics.open.get_or_create(&labels).clone();
+        let delayed = metrics.delayed.get_or_create(&labels).clone();
+        Ok(Self { name, listener, address, acceptor, router, open, delayed })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -92,12 +134,15 @@ impl Listener {
     }
 
     async fn accept(self, drain: Drain) {
-        let Self { listener, acceptor, router, .. } = self;
+        let Self { listener, acceptor, router, open, delayed, .. } = self;
         let permits = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
         let graceful = Arc::new(GracefulShutdown::new());
         let accepting = async {
             loop {
                 // Above the cap, clients wait in the kernel's queue.
+                if permits.available_permits() == 0 {
+                    delayed.inc();
+                }
                 let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
                 let stream = match listener.accept().await {
                     Ok((stream, _)) => stream,
@@ -112,8 +157,11 @@ impl Listener {
                     router: router.clone(),
                     graceful: Arc::clone(&graceful),
                 };
+                let open = open.clone();
                 tokio::spawn(async move {
+                    open.inc();
                     connection.serve(stream).await;
+                    open.dec();
                     drop(permit);
                 });
             }

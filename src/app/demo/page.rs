@@ -1,6 +1,6 @@
 //! The fleet's page: queue and running requests of every pod, as a vLLM server writes them.
 
-use crate::app::servers::{BindError, Drain, Listener};
+use crate::app::servers::{BindError, Drain, Listener, Served, ServerMetrics};
 use crate::simulate::fleet::Fleet;
 use axum::Router;
 use axum::extract::State;
@@ -24,7 +24,8 @@ impl Page {
     pub(super) async fn open(stop: CancellationToken) -> Result<Self, BindError> {
         let text = Arc::new(Mutex::new(String::new()));
         let router = Router::new().route("/metrics", get(page)).with_state(Arc::clone(&text));
-        let listener = Listener::bind("page", 0, true, None, router).await?;
+        let served = Served { name: "page", acceptor: None, router };
+        let listener = Listener::bind(0, true, served, &ServerMetrics::default()).await?;
         let address = listener.address();
         tokio::spawn(listener.serve(Drain::until(stop)));
         Ok(Self { text, address })

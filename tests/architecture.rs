@@ -1,0 +1,306 @@
+//! The shape of the code base, checked: who may name whom, how long a file may be, that no file is
+//! left out of the build, and that pure rooms stay pure. The reasons are in ARCHITECTURE.md;
+//! change both together.
+
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every room, lowest first, with the rooms that it may name and the fenced crates that it may
+/// use. A room names only rooms above it in this list.
+const ROOMS: &[Room] = &[
+    Room { name: "domain", may_name: &[], outside: &[] },
+    Room {
+        name: "document",
+        may_name: &["domain"],
+        outside: &["saphyr_parser", "serde_json", "strsim"],
+    },
+    Room {
+        name: "policy",
+        may_name: &["domain", "document"],
+        outside: &["cel", "promql_parser", "schemars", "serde", "serde_json"],
+    },
+    Room { name: "series", may_name: &["domain"], outside: &[] },
+    Room {
+        name: "source",
+        may_name: &["domain", "policy"],
+        outside: &["reqwest", "serde", "serde_json", "tokio"],
+    },
+    Room { name: "pipeline", may_name: &["domain", "policy", "series"], outside: &[] },
+    Room { name: "published", may_name: &["domain", "pipeline"], outside: &["arc_swap"] },
+    Room { name: "simulate", may_name: &["domain"], outside: &["statrs"] },
+    Room {
+        name: "auth",
+        may_name: &["domain"],
+        outside: &["rcgen", "rustls", "subtle", "tokio", "tokio_util", "x509_parser"],
+    },
+    Room {
+        name: "tls",
+        may_name: &["domain"],
+        outside: &[
+            "arc_swap",
+            "rcgen",
+            "rustls",
+            "tokio",
+            "tokio_rustls",
+            "tokio_util",
+            "x509_parser",
+        ],
+    },
+    Room {
+        name: "telemetry",
+        may_name: &["domain"],
+        outside: &["prometheus_client", "tracing_subscriber"],
+    },
+    Room {
+        name: "cluster",
+        may_name: &["domain"],
+        outside: &["k8s_openapi", "kube", "serde_json", "tokio", "tokio_util"],
+    },
+    Room {
+        name: "api",
+        may_name: &["domain", "pipeline", "published", "auth", "telemetry"],
+        outside: &["axum", "prometheus_client", "serde", "serde_json", "strsim"],
+    },
+    Room {
+        name: "web",
+        may_name: &["domain", "published", "telemetry"],
+        outside: &["axum", "prometheus_client"],
+    },
+    Room {
+        name: "app",
+        may_name: &[
+            "api",
+            "auth",
+            "cluster",
+            "document",
+            "domain",
+            "pipeline",
+            "policy",
+            "published",
+            "series",
+            "simulate",
+            "source",
+            "telemetry",
+            "tls",
+            "web",
+        ],
+        // axum and reqwest for the demo, which plays an engine's page and the HPA.
+        outside: &[
+            "axum",
+            "hyper_util",
+            "prometheus_client",
+            "reqwest",
+            "serde",
+            "serde_json",
+            "tokio",
+            "tokio_util",
+        ],
+    },
+    Room {
+        name: "cli",
+        may_name: &["app", "document", "domain", "telemetry", "tls"],
+        outside: &["anyhow", "clap", "tokio", "tokio_util"],
+    },
+];
+
+/// Crates that only some rooms may name. A crate not listed here may be named anywhere.
+const FENCED: &[&str] = &[
+    "anyhow",
+    "arc_swap",
+    "axum",
+    "cel",
+    "clap",
+    "hyper_util",
+    "k8s_openapi",
+    "kube",
+    "prometheus_client",
+    "promql_parser",
+    "rcgen",
+    "reqwest",
+    "rustls",
+    "saphyr_parser",
+    "schemars",
+    "serde",
+    "serde_json",
+    "statrs",
+    "strsim",
+    "subtle",
+    "tokio",
+    "tokio_rustls",
+    "tokio_util",
+    "tracing_subscriber",
+    "x509_parser",
+];
+
+/// Rooms that calculate: no I/O, no tasks, and `now` is an argument.
+const PURE: &[&str] =
+    &["domain", "document", "policy", "series", "pipeline", "published", "simulate"];
+
+/// What a pure room must not contain.
+const IMPURE: &[&str] =
+    &["::now()", "std::fs", "std::net", "std::env", "std::thread", "tokio::", "reqwest::"];
+
+const FILE_LINES_MAX: usize = 400;
+
+struct Room {
+    name: &'static str,
+    may_name: &'static [&'static str],
+    outside: &'static [&'static str],
+}
+
+#[test]
+fn every_room_only_looks_down() {
+    let mut faults = Vec::new();
+    for file in source_files() {
+        let Some(room) = ROOMS.iter().find(|room| room.name == file.room()) else { continue };
+        let text = file.code();
+        for refused in ["use crate::{", "super::super::", "pub use crate::"] {
+            if text.contains(refused) {
+                faults.push(format!("{}: contains `{refused}`", file.shown()));
+            }
+        }
+        for named in names_after(&text, "crate::") {
+            if named != room.name && !room.may_name.contains(&named) {
+                faults.push(format!("{}: `{}` may not name `{named}`", file.shown(), room.name));
+            }
+        }
+        for fenced in FENCED.iter().filter(|it| names_crate(&text, it)) {
+            if !room.outside.contains(fenced) {
+                faults.push(format!("{}: `{}` may not use `{fenced}`", file.shown(), room.name));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn every_room_is_in_the_table_and_the_table_looks_down() {
+    let rooms: BTreeSet<String> =
+        source_files().iter().filter(|file| !file.is_root()).map(SourceFile::room).collect();
+    let known: BTreeSet<String> = ROOMS.iter().map(|room| room.name.to_owned()).collect();
+    assert_eq!(rooms, known);
+    let order: Vec<&str> = ROOMS.iter().map(|room| room.name).collect();
+    for (place, room) in ROOMS.iter().enumerate() {
+        for named in room.may_name {
+            let below = order.iter().position(|it| it == named).unwrap();
+            assert!(below < place, "`{}` looks up to `{named}`", room.name);
+        }
+    }
+}
+
+#[test]
+fn pure_rooms_do_no_io_and_never_ask_the_time() {
+    let mut faults = Vec::new();
+    for file in source_files().iter().filter(|file| PURE.contains(&&*file.room())) {
+        let text = file.code();
+        for impure in IMPURE.iter().filter(|it| text.contains(**it)) {
+            faults.push(format!("{}: contains `{impure}`", file.shown()));
+        }
+    }
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn every_file_is_short_and_tells_its_purpose() {
+    let mut faults = Vec::new();
+    for file in source_files() {
+        let text = file.text();
+        if text.lines().count() > FILE_LINES_MAX {
+            faults.push(format!("{}: more than {FILE_LINES_MAX} lines", file.shown()));
+        }
+        if !text.starts_with("//!") {
+            faults.push(format!("{}: begin with `//!` and one sentence", file.shown()));
+        }
+    }
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn every_file_is_part_of_the_build() {
+    let files = source_files();
+    let declared: BTreeSet<PathBuf> = files.iter().flat_map(SourceFile::modules).collect();
+    let orphans: Vec<String> = files
+        .iter()
+        .filter(|file| !file.is_root() && !declared.contains(&file.path))
+        .map(SourceFile::shown)
+        .collect();
+    assert!(orphans.is_empty(), "no `mod` line names: {}", orphans.join(", "));
+}
+
+struct SourceFile {
+    src: PathBuf,
+    path: PathBuf,
+}
+
+impl SourceFile {
+    fn text(&self) -> String {
+        fs::read_to_string(&self.path).unwrap()
+    }
+
+    /// The text without comment lines.
+    fn code(&self) -> String {
+        let text = self.text();
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        code.collect::<Vec<_>>().join("\n")
+    }
+
+    fn shown(&self) -> String {
+        self.path.strip_prefix(&self.src).unwrap().display().to_string()
+    }
+
+    fn room(&self) -> String {
+        let shown = self.shown();
+        shown.split('/').next().unwrap().trim_end_matches(".rs").to_owned()
+    }
+
+    fn is_root(&self) -> bool {
+        self.path.parent() == Some(&self.src) && ["lib", "main"].contains(&self.room().as_str())
+    }
+
+    /// The files that this file's `mod NAME;` lines stand for.
+    fn modules(&self) -> Vec<PathBuf> {
+        let folder = if self.is_root() { self.src.clone() } else { self.path.with_extension("") };
+        let code = self.code();
+        names_after(&code, "mod ")
+            .into_iter()
+            .map(|name| folder.join(format!("{name}.rs")))
+            .collect()
+    }
+}
+
+fn source_files() -> Vec<SourceFile> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![src.clone()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                files.push(SourceFile { src: src.clone(), path });
+            }
+        }
+    }
+    files
+}
+
+fn names_after<'a>(text: &'a str, mark: &str) -> BTreeSet<&'a str> {
+    let rests = text.split(mark).skip(1);
+    rests.filter_map(|rest| rest.split(ends_name).next()).filter(|it| !it.is_empty()).collect()
+}
+
+/// Whether `NAME::` stands in the text as a path's beginning, not as the end of another name.
+fn names_crate(text: &str, name: &str) -> bool {
+    let mark = format!("{name}::");
+    text.match_indices(&mark).any(|(at, _)| {
+        text.get(..at).and_then(|before| before.chars().next_back()).is_none_or(ends_name)
+    })
+}
+
+fn ends_name(c: char) -> bool {
+    !c.is_alphanumeric() && c != '_'
+}
