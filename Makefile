@@ -31,7 +31,12 @@ cluster: setup ## A control plane with Foresail registered, to look at by hand, 
 
 .PHONY: bench
 bench: setup-build ## The benchmarks
-	cargo bench --locked
+	cargo bench --locked --bench api --bench tick
+
+.PHONY: deny
+deny: ## Licences, sources and banned crates of the dependencies (needs cargo-deny)
+	@$(call need_program,cargo-deny,cargo install --locked cargo-deny)
+	cargo deny check bans licenses sources
 
 .PHONY: lint
 lint: setup-build ## Format and clippy, every warning an error
