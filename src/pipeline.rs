@@ -14,7 +14,7 @@ use crate::domain::sample::Sample;
 use crate::pipeline::outcome::{Absence, Outcome, Value};
 use crate::pipeline::smooth::Chain;
 use crate::policy::Policy;
-use crate::series::Window;
+use crate::series::{self, Window};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ pub fn run(policy: &Policy, window: &Window, memory: &mut Memory, now: Timestamp
     for (object, sample) in &combined.samples {
         memory.take(policy, object, *sample);
     }
-    memory.forget(|it| guard::is_servable(&policy.guard, it.at, now));
+    let evicted = memory.forget(|it| guard::is_servable(&policy.guard, it.at, now));
     let values: Vec<(Option<ObjectName>, Value)> = memory
         .objects
         .iter()
@@ -48,7 +48,7 @@ pub fn run(policy: &Policy, window: &Window, memory: &mut Memory, now: Timestamp
         last: memory.last,
         why: combined.trouble.unwrap_or_else(|| "no signal has a sample".to_owned()),
     });
-    Outcome { values, absent }
+    Outcome { values, absent, evicted }
 }
 
 impl Memory {
@@ -72,8 +72,9 @@ impl Memory {
         }
     }
 
-    fn forget(&mut self, is_servable: impl Fn(&Sample) -> bool) {
+    fn forget(&mut self, is_servable: impl Fn(&Sample) -> bool) -> usize {
         self.objects.retain(|_, it| is_servable(&it.smoothed));
+        series::evict_oldest(&mut self.objects, |it| it.smoothed.at)
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod grid;
 
+use crate::domain::limits;
 use crate::domain::name::{ObjectName, PolicyKey};
 use crate::domain::sample::Sample;
 use jiff::Timestamp;
@@ -69,8 +70,12 @@ impl Store {
 
 impl Track {
     /// Takes the samples of one good read. One that is not newer than what is known is ignored,
-    /// so that a source which answers out of order cannot turn time back.
-    pub fn extend(&mut self, samples: impl IntoIterator<Item = (Option<ObjectName>, Sample)>) {
+    /// so that a source which answers out of order cannot turn time back. Answers how many objects
+    /// had to be forgotten because there are more than `limits::OBJECTS_MAX`.
+    pub fn extend(
+        &mut self,
+        samples: impl IntoIterator<Item = (Option<ObjectName>, Sample)>,
+    ) -> usize {
         self.trouble = None;
         for (object, sample) in samples {
             let known = self.samples.get(&object);
@@ -78,6 +83,7 @@ impl Track {
                 self.samples.insert(object, sample);
             }
         }
+        evict_oldest(&mut self.samples, |sample| sample.at)
     }
 
     /// Notes that a read brought nothing, and why.
@@ -89,6 +95,25 @@ impl Track {
     pub fn expire(&mut self, oldest: Timestamp) {
         self.samples.retain(|_, sample| sample.at >= oldest);
     }
+}
+
+/// Brings `objects` down to `limits::OBJECTS_MAX` by dropping those unseen for longest; answers
+/// how many.
+pub fn evict_oldest<T>(
+    objects: &mut BTreeMap<Option<ObjectName>, T>,
+    seen: impl Fn(&T) -> Timestamp,
+) -> usize {
+    let surplus = objects.len().saturating_sub(limits::OBJECTS_MAX);
+    if surplus == 0 {
+        return 0;
+    }
+    let mut by_age: Vec<(Timestamp, Option<ObjectName>)> =
+        objects.iter().map(|(object, it)| (seen(it), object.clone())).collect();
+    by_age.sort();
+    for (_, object) in by_age.into_iter().take(surplus) {
+        objects.remove(&object);
+    }
+    surplus
 }
 
 #[cfg(test)]
@@ -113,6 +138,19 @@ mod tests {
         track.extend([(pod("a"), sample(25, 3.0)), (pod("b"), sample(5, 9.0))]);
         assert_eq!(track.samples[&pod("a")], sample(25, 3.0));
         assert_eq!(track.samples[&pod("b")], sample(10, 2.0), "an older sample came later");
+    }
+
+    #[test]
+    fn more_objects_than_the_limit_push_out_the_longest_unseen() {
+        let pod = |n: usize| pod(&format!("pod-{n}"));
+        let mut track = Track::default();
+        let first: Vec<_> = (0..limits::OBJECTS_MAX).map(|n| (pod(n), sample(10, 1.0))).collect();
+        assert_eq!(track.extend(first), 0);
+        assert_eq!(track.extend([(pod(0), sample(20, 1.0))]), 0, "seen again");
+        let next = (0..2).map(|n| (pod(limits::OBJECTS_MAX + n), sample(20, 1.0)));
+        assert_eq!(track.extend(next), 2);
+        assert_eq!(track.samples.len(), limits::OBJECTS_MAX);
+        assert!(track.samples.contains_key(&pod(0)));
     }
 
     #[test]

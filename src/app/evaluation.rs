@@ -101,15 +101,17 @@ impl Evaluation {
         let kept = policy.guard.max_age.saturating_add(policy.guard.hold);
         let kept = SignedDuration::try_from(kept).unwrap_or(SignedDuration::MAX);
         let oldest = now.checked_sub(kept).unwrap_or(Timestamp::MIN);
+        let mut evicted = 0;
         for (track, reading) in window.signals.iter_mut().zip(readings) {
             match reading {
-                Ok(samples) => track.extend(samples),
+                Ok(samples) => evicted += track.extend(samples),
                 Err(why) => track.fail(why),
             }
             track.expire(oldest);
         }
         let memory = self.memories.entry(policy.key.clone()).or_default();
-        let outcome = pipeline::run(policy, window, memory, now);
+        let mut outcome = pipeline::run(policy, window, memory, now);
+        outcome.evicted += evicted;
         self.put(policy, State::Evaluated(outcome.clone()));
         outcome
     }

@@ -40,6 +40,8 @@ pub(crate) struct TickMetrics {
     value: Family<PolicyLabels, Number>,
     sample_time: Family<PolicyLabels, Number>,
     evaluations: Family<EvaluationLabels, Counter>,
+    evicted: Counter,
+    samples: Gauge,
     delay_seconds: Histogram,
 }
 
@@ -131,6 +133,8 @@ impl TickMetrics {
             value: Family::default(),
             sample_time: Family::default(),
             evaluations: Family::default(),
+            evicted: Counter::default(),
+            samples: Gauge::default(),
             delay_seconds: Histogram::new(SECONDS),
         };
         let help = "Whether a policy publishes a value (1) or not (0)";
@@ -147,6 +151,9 @@ impl TickMetrics {
         );
         let help = "Evaluations by what they came to";
         registry.register("evaluations", help, metrics.evaluations.clone());
+        let help = "Objects forgotten because a policy had too many";
+        registry.register("evicted_objects", help, metrics.evicted.clone());
+        registry.register("samples", "Samples held", metrics.samples.clone());
         registry.register_with_unit(
             "evaluation_delay",
             "From the grid instant of an evaluation to its value",
@@ -202,7 +209,13 @@ impl TickMetrics {
             (false, false) => "absent",
         };
         self.evaluations.get_or_create(&EvaluationLabels { result }).inc();
+        self.evicted.inc_by(u64::try_from(outcome.evicted).unwrap_or(u64::MAX));
         self.delay_seconds.observe(delay.as_secs_f64());
+    }
+
+    /// Notes how many samples are held.
+    pub(crate) fn hold(&self, samples: usize) {
+        self.samples.set(i64::try_from(samples).unwrap_or(i64::MAX));
     }
 }
 

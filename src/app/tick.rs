@@ -107,6 +107,7 @@ impl Tick {
                         self.take(next);
                     }
                     self.evaluation.publish(&self.published);
+                    self.metrics.hold(self.evaluation.samples());
                 }
                 () = tokio::time::sleep(sleep) => {}
             }

@@ -73,10 +73,10 @@ pub const BACKFILL_POINTS_MAX: usize = 2_000;
 /// unknown beginning weighs 2^-30, less than the last digit published.
 pub const BACKFILL_HALF_LIVES: u32 = 30;
 
-/// Samples that one series keeps.
-pub const RING_SAMPLES_MAX: usize = 128;
-/// Series kept in all; beyond it the longest untouched goes first.
-pub const SERIES_MAX: usize = 400_000;
+/// Objects that one signal and one policy remember. An answer has no more series, and pods that
+/// come and go within `maxAge` and `hold` are remembered beside those that are there; the longest
+/// unseen goes first.
+pub const OBJECTS_MAX: usize = SOURCE_SERIES_MAX;
 
 /// Metrics listed in discovery. The aggregator downloads the list five times per half minute
 /// and API server, and the HPA does not need it.

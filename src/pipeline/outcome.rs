@@ -13,6 +13,8 @@ pub struct Outcome {
     pub values: Vec<(Option<ObjectName>, Value)>,
     /// Why there is no value at all.
     pub absent: Option<Absence>,
+    /// How many objects were forgotten because there were too many.
+    pub evicted: usize,
 }
 
 /// One value to publish.
