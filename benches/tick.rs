@@ -6,10 +6,10 @@
 #![expect(clippy::unwrap_used, reason = "a bench fails loudly")]
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use foresail::app::evaluation::{Evaluation, Readings};
 use foresail::domain::finite::Finite;
 use foresail::domain::name::ObjectName;
 use foresail::domain::sample::Sample;
+use foresail::evaluation::{Evaluation, Readings};
 use foresail::policy::{Config, resolve};
 use foresail::published::Published;
 use jiff::Timestamp;
@@ -83,7 +83,7 @@ fn tick(criterion: &mut Criterion) {
                 },
                 |(now, readings)| {
                     for (policy, readings) in config.policies.iter().zip(readings) {
-                        black_box(evaluation.evaluate(policy, readings, now));
+                        black_box(evaluation.evaluate(policy, readings, None, now));
                     }
                     evaluation.publish(&published);
                 },

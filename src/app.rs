@@ -6,11 +6,11 @@
 pub(crate) mod clock;
 pub mod configuration;
 pub mod demo;
-pub mod evaluation;
 mod metrics;
 mod read;
 mod self_metrics;
 mod servers;
+mod tasks;
 mod tick;
 
 use crate::api;
@@ -38,6 +38,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tasks::{Ended, Tasks};
 use tick::{Pulse, Tick};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -94,8 +95,8 @@ pub enum AppError {
     #[error(transparent)]
     Bind(#[from] BindError),
     /// A task ended that never should.
-    #[error("the task `{0}` ended unexpectedly; please report this")]
-    TaskEnded(&'static str),
+    #[error("{0}; please report this")]
+    TaskEnded(Ended),
 }
 
 impl AppError {
@@ -111,7 +112,7 @@ impl AppError {
 pub struct App {
     secure: Listener,
     observability: Listener,
-    tasks: JoinSet<&'static str>,
+    tasks: Tasks,
     /// Ends everything but the servers.
     stop_work: CancellationToken,
     serving: Arc<Check>,
@@ -127,7 +128,7 @@ impl App {
     pub async fn build(settings: Settings) -> Result<Self, AppError> {
         let Settings { config, mode, secure_port, observability_port, certificate, shutdown_delay } =
             settings;
-        let mut tasks = JoinSet::new();
+        let mut tasks = Tasks::default();
         let stop_work = CancellationToken::new();
         let mut registries = self_metrics::Registries::new();
         let mut health = Health::default();
@@ -137,13 +138,13 @@ impl App {
         let metrics = Metrics::register(registries.own());
         let (follower, loaded) = Follower::start(&config, &metrics)?;
         let run = follower.run(stop_work.clone());
-        tasks.spawn(named("configuration", run));
+        tasks.spawn("configuration", run);
 
         // Certificates are read once here and looked at again from then on.
         let certificates = Certificates::load(certificate, clock::now()).map_err(AppError::Tls)?;
         let watch = Arc::clone(&certificates);
         let run = watch.watch(limits::FILES_POLL, clock::now, stop_work.clone());
-        tasks.spawn(named("certificates", run));
+        tasks.spawn("certificates", run);
 
         // The door and the pods, from the cluster or without one.
         let Outside { door, pods } =
@@ -152,11 +153,12 @@ impl App {
         let door = Arc::new(door);
 
         // The tick reads, evaluates and publishes; a pulse shows that it turns.
-        let pulse = Pulse::default();
+        let pulse = Pulse::start();
         let alive = health.add_live("tick");
-        tasks.spawn(named("pulse", pulse.clone().watch(alive, stop_work.clone())));
-        let tick = Tick::new(Arc::clone(&published), metrics.tick(), pulse);
-        tasks.spawn(named("tick", tick.run(loaded, stop_work.clone())));
+        tasks.spawn("pulse", pulse.clone().watch(alive, stop_work.clone()));
+        let first = health.add_ready("first-evaluation");
+        let tick = Tick::new(Arc::clone(&published), metrics.tick(), pulse, first);
+        tasks.spawn("tick", tick.run(loaded, stop_work.clone()));
 
         // The servers answer from what is published.
         let serving = health.add_ready("serving");
@@ -213,9 +215,7 @@ impl App {
 
         let ended = tokio::select! {
             () = stop.cancelled() => Ok(()),
-            Some(ended) = self.tasks.join_next() => {
-                Err(AppError::TaskEnded(ended.unwrap_or("panicked")))
-            }
+            Some(ended) = self.tasks.next() => Err(AppError::TaskEnded(ended)),
         };
         self.serving.set(false);
         if ended.is_ok() {
@@ -225,7 +225,7 @@ impl App {
         drain.begin();
         while servers.join_next().await.is_some() {}
         self.stop_work.cancel();
-        while self.tasks.join_next().await.is_some() {}
+        while self.tasks.next().await.is_some() {}
         tracing::info!("stopped");
         ended
     }
@@ -240,7 +240,7 @@ struct Outside {
 async fn outside(
     mode: Mode,
     loaded: &watch::Receiver<Arc<Loaded>>,
-    tasks: &mut JoinSet<&'static str>,
+    tasks: &mut Tasks,
     stop: &CancellationToken,
     health: &mut Health,
     registries: &mut self_metrics::Registries,
@@ -249,7 +249,7 @@ async fn outside(
         Mode::Standalone { token_file } => {
             let token = Token::load(token_file).map_err(AppError::Token)?;
             let run = Arc::clone(&token).watch(limits::FILES_POLL, stop.clone());
-            tasks.spawn(named("token", run));
+            tasks.spawn("token", run);
             return Ok(Outside { door: Door::standalone(token), pods: Arc::new(NoCluster) });
         }
         Mode::Cluster { kubeconfig } => kubeconfig,
@@ -258,26 +258,22 @@ async fn outside(
 
     // Whom to trust comes from a ConfigMap that is watched.
     let (trust, trusted) = watch::channel(None);
-    tasks.spawn(named("trust", cluster::trust::watch(client.clone(), trust, stop.clone())));
+    tasks.spawn("trust", cluster::trust::watch(client.clone(), trust, stop.clone()));
     let is_trusted = health.add_ready("front-proxy-trust");
-    tasks.spawn(named("trust-known", until_known(trusted.clone(), is_trusted, stop.clone())));
+    tasks.spawn("trust-known", until_known(trusted.clone(), is_trusted, stop.clone()));
 
     // Pods are watched in the namespaces that have a Pods metric.
     let pods = Arc::new(PodIndex::default());
     let (wish, wanted) = watch::channel(pod_namespaces(&loaded.borrow().config));
-    tasks.spawn(named("pod-namespaces", follow_namespaces(loaded.clone(), wish, stop.clone())));
+    tasks.spawn("pod-namespaces", follow_namespaces(loaded.clone(), wish, stop.clone()));
     let run = Arc::clone(&pods).watch(client.clone(), wanted, stop.clone());
-    tasks.spawn(named("pods", run));
+    tasks.spawn("pods", run);
+    let are_known = health.add_ready("pods");
+    tasks.spawn("pods-known", until_synced(Arc::clone(&pods), are_known, stop.clone()));
     self_metrics::pods(registries.own(), &pods);
 
     let door = Door::delegated(trusted, Arc::new(ClusterReviews::new(client)));
     Ok(Outside { door, pods })
-}
-
-/// A task that tells its name when it ends.
-async fn named(name: &'static str, task: impl Future<Output = ()>) -> &'static str {
-    task.await;
-    name
 }
 
 /// Makes a check pass once a value is there; then it stays so, since the last good one is kept.
@@ -289,6 +285,26 @@ async fn until_known<T>(
     if let Some(Ok(_)) = stop.run_until_cancelled(value.wait_for(Option::is_some)).await {
         check.set(true);
     }
+    stop.cancelled().await;
+}
+
+/// Makes a check pass once the first list of pods is in, or after a while: External and Object
+/// metrics can be served without it.
+async fn until_synced(pods: Arc<PodIndex>, check: Arc<Check>, stop: CancellationToken) {
+    /// How often that is looked at.
+    const LOOK: Duration = Duration::from_millis(100);
+    let synced = async {
+        // The first look comes after the watch has learnt what is wanted.
+        tokio::time::sleep(LOOK).await;
+        while !pods.is_synced() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let waited = tokio::time::timeout(limits::FIRST_ANSWER_MAX, synced);
+    if let Some(Err(_)) = stop.run_until_cancelled(waited).await {
+        tracing::warn!("the list of pods takes long; Pods metrics with a selector are refused");
+    }
+    check.set(true);
     stop.cancelled().await;
 }
 

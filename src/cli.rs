@@ -8,9 +8,10 @@ mod demo;
 mod printer;
 mod serve;
 
-use crate::domain::duration;
+use crate::domain::duration::{self, BadDuration, Shown};
 use crate::domain::error_chain::ErrorChain;
-use crate::telemetry::logs;
+use crate::domain::limits;
+use crate::telemetry::logs::{self, LogError};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use printer::Printer;
 use std::ffi::OsString;
@@ -92,8 +93,8 @@ struct ServeArgs {
     #[arg(long, value_name = "FILE", requires = "standalone")]
     token_file: Option<PathBuf>,
     /// How long /readyz fails before the ports close, so that no request is sent any more
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration::parse)]
-    shutdown_delay: Duration,
+    #[arg(long, value_name = "DURATION", default_value_t = Shown(limits::SHUTDOWN_DELAY_DEFAULT), value_parser = shown)]
+    shutdown_delay: Shown,
 }
 
 #[derive(Debug, Args)]
@@ -108,12 +109,16 @@ struct DemoArgs {
     /// End by itself after this long; without it, run until Ctrl-C
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     duration: Option<Duration>,
-    /// Simulated seconds in a second
+    /// Simulated seconds per real second
     #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=120))]
     speed: u32,
-    /// Which random demand
+    /// Seed of the simulated demand
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+}
+
+fn shown(text: &str) -> Result<Shown, BadDuration> {
+    duration::parse(text).map(Shown)
 }
 
 /// How a verb ended.
@@ -141,7 +146,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Exit::Input) => ExitCode::from(1),
         Err(error) => {
             printer.error(&ErrorChain(error.as_ref()).to_string());
-            ExitCode::from(2)
+            let is_input = matches!(error.downcast_ref(), Some(LogError::Filter { .. }));
+            ExitCode::from(if is_input { 1 } else { 2 })
         }
     }
 }
@@ -168,6 +174,6 @@ fn begin_logs(format: LogFormat, default: &str) -> anyhow::Result<()> {
     };
     #[expect(clippy::disallowed_methods, reason = "cli is where the environment is read")]
     let filter = std::env::var("RUST_LOG").ok();
-    logs::begin(format, Some(filter.as_deref().unwrap_or(default)))?;
+    logs::begin(format, filter.as_deref().unwrap_or(default))?;
     Ok(())
 }

@@ -5,7 +5,8 @@
 //!  policy ── what to measure, how, for whom ──┐ (side input to every stage)
 //!  source ──► series ──► pipeline ────────────────────► published ──► api · web
 //!   read       keep       combine → smooth → guard       latest        answer
-//!  app turns the handle (one tick) · cluster speaks to kube-apiserver · auth, tls stand at the door
+//!  evaluation holds it together for all policies · app turns the handle (one tick)
+//!  cluster speaks to kube-apiserver · auth, tls stand at the door
 //!  simulate plays the HPA and a fleet · cli is how a person comes in
 //! ```
 //!
@@ -18,6 +19,7 @@ pub mod cli;
 pub mod cluster;
 pub mod document;
 pub mod domain;
+pub mod evaluation;
 pub mod pipeline;
 pub mod policy;
 pub mod published;

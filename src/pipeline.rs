@@ -44,22 +44,21 @@ pub fn run(policy: &Policy, window: &Window, memory: &mut Memory, now: Timestamp
         .iter()
         .map(|(object, it)| (object.clone(), guard::apply(&policy.guard, it.smoothed, now)))
         .collect();
-    let absent = values.is_empty().then(|| Absence {
-        last: memory.last,
-        why: combined.trouble.unwrap_or_else(|| "no signal has a sample".to_owned()),
-    });
+    let nothing = || values.is_empty().then(|| "no signal has a sample".to_owned());
+    let why = combined.trouble.or_else(nothing);
+    let absent = why.map(|why| Absence { last: memory.last, why });
     Outcome { values, absent, evicted }
 }
 
 impl Memory {
-    /// Whether nothing was ever evaluated: history would help.
+    /// The time of the newest combined sample; `None` if there never was one.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.last.is_none()
+    pub fn last(&self) -> Option<Timestamp> {
+        self.last
     }
 
     /// Smooths one combined sample. One that is not newer than the last changes nothing.
-    pub fn take(&mut self, policy: &Policy, object: &Option<ObjectName>, sample: Sample) {
+    fn take(&mut self, policy: &Policy, object: &Option<ObjectName>, sample: Sample) {
         self.last = self.last.max(Some(sample.at));
         match self.objects.get_mut(object) {
             Some(it) if it.smoothed.at >= sample.at => {}

@@ -5,6 +5,7 @@
 //! source never hides the good ones beside it.
 
 pub mod expression;
+mod keep_good;
 pub mod promql;
 pub mod resolve;
 pub mod wire;
@@ -25,10 +26,12 @@ use std::time::Duration;
 pub struct Config {
     /// The sources that can be read.
     pub sources: Vec<SourceSettings>,
-    /// The policies that can be evaluated, by key.
+    /// The policies that can be evaluated, in the order of the file.
     pub policies: Vec<Arc<Policy>>,
     /// The policies that cannot.
     pub broken: Vec<BrokenPolicy>,
+    /// The names of the sources that cannot be read, as they are written.
+    pub broken_sources: BTreeSet<String>,
     /// Everything that is wrong, each with its line, in the order of the file.
     pub faults: Vec<Fault>,
 }
@@ -100,15 +103,6 @@ impl Policy {
     pub fn metric_key(&self) -> MetricKey {
         self.subject.key(&self.key.namespace, &self.metric)
     }
-
-    /// How much history primes the smoothing after a start. Filters in a row forget one after the
-    /// other, so their memories add up.
-    #[must_use]
-    pub fn backfill(&self) -> Duration {
-        let needed: Duration = self.smooth.iter().map(Smoothing::memory).sum();
-        let limit = u32::try_from(crate::domain::limits::BACKFILL_POINTS_MAX).unwrap_or(u32::MAX);
-        needed.min(self.interval.saturating_mul(limit))
-    }
 }
 
 /// One number, or one number per pod, read from a source.
@@ -132,6 +126,8 @@ pub enum Ask {
         /// The label that names the pod of each series, for a Pods metric; without it the query
         /// must answer one number.
         pod_label: Option<Box<str>>,
+        /// Samples older than this do not count: the policy's `maxAge`.
+        lookback: Duration,
     },
     /// Series of a scraped page.
     Series {
@@ -190,7 +186,7 @@ impl Smoothing {
 /// What may be published.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guard {
-    /// Up to this age of its newest sample a value is fresh.
+    /// Up to this age of its oldest part a value is fresh.
     pub max_age: Duration,
     /// Past `max_age`, the last good value is kept this long; then it is refused.
     pub hold: Duration,

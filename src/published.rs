@@ -102,7 +102,9 @@ impl Entry {
                 Some(absence) => format!("policy {policy}: {}", absence.shown(now)),
                 None => format!("policy {policy}: evaluation is late; is Foresail overloaded?"),
             },
-            State::Waiting => format!("policy {policy}: no sample yet: not evaluated yet"),
+            State::Waiting => {
+                format!("policy {policy}: not evaluated yet; it was loaded a moment ago")
+            }
             State::Broken(why) => format!("policy {policy} is not valid: {why}"),
         }
     }
@@ -139,7 +141,7 @@ mod tests {
             shown,
             [
                 "policy inference/a is not valid: x",
-                "policy inference/b: no sample yet: not evaluated yet"
+                "policy inference/b: not evaluated yet; it was loaded a moment ago"
             ]
         );
         snapshot.retain(|_, entry| entry.policy.name.as_str() == "b");

@@ -1,4 +1,4 @@
-//! What was read lately: for every policy and signal the newest sample of each object, and what
+//! What was read lately: for every signal of a policy the newest sample of each object, and what
 //! went wrong when there is none.
 //!
 //! In come readings, out goes a `Window` for the pipeline. Never asks the time and never reads;
@@ -7,20 +7,14 @@
 pub mod grid;
 
 use crate::domain::limits;
-use crate::domain::name::{ObjectName, PolicyKey};
+use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
 use jiff::Timestamp;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Samples by the object that they are about; `None` is the one number of a signal without
 /// objects.
 pub type Samples = BTreeMap<Option<ObjectName>, Sample>;
-
-/// The newest samples of all policies.
-#[derive(Debug, Default)]
-pub struct Store {
-    policies: HashMap<PolicyKey, Window>,
-}
 
 /// What is known about one policy's signals, in their order.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,33 +32,11 @@ pub struct Track {
     pub trouble: Option<String>,
 }
 
-impl Store {
-    /// What is known about a policy with `signals` signals. One that changed its number of
-    /// signals begins anew.
-    pub fn window_mut(&mut self, policy: &PolicyKey, signals: usize) -> &mut Window {
-        let window = self.policies.entry(policy.clone()).or_default();
-        if window.signals.len() != signals {
-            window.signals = vec![Track::default(); signals];
-        }
-        window
-    }
-
-    /// Forgets the policies for which `keep` does not hold.
-    pub fn retain(&mut self, keep: impl Fn(&PolicyKey) -> bool) {
-        self.policies.retain(|key, _| keep(key));
-    }
-
-    /// How many samples are held.
+impl Window {
+    /// Nothing is known yet about so many signals.
     #[must_use]
-    pub fn len(&self) -> usize {
-        let windows = self.policies.values();
-        windows.flat_map(|it| &it.signals).map(|it| it.samples.len()).sum()
-    }
-
-    /// Whether nothing is held.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    pub fn new(signals: usize) -> Self {
+        Self { signals: vec![Track::default(); signals] }
     }
 }
 
@@ -120,7 +92,6 @@ pub fn evict_oldest<T>(
 mod tests {
     use super::*;
     use crate::domain::finite::Finite;
-    use crate::domain::name::{Namespace, PolicyName};
 
     fn sample(second: i64, value: f64) -> Sample {
         let at = Timestamp::from_second(second).unwrap();
@@ -165,20 +136,10 @@ mod tests {
     }
 
     #[test]
-    fn old_samples_and_forgotten_policies_leave() {
-        let key = |name| PolicyKey {
-            namespace: Namespace::new("a").unwrap(),
-            name: PolicyName::new(name).unwrap(),
-        };
-        let mut store = Store::default();
-        store.window_mut(&key("x"), 1).signals[0].extend([(None, sample(10, 1.0))]);
-        let track = &mut store.window_mut(&key("y"), 1).signals[0];
+    fn old_samples_leave() {
+        let mut track = Track::default();
         track.extend([(pod("a"), sample(10, 1.0)), (pod("b"), sample(20, 1.0))]);
         track.expire(Timestamp::from_second(15).unwrap());
-        assert_eq!(store.len(), 2);
-        store.retain(|it| *it == key("x"));
-        assert_eq!(store.len(), 1);
-        assert_eq!(store.window_mut(&key("x"), 2).signals.len(), 2, "begins anew");
-        assert!(store.is_empty());
+        assert_eq!(track.samples.keys().collect::<Vec<_>>(), [&pod("b")]);
     }
 }

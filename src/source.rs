@@ -16,12 +16,9 @@ pub use scrape::exposition;
 use crate::domain::name::{ObjectName, SourceName};
 use crate::domain::sample::Sample;
 use crate::policy::{Ask, SourceKind, SourceSettings};
+use crate::series::Samples;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// The samples of one answer; `None` is the one number of a signal without objects.
-pub type Samples = BTreeMap<Option<ObjectName>, Sample>;
 
 /// A source that can be read.
 #[derive(Debug)]
@@ -125,7 +122,8 @@ impl Source {
     /// # Errors
     /// When no HTTP client can be had, e.g. without a TLS provider.
     pub fn new(settings: &SourceSettings) -> Result<Self, SetupError> {
-        let client = http::client(settings.timeout)
+        let (SourceKind::Prometheus { url, .. } | SourceKind::Scrape { url }) = &settings.kind;
+        let client = http::client(url, settings.timeout)
             .map_err(|cause| SetupError { name: settings.name.clone(), cause })?;
         Ok(match &settings.kind {
             SourceKind::Prometheus { url, method } => {

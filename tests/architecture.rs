@@ -8,36 +8,47 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every room, lowest first, with the rooms that it may name and the fenced crates that it may
-/// use. A room names only rooms above it in this list.
+/// Every room with its level, the rooms that it may name (all of lower levels), and the fenced
+/// crates that it may use.
 const ROOMS: &[Room] = &[
-    Room { name: "domain", may_name: &[], outside: &[] },
+    Room { name: "domain", level: 0, may_name: &[], outside: &[] },
     Room {
         name: "document",
+        level: 1,
         may_name: &["domain"],
         outside: &["saphyr_parser", "serde_json", "strsim"],
     },
     Room {
         name: "policy",
+        level: 2,
         may_name: &["domain", "document"],
         outside: &["cel", "promql_parser", "schemars", "serde", "serde_json"],
     },
-    Room { name: "series", may_name: &["domain"], outside: &[] },
+    Room { name: "series", level: 2, may_name: &["domain"], outside: &[] },
     Room {
         name: "source",
-        may_name: &["domain", "policy"],
+        level: 3,
+        may_name: &["domain", "policy", "series"],
         outside: &["reqwest", "serde", "serde_json", "tokio"],
     },
-    Room { name: "pipeline", may_name: &["domain", "policy", "series"], outside: &[] },
-    Room { name: "published", may_name: &["domain", "pipeline"], outside: &["arc_swap"] },
-    Room { name: "simulate", may_name: &["domain"], outside: &["statrs"] },
+    Room { name: "pipeline", level: 3, may_name: &["domain", "policy", "series"], outside: &[] },
+    Room { name: "published", level: 4, may_name: &["domain", "pipeline"], outside: &["arc_swap"] },
+    Room { name: "simulate", level: 4, may_name: &[], outside: &["statrs"] },
+    Room {
+        name: "evaluation",
+        level: 5,
+        may_name: &["domain", "policy", "series", "pipeline", "published"],
+        outside: &[],
+    },
     Room {
         name: "auth",
+        level: 5,
         may_name: &["domain"],
         outside: &["rcgen", "rustls", "subtle", "tokio", "tokio_util", "x509_parser"],
     },
     Room {
         name: "tls",
+        level: 5,
         may_name: &["domain"],
         outside: &[
             "arc_swap",
@@ -51,43 +62,49 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "telemetry",
-        may_name: &["domain"],
+        level: 5,
+        may_name: &[],
         outside: &["prometheus_client", "tracing_subscriber"],
     },
     Room {
         name: "cluster",
+        level: 5,
         may_name: &["domain"],
         outside: &["k8s_openapi", "kube", "serde_json", "tokio", "tokio_util"],
     },
     Room {
         name: "api",
+        level: 6,
         may_name: &["domain", "pipeline", "published", "auth", "telemetry"],
         outside: &["axum", "prometheus_client", "serde", "serde_json", "strsim"],
     },
     Room {
         name: "web",
-        may_name: &["domain", "published", "telemetry"],
+        level: 6,
+        may_name: &["telemetry"],
         outside: &["axum", "prometheus_client"],
     },
+    // axum serves both ports and the demo's page; reqwest plays the HPA of the demo.
     Room {
         name: "app",
+        level: 7,
         may_name: &[
-            "api",
-            "auth",
-            "cluster",
-            "document",
             "domain",
-            "pipeline",
+            "document",
             "policy",
-            "published",
             "series",
-            "simulate",
             "source",
-            "telemetry",
+            "pipeline",
+            "published",
+            "simulate",
+            "evaluation",
+            "auth",
             "tls",
+            "telemetry",
+            "cluster",
+            "api",
             "web",
         ],
-        // axum and reqwest for the demo, which plays an engine's page and the HPA.
         outside: &[
             "axum",
             "hyper_util",
@@ -101,7 +118,8 @@ const ROOMS: &[Room] = &[
     },
     Room {
         name: "cli",
-        may_name: &["app", "document", "domain", "telemetry", "tls"],
+        level: 8,
+        may_name: &["domain", "document", "telemetry", "tls", "app"],
         outside: &["anyhow", "clap", "tokio", "tokio_util"],
     },
 ];
@@ -137,7 +155,7 @@ const FENCED: &[&str] = &[
 
 /// Rooms that calculate: no I/O, no tasks, and `now` is an argument.
 const PURE: &[&str] =
-    &["domain", "document", "policy", "series", "pipeline", "published", "simulate"];
+    &["domain", "document", "policy", "series", "pipeline", "published", "simulate", "evaluation"];
 
 /// What a pure room must not contain.
 const IMPURE: &[&str] =
@@ -147,6 +165,7 @@ const FILE_LINES_MAX: usize = 400;
 
 struct Room {
     name: &'static str,
+    level: u8,
     may_name: &'static [&'static str],
     outside: &'static [&'static str],
 }
@@ -182,13 +201,30 @@ fn every_room_is_in_the_table_and_the_table_looks_down() {
         source_files().iter().filter(|file| !file.is_root()).map(SourceFile::room).collect();
     let known: BTreeSet<String> = ROOMS.iter().map(|room| room.name.to_owned()).collect();
     assert_eq!(rooms, known);
-    let order: Vec<&str> = ROOMS.iter().map(|room| room.name).collect();
-    for (place, room) in ROOMS.iter().enumerate() {
+    for room in ROOMS {
         for named in room.may_name {
-            let below = order.iter().position(|it| it == named).unwrap();
-            assert!(below < place, "`{}` looks up to `{named}`", room.name);
+            let named = ROOMS.iter().find(|it| it.name == *named).unwrap();
+            let (from, to) = (room.name, named.name);
+            assert!(named.level < room.level, "`{from}` must not look up or across to `{to}`");
         }
     }
+}
+
+#[test]
+fn nothing_is_permitted_that_nobody_uses() {
+    let mut faults = Vec::new();
+    for room in ROOMS {
+        let files = source_files();
+        let texts: Vec<String> =
+            files.iter().filter(|it| it.room() == room.name).map(SourceFile::code).collect();
+        let is_named =
+            |name: &str| texts.iter().any(|it| names_after(it, "crate::").contains(name));
+        let is_used = |name: &str| texts.iter().any(|it| names_crate(it, name));
+        let named = room.may_name.iter().filter(|it| !is_named(it));
+        let unused = named.chain(room.outside.iter().filter(|it| !is_used(it)));
+        faults.extend(unused.map(|it| format!("`{}` does not use `{it}`", room.name)));
+    }
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
 #[test]

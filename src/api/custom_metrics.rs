@@ -177,7 +177,8 @@ fn selected_pods(
     match namespace.filter(|_| resource.is_pods()) {
         Some(namespace) => world.pods.matching(namespace, selector).map(Some).map_err(|error| {
             let reason = match error {
-                PodsUnknown::NotSynced => Reason::ServiceUnavailable,
+                // 503 is what kube-apiserver says when nobody answers; this is an answer.
+                PodsUnknown::NotSynced => Reason::NotFound,
                 PodsUnknown::NoCluster => Reason::BadRequest,
             };
             Refusal::new(reason, format!("{key}: {error}"))

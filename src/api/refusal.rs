@@ -28,7 +28,6 @@ pub(crate) enum Reason {
     MethodNotAllowed,
     NotAcceptable,
     InternalError,
-    ServiceUnavailable,
 }
 
 impl Reason {
@@ -41,7 +40,6 @@ impl Reason {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -54,7 +52,6 @@ impl Reason {
             Self::MethodNotAllowed => "MethodNotAllowed",
             Self::NotAcceptable => "NotAcceptable",
             Self::InternalError => "InternalError",
-            Self::ServiceUnavailable => "ServiceUnavailable",
         }
     }
 }

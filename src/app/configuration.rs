@@ -6,10 +6,8 @@ use crate::app::read::Sources;
 use crate::document::fault::Fault;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
-use crate::domain::name::PolicyKey;
-use crate::policy::{Config, Policy, resolve};
+use crate::policy::{Config, resolve};
 use crate::source::Source;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -21,8 +19,6 @@ pub struct Loaded {
     /// What was configured.
     pub config: Config,
     pub(crate) sources: Sources,
-    /// The policies that are not what they were before.
-    pub(crate) changed: BTreeSet<PolicyKey>,
 }
 
 /// Why a configuration file cannot be used as a whole.
@@ -45,9 +41,6 @@ pub enum ConfigError {
         /// All of them.
         faults: Vec<Fault>,
     },
-    /// A source cannot be set up.
-    #[error(transparent)]
-    Source(#[from] crate::source::SetupError),
 }
 
 /// Reads and settles a configuration file.
@@ -56,7 +49,7 @@ pub enum ConfigError {
 /// When the file as a whole cannot be used; what is wrong inside one source or policy is listed
 /// in the result.
 pub fn read(path: &Path) -> Result<Config, ConfigError> {
-    settle(path, &content(path)?)
+    parse(path, &content(path)?)
 }
 
 fn content(path: &Path) -> Result<Vec<u8>, ConfigError> {
@@ -70,7 +63,7 @@ fn content(path: &Path) -> Result<Vec<u8>, ConfigError> {
     Ok(content)
 }
 
-fn settle(path: &Path, content: &[u8]) -> Result<Config, ConfigError> {
+fn parse(path: &Path, content: &[u8]) -> Result<Config, ConfigError> {
     let text = std::str::from_utf8(content).map_err(|error| ConfigError::Unreadable {
         path: path.to_owned(),
         cause: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
@@ -83,6 +76,7 @@ fn settle(path: &Path, content: &[u8]) -> Result<Config, ConfigError> {
 pub(crate) struct Follower {
     path: PathBuf,
     content: Vec<u8>,
+    is_unreadable: bool,
     metrics: Metrics,
     loaded: watch::Sender<Arc<Loaded>>,
 }
@@ -94,13 +88,17 @@ impl Follower {
         metrics: &Metrics,
     ) -> Result<(Self, watch::Receiver<Arc<Loaded>>), ConfigError> {
         let content = content(path)?;
-        let config = settle(path, &content)?;
+        let config = parse(path, &content)?;
         log_faults(&config);
-        let loaded = load(config, &Config::default(), metrics)?;
-        metrics.config_loaded(&loaded.config);
-        let (sender, receiver) = watch::channel(Arc::new(loaded));
-        let follower =
-            Self { path: path.to_owned(), content, metrics: metrics.clone(), loaded: sender };
+        metrics.config_loaded(&config);
+        let (sender, receiver) = watch::channel(Arc::new(load(config, metrics)));
+        let follower = Self {
+            path: path.to_owned(),
+            content,
+            is_unreadable: false,
+            metrics: metrics.clone(),
+            loaded: sender,
+        };
         Ok((follower, receiver))
     }
 
@@ -108,84 +106,87 @@ impl Follower {
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut timer = tokio::time::interval(limits::FILES_POLL);
         timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => return,
-                _ = timer.tick() => self.look(),
+        while stop.run_until_cancelled(timer.tick()).await.is_some() {
+            // Reading and parsing take long enough to be in the way of requests.
+            let looked = tokio::task::spawn_blocking(move || {
+                self.look();
+                self
+            });
+            match looked.await {
+                Ok(follower) => self = follower,
+                Err(error) => {
+                    let error = ErrorChain(&error).to_string();
+                    tracing::error!(error, "the configuration is not followed any more");
+                    return stop.cancelled().await;
+                }
             }
         }
     }
 
     /// Takes the file over if it changed and is good. Each content is judged once, so that a bad
     /// one is reported once.
-    pub(crate) fn look(&mut self) {
+    fn look(&mut self) {
         let content = match content(&self.path) {
-            Ok(content) if content == self.content => return,
             Ok(content) => content,
-            // While it is being replaced, a file may be away for a moment.
-            Err(error) => {
-                tracing::debug!(error = %ErrorChain(&error), "configuration unreadable");
-                return;
-            }
+            Err(error) => return self.note_unreadable(&error),
         };
-        let before = Arc::clone(&self.loaded.borrow());
-        let loaded = settle(&self.path, &content).and_then(|config| {
-            log_faults(&config);
-            load(keep_good(config, &before.config), &before.config, &self.metrics)
-        });
+        if std::mem::take(&mut self.is_unreadable) {
+            tracing::info!("the configuration can be read again");
+        }
+        if content == self.content {
+            return;
+        }
+        let parsed = parse(&self.path, &content);
         self.content = content;
-        match loaded {
-            Ok(loaded) => {
-                self.metrics.config_loaded(&loaded.config);
-                let policies = loaded.config.policies.len();
-                tracing::info!(policies, "configuration reloaded");
-                self.loaded.send_replace(Arc::new(loaded));
-            }
-            Err(error) => {
-                self.metrics.config_refused();
-                tracing::error!(
-                    error = %ErrorChain(&error),
-                    "configuration refused; the last good one keeps running"
-                );
-                if let ConfigError::Faulty { faults, .. } = &error {
-                    faults.iter().for_each(log_fault);
-                }
-            }
+        match parsed {
+            Ok(config) => self.take_over(config),
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    fn take_over(&self, config: Config) {
+        log_faults(&config);
+        let (config, kept) = config.keep_good(&self.loaded.borrow().config);
+        for what in kept {
+            tracing::warn!("{what} is broken in the new configuration and kept as it was");
+        }
+        self.metrics.config_loaded(&config);
+        tracing::info!(policies = config.policies.len(), "configuration reloaded");
+        self.loaded.send_replace(Arc::new(load(config, &self.metrics)));
+    }
+
+    fn refuse(&self, error: &ConfigError) {
+        self.metrics.config_refused();
+        let error_shown = ErrorChain(error);
+        tracing::error!(
+            error = %error_shown,
+            "configuration refused; the last good one keeps running"
+        );
+        if let ConfigError::Faulty { faults, .. } = error {
+            faults.iter().for_each(log_fault);
+        }
+    }
+
+    /// Told once, until it can be read again.
+    fn note_unreadable(&mut self, error: &ConfigError) {
+        self.metrics.config_unreadable();
+        if !std::mem::replace(&mut self.is_unreadable, true) {
+            let error = ErrorChain(error);
+            tracing::warn!(%error, "configuration unreadable; the last good one keeps running");
         }
     }
 }
 
-/// A policy that was good and is broken now keeps running as it was.
-fn keep_good(mut config: Config, before: &Config) -> Config {
-    let sources: BTreeSet<_> = config.sources.iter().map(|it| &it.name).collect();
-    let is_readable =
-        |policy: &Policy| policy.signals.iter().all(|it| sources.contains(&it.source));
-    let kept: Vec<Arc<Policy>> = before
-        .policies
-        .iter()
-        .filter(|policy| config.broken.iter().any(|it| it.key.as_ref() == Some(&policy.key)))
-        .filter(|policy| !config.policies.iter().any(|it| it.metric_key() == policy.metric_key()))
-        .filter(|policy| is_readable(policy))
-        .cloned()
-        .collect();
-    for policy in &kept {
-        tracing::warn!(policy = %policy.key, "broken in the new configuration; kept as it was");
-    }
-    config.policies.extend(kept);
-    config
-}
-
-fn load(config: Config, before: &Config, metrics: &Metrics) -> Result<Loaded, ConfigError> {
-    let sources: Result<Vec<_>, _> = config
-        .sources
-        .iter()
-        .map(|it| Ok((it.name.clone(), Source::new(it)?, metrics.source(&it.name))))
-        .collect();
-    let sources = sources.map_err(ConfigError::Source)?;
-    let is_same = |policy: &Arc<Policy>| before.policies.iter().any(|it| it == policy);
-    let changed =
-        config.policies.iter().filter(|it| !is_same(it)).map(|it| it.key.clone()).collect();
-    Ok(Loaded { sources: Sources::new(sources), config, changed })
+fn load(config: Config, metrics: &Metrics) -> Loaded {
+    let sources = config.sources.iter().map(|settings| {
+        let source = Source::new(settings).map_err(|error| {
+            let error = ErrorChain(&error).to_string();
+            tracing::error!(source = %settings.name, error, "source cannot be used");
+            error
+        });
+        (settings.name.clone(), source, metrics.source(&settings.name))
+    });
+    Loaded { sources: Sources::new(sources.collect()), config }
 }
 
 fn log_faults(config: &Config) {

@@ -1,6 +1,6 @@
 //! What the tick, the sources and the configuration count, for `/metrics`.
 
-use crate::domain::name::SourceName;
+use crate::domain::name::{PolicyKey, SourceName};
 use crate::pipeline::outcome::{Outcome, Standing};
 use crate::policy::{Config, Policy};
 use crate::source::Reason;
@@ -11,7 +11,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 type Number = Gauge<f64, AtomicU64>;
@@ -28,7 +30,7 @@ pub(crate) struct Metrics {
     tick: TickMetrics,
     reads: Family<ReadLabels, Counter>,
     read_seconds: Family<SourceLabels, Histogram, MakeHistogram>,
-    reloads: Family<ReloadLabels, Counter>,
+    loads: Family<LoadLabels, Counter>,
     faults: Gauge,
 }
 
@@ -43,6 +45,8 @@ pub(crate) struct TickMetrics {
     evicted: Counter,
     samples: Gauge,
     delay_seconds: Histogram,
+    /// The policies that have metrics.
+    known: Arc<Mutex<BTreeSet<PolicyKey>>>,
 }
 
 /// What one source counts.
@@ -57,6 +61,12 @@ pub(crate) struct SourceMetrics {
 struct PolicyLabels {
     namespace: String,
     policy: String,
+}
+
+impl From<&PolicyKey> for PolicyLabels {
+    fn from(key: &PolicyKey) -> Self {
+        Self { namespace: key.namespace.to_string(), policy: key.name.to_string() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -76,7 +86,7 @@ struct ReadLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ReloadLabels {
+struct LoadLabels {
     result: &'static str,
 }
 
@@ -88,7 +98,7 @@ impl Metrics {
             tick: TickMetrics::register(registry),
             reads: Family::default(),
             read_seconds: Family::new_with_constructor(histogram),
-            reloads: Family::default(),
+            loads: Family::default(),
             faults: Gauge::default(),
         };
         registry.register("source_reads", "Reads of a source by result", metrics.reads.clone());
@@ -99,7 +109,7 @@ impl Metrics {
             metrics.read_seconds.clone(),
         );
         let help = "Times the configuration was loaded or refused";
-        registry.register("config_loads", help, metrics.reloads.clone());
+        registry.register("config_loads", help, metrics.loads.clone());
         let help = "Faults in the configuration that is in use";
         registry.register("config_faults", help, metrics.faults.clone());
         metrics
@@ -116,12 +126,18 @@ impl Metrics {
     }
 
     pub(crate) fn config_loaded(&self, config: &Config) {
-        self.reloads.get_or_create(&ReloadLabels { result: "loaded" }).inc();
+        self.loads.get_or_create(&LoadLabels { result: "loaded" }).inc();
         self.faults.set(i64::try_from(config.faults.len()).unwrap_or(i64::MAX));
     }
 
+    /// The file could not be read.
+    pub(crate) fn config_unreadable(&self) {
+        self.loads.get_or_create(&LoadLabels { result: "unreadable" }).inc();
+    }
+
+    /// The file cannot be used as a whole.
     pub(crate) fn config_refused(&self) {
-        self.reloads.get_or_create(&ReloadLabels { result: "refused" }).inc();
+        self.loads.get_or_create(&LoadLabels { result: "refused" }).inc();
     }
 }
 
@@ -136,6 +152,7 @@ impl TickMetrics {
             evicted: Counter::default(),
             samples: Gauge::default(),
             delay_seconds: Histogram::new(SECONDS),
+            known: Arc::default(),
         };
         let help = "Whether a policy publishes a value (1) or not (0)";
         registry.register("policy_ready", help, metrics.ready.clone());
@@ -163,25 +180,28 @@ impl TickMetrics {
         metrics
     }
 
-    /// Forgets the policies that are gone and marks the broken ones.
-    pub(crate) fn configure(&self, config: &Config) {
-        self.ready.clear();
-        self.values.clear();
-        self.value.clear();
-        self.sample_time.clear();
+    /// Forgets the policies that are gone or changed, and marks those that publish nothing yet.
+    pub(crate) fn configure(&self, config: &Config, begun: &BTreeSet<PolicyKey>) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let broken = config.broken.iter().filter_map(|it| it.key.as_ref());
-        for key in config.policies.iter().map(|it| &it.key).chain(broken) {
-            let labels =
-                PolicyLabels { namespace: key.namespace.to_string(), policy: key.name.to_string() };
-            self.ready.get_or_create(&labels).set(0);
+        let good = config.policies.iter().map(|it| &it.key);
+        let wanted: BTreeSet<PolicyKey> = good.chain(broken).cloned().collect();
+        for key in known.difference(&wanted).chain(begun) {
+            let labels = PolicyLabels::from(key);
+            self.ready.remove(&labels);
+            self.values.remove(&labels);
+            self.value.remove(&labels);
+            self.sample_time.remove(&labels);
         }
+        for key in &wanted {
+            // A policy without a value yet counts as one without; one with keeps what it has.
+            drop(self.ready.get_or_create(&PolicyLabels::from(key)));
+        }
+        *known = wanted;
     }
 
     pub(crate) fn observe(&self, policy: &Policy, outcome: &Outcome, delay: SignedDuration) {
-        let labels = PolicyLabels {
-            namespace: policy.key.namespace.to_string(),
-            policy: policy.key.name.to_string(),
-        };
+        let labels = PolicyLabels::from(&policy.key);
         let count = i64::try_from(outcome.values.len()).unwrap_or(i64::MAX);
         self.ready.get_or_create(&labels).set(i64::from(count > 0));
         self.values.get_or_create(&labels).set(count);

@@ -82,11 +82,16 @@ impl std::fmt::Debug for Registries {
 impl Collector for OfDoor {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let counters = self.0.counters();
-        counter(&mut encoder, "review_cache_hits", "Decisions remembered", counters.cache_hits())?;
+        counter(
+            &mut encoder,
+            "review_cache_hits",
+            "Requests answered by a remembered decision",
+            counters.cache_hits(),
+        )?;
         counter(
             &mut encoder,
             "review_cache_misses",
-            "Decisions asked for",
+            "Requests whose decision had to be asked for",
             counters.cache_misses(),
         )?;
         let help = "Decisions forgotten because there were too many";

@@ -1,5 +1,7 @@
 //! Listening: connections in, requests to a router, an orderly end.
 
+mod idle;
+
 use crate::auth::peer::Peer;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
@@ -7,8 +9,9 @@ use crate::tls::Acceptor;
 use axum::{Extension, Router};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
+use idle::IdleLimit;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -136,7 +139,7 @@ impl Listener {
     async fn accept(self, drain: Drain) {
         let Self { listener, acceptor, router, open, delayed, .. } = self;
         let permits = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
-        let graceful = Arc::new(GracefulShutdown::new());
+        let graceful = GracefulShutdown::new();
         let accepting = async {
             loop {
                 // Above the cap, clients wait in the kernel's queue.
@@ -155,7 +158,8 @@ impl Listener {
                 let connection = Connection {
                     acceptor: acceptor.clone(),
                     router: router.clone(),
-                    graceful: Arc::clone(&graceful),
+                    watcher: graceful.watcher(),
+                    drain: drain.clone(),
                 };
                 let open = open.clone();
                 tokio::spawn(async move {
@@ -168,11 +172,6 @@ impl Listener {
         };
         drain.0.run_until_cancelled(accepting).await;
         drop(listener);
-        // Connections that are still shaking hands hold the watcher; they are not waited for.
-        let Ok(graceful) = Arc::try_unwrap(graceful) else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            return;
-        };
         if tokio::time::timeout(limits::DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
             warn!("requests in flight did not finish in time");
         }
@@ -183,7 +182,8 @@ impl Listener {
 struct Connection {
     acceptor: Option<Acceptor>,
     router: Router,
-    graceful: Arc<GracefulShutdown>,
+    watcher: Watcher,
+    drain: Drain,
 }
 
 impl Connection {
@@ -191,27 +191,34 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(error = %ErrorChain(&error), "failed to set TCP_NODELAY");
         }
-        let Self { acceptor, router, graceful } = self;
-        match acceptor {
-            None => serve(stream, router, graceful).await,
-            Some(acceptor) => match acceptor.accept(stream).await {
-                Ok((stream, chain)) => {
-                    let router = router.layer(Extension(Arc::new(Peer::new(chain))));
-                    serve(stream, router, graceful).await;
-                }
-                // Port scanners and probes without TLS are everyday.
-                Err(error) => debug!(error = %ErrorChain(&error), "no TLS connection"),
-            },
+        let Self { acceptor, router, watcher, drain } = self;
+        let Some(acceptor) = acceptor else {
+            return serve(stream, false, router, watcher).await;
+        };
+        // Who is still shaking hands at the end has asked for nothing yet.
+        match drain.0.run_until_cancelled(acceptor.accept(stream)).await {
+            Some(Ok((stream, chain))) => {
+                let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2".as_slice());
+                let router = router.layer(Extension(Arc::new(Peer::new(chain))));
+                serve(stream, is_http2, router, watcher).await;
+            }
+            // Port scanners and probes without TLS are everyday.
+            Some(Err(error)) => debug!(error = %ErrorChain(&error), "no TLS connection"),
+            None => {}
         }
     }
 }
 
+/// Serves one connection by the protocol that was agreed on, so that no time is spent, and none
+/// can be wasted by a silent client, on finding out which it is.
 async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    is_http2: bool,
     router: Router,
-    graceful: Arc<GracefulShutdown>,
+    watcher: Watcher,
 ) {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -220,14 +227,13 @@ async fn serve(
     builder
         .http2()
         .timer(TokioTimer::new())
+        .keep_alive_interval(limits::KEEP_ALIVE_INTERVAL)
+        .keep_alive_timeout(limits::KEEP_ALIVE_INTERVAL)
         .max_concurrent_streams(limits::STREAMS_PER_CONNECTION_MAX)
         .max_header_list_size(u32::try_from(limits::HEADER_BYTES_MAX).unwrap_or(u32::MAX));
-    let service = TowerToHyperService::new(router);
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let connection = graceful.watcher().watch(connection.into_owned());
-    // From here on the watcher alone keeps the connection known.
-    drop(graceful);
-    if let Err(error) = connection.await {
+    let stream = TokioIo::new(IdleLimit::new(stream, limits::CONNECTION_IDLE_MAX));
+    let connection = builder.serve_connection(stream, TowerToHyperService::new(router));
+    if let Err(error) = watcher.watch(connection.into_owned()).await {
         debug!(%error, "connection ended");
     }
 }

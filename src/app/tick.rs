@@ -1,84 +1,76 @@
 //! The tick: on the wall-clock grid, read what is due, evaluate it, publish it.
 //!
-//! One task owns all state. Each policy's reads are one future; a policy is evaluated as soon as
-//! its own reads are in, so that a source which hangs delays only what is made from it.
+//! One task owns all state. Each policy's reads are one task of their own, and a policy is
+//! evaluated as soon as its own reads are in, so that a source which hangs, or an answer that
+//! takes long to parse, delays only what is made from it.
+
+mod pulse;
+mod turn;
+
+pub(crate) use pulse::Pulse;
 
 use crate::app::clock;
 use crate::app::configuration::Loaded;
-use crate::app::evaluation::Evaluation;
 use crate::app::metrics::TickMetrics;
 use crate::app::read::{self, PolicyRead, Sources};
+use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
 use crate::domain::name::PolicyKey;
-use crate::pipeline::outcome::Outcome;
+use crate::evaluation::Evaluation;
 use crate::policy::Policy;
 use crate::published::Published;
 use crate::series::grid::Grid;
 use crate::telemetry::health::Check;
-use futures::future::BoxFuture;
-use futures::stream::{FuturesUnordered, StreamExt};
-use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
+use turn::Turn;
 
-/// The longest that the tick sleeps: a clock that was set back or a machine that slept must not
-/// stop the evaluation.
+/// The longest that the tick sleeps: a clock that was set or a machine that slept must not stop
+/// the evaluation.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
-
-/// A tick that has not turned for this long is stuck.
-const PULSE_MAX: Duration = Duration::from_secs(30);
-
-/// When the tick turned last.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Pulse(Arc<AtomicI64>);
-
-impl Pulse {
-    fn beat(&self, now: Timestamp) {
-        self.0.store(now.as_millisecond(), Ordering::Relaxed);
-    }
-
-    /// Lets `check` fail while the tick is stuck.
-    pub(crate) async fn watch(self, check: Arc<Check>, stop: CancellationToken) {
-        self.beat(clock::now());
-        let most = i64::try_from(PULSE_MAX.as_millis()).unwrap_or(i64::MAX);
-        let watching = async {
-            loop {
-                let age = clock::now().as_millisecond() - self.0.load(Ordering::Relaxed);
-                check.set(age < most);
-                tokio::time::sleep(SLEEP_MAX).await;
-            }
-        };
-        stop.run_until_cancelled(watching).await;
-    }
-}
 
 /// The tick's state.
 pub(crate) struct Tick {
     evaluation: Evaluation,
     sources: Sources,
-    last: BTreeMap<PolicyKey, Timestamp>,
-    reading: BTreeSet<PolicyKey>,
-    standings: BTreeMap<PolicyKey, String>,
+    turns: BTreeMap<PolicyKey, Turn>,
+    reads: JoinSet<PolicyRead>,
+    /// Whose reads a task makes, for the day on which one panics.
+    readers: HashMap<Id, Arc<Policy>>,
     published: Arc<Published>,
     metrics: TickMetrics,
     pulse: Pulse,
+    first: First,
+}
+
+/// Readiness until the first evaluations are done.
+struct First {
+    check: Arc<Check>,
+    begun: Instant,
 }
 
 impl Tick {
-    pub(crate) fn new(published: Arc<Published>, metrics: TickMetrics, pulse: Pulse) -> Self {
+    pub(crate) fn new(
+        published: Arc<Published>,
+        metrics: TickMetrics,
+        pulse: Pulse,
+        first: Arc<Check>,
+    ) -> Self {
         Self {
             evaluation: Evaluation::default(),
             sources: Sources::default(),
-            last: BTreeMap::new(),
-            reading: BTreeSet::new(),
-            standings: BTreeMap::new(),
+            turns: BTreeMap::new(),
+            reads: JoinSet::new(),
+            readers: HashMap::new(),
             published,
             metrics,
             pulse,
+            first: First { check: first, begun: Instant::now() },
         }
     }
 
@@ -88,22 +80,22 @@ impl Tick {
         mut loaded: watch::Receiver<Arc<Loaded>>,
         stop: CancellationToken,
     ) {
-        let mut reads: FuturesUnordered<BoxFuture<'static, PolicyRead>> = FuturesUnordered::new();
         self.configure(&loaded.borrow_and_update().clone());
         loop {
-            self.pulse.beat(clock::now());
-            self.start_due(clock::now(), &reads);
-            let sleep = self.until_next(clock::now());
+            self.pulse.beat();
+            self.note_first();
+            let sleep = self.start_due(clock::now());
             tokio::select! {
                 () = stop.cancelled() => return,
                 Ok(()) = loaded.changed() => {
                     let loaded = loaded.borrow_and_update().clone();
                     self.configure(&loaded);
                 }
-                Some(first) = reads.next() => {
+                Some(first) = self.reads.join_next_with_id() => {
                     self.take(first);
-                    // What came in meanwhile is published with it, in one snapshot.
-                    while let Some(Some(next)) = futures::FutureExt::now_or_never(reads.next()) {
+                    // What comes in together is published together, in one snapshot.
+                    tokio::time::sleep(limits::GATHER).await;
+                    while let Some(next) = self.reads.try_join_next_with_id() {
                         self.take(next);
                     }
                     self.evaluation.publish(&self.published);
@@ -116,74 +108,78 @@ impl Tick {
 
     fn configure(&mut self, loaded: &Loaded) {
         self.sources = loaded.sources.clone();
-        self.evaluation.configure(&loaded.config);
-        let known: BTreeSet<PolicyKey> =
-            self.evaluation.policies().map(|it| it.key.clone()).collect();
-        self.last.retain(|key, _| known.contains(key) && !loaded.changed.contains(key));
-        self.standings.retain(|key, _| known.contains(key));
-        self.metrics.configure(&loaded.config);
+        let begun = self.evaluation.configure(&loaded.config);
+        let mut before = std::mem::take(&mut self.turns);
+        for policy in self.evaluation.policies() {
+            let kept = before.remove(&policy.key).filter(|_| !begun.contains(&policy.key));
+            self.turns.insert(policy.key.clone(), kept.unwrap_or_default());
+        }
+        self.metrics.configure(&loaded.config, &begun);
         self.evaluation.publish(&self.published);
     }
 
-    /// Starts the reads of every policy whose grid has an instant that was not read yet. A policy
-    /// that is still being read is left alone: it skips the instants that it is late for.
-    fn start_due(
-        &mut self,
-        now: Timestamp,
-        reads: &FuturesUnordered<BoxFuture<'static, PolicyRead>>,
-    ) {
-        for policy in self.evaluation.policies() {
-            let at = Grid::new(policy.interval).at_or_before(before(now, settle(policy)));
-            let is_due = self.last.get(&policy.key).is_none_or(|last| *last < at);
-            if !is_due || self.reading.contains(&policy.key) {
+    /// Starts the reads of every policy whose grid has an instant that was not read yet; answers
+    /// how long nothing more is due. A policy that is still being read is left alone: it skips the
+    /// instants that it is late for.
+    fn start_due(&mut self, now: Timestamp) -> Duration {
+        let mut sleep = SLEEP_MAX;
+        let policies: Vec<Arc<Policy>> = self.evaluation.policies().cloned().collect();
+        for policy in policies {
+            let Some(turn) = self.turns.get_mut(&policy.key) else { continue };
+            let settle = settle(&policy);
+            let settled = now.checked_sub(settle).unwrap_or(Timestamp::MIN);
+            let grid = Grid::new(policy.interval);
+            let next = Duration::try_from(grid.after(settled).duration_since(settled));
+            sleep = sleep.min(next.unwrap_or_default());
+            if !turn.begin(grid.at_or_before(settled)) {
                 continue;
             }
-            self.last.insert(policy.key.clone(), at);
-            self.reading.insert(policy.key.clone());
-            let wants_history = self.evaluation.wants_history(policy);
-            let (policy, sources) = (Arc::clone(policy), self.sources.clone());
-            reads.push(Box::pin(read::read(policy, sources, at, wants_history)));
+            let at = grid.at_or_before(settled);
+            let past = self.evaluation.wanted_past(&policy);
+            let read = read::read(Arc::clone(&policy), self.sources.clone(), at, past);
+            let task = self.reads.spawn(read);
+            self.readers.insert(task.id(), policy);
         }
+        sleep
     }
 
-    fn until_next(&self, now: Timestamp) -> Duration {
-        let waits = self.evaluation.policies().map(|policy| {
-            let settle = settle(policy);
-            let next = Grid::new(policy.interval).after(before(now, settle));
-            let wait = Duration::try_from(next.duration_since(now)).unwrap_or_default();
-            wait.saturating_add(settle)
-        });
-        waits.min().unwrap_or(SLEEP_MAX).min(SLEEP_MAX)
-    }
-
-    fn take(&mut self, read: PolicyRead) {
-        let PolicyRead { key, at, readings, history } = read;
-        self.reading.remove(&key);
-        // The policy may be gone since the read began; then the answer is nobody's.
-        let Some(policy) = self.evaluation.policy(&key).cloned() else { return };
-        if readings.len() != policy.signals.len() {
-            return;
-        }
-        if let Some(history) = history {
-            self.evaluation.prime(&policy, &history);
-        }
+    fn take(&mut self, read: Result<(Id, PolicyRead), JoinError>) {
+        let read = match read {
+            Ok((id, read)) => {
+                self.readers.remove(&id);
+                read
+            }
+            Err(error) => {
+                self.give_up(&error);
+                return;
+            }
+        };
+        let PolicyRead { policy, at, readings, history } = read;
         let now = clock::now();
-        let outcome = self.evaluation.evaluate(&policy, readings, now);
+        // What was read for a policy that is gone or changed meanwhile is nobody's.
+        let outcome = self.evaluation.evaluate(&policy, readings, history.as_ref(), now);
+        let (Some(outcome), Some(turn)) = (outcome, self.turns.get_mut(&policy.key)) else {
+            return;
+        };
+        turn.end();
+        turn.tell(&policy, &outcome, now);
         self.metrics.observe(&policy, &outcome, now.duration_since(at));
-        self.log_change(&policy, &outcome, now);
     }
 
-    /// One line when a policy begins or ceases to have a value.
-    fn log_change(&mut self, policy: &Policy, outcome: &Outcome, now: Timestamp) {
-        let cause = outcome.absent.as_ref().map(|it| it.why.clone()).unwrap_or_default();
-        let before = self.standings.insert(policy.key.clone(), cause.clone());
-        if before.as_ref() == Some(&cause) {
-            return;
+    /// A read that panicked is a defect, but one policy's: it is tried again at its next instant.
+    fn give_up(&mut self, error: &JoinError) {
+        let Some(policy) = self.readers.remove(&error.id()) else { return };
+        tracing::error!(policy = %policy.key, error = %ErrorChain(error), "a read broke off");
+        if let Some(turn) = self.turns.get_mut(&policy.key) {
+            turn.end();
         }
-        let policy = &policy.key;
-        match &outcome.absent {
-            Some(absent) => tracing::warn!(%policy, why = absent.shown(now), "no value"),
-            None => tracing::info!(%policy, "publishing values"),
+    }
+
+    /// Ready once every policy was evaluated, or after a while, since no source may hold it back.
+    fn note_first(&mut self) {
+        let is_late = self.first.begun.elapsed() >= limits::FIRST_ANSWER_MAX;
+        if !self.first.check.passes() && (is_late || self.turns.values().all(Turn::was_taken)) {
+            self.first.check.set(true);
         }
     }
 }
@@ -191,9 +187,4 @@ impl Tick {
 /// How long after an instant its reads begin.
 fn settle(policy: &Policy) -> Duration {
     limits::SETTLE.min(policy.interval / limits::SETTLE_SHARE)
-}
-
-fn before(now: Timestamp, by: Duration) -> Timestamp {
-    let by = SignedDuration::try_from(by).unwrap_or_default();
-    now.checked_sub(by).unwrap_or(Timestamp::MIN)
 }

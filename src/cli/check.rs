@@ -28,7 +28,6 @@ pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> anyhow::Result<Exi
             printer.note("  hint: name the file with --config FILE");
             Ok(Exit::Input)
         }
-        Err(error) => Err(error.into()),
     }
 }
 

@@ -57,6 +57,7 @@ fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
         Some((certificate, key)) => Origin::Files { certificate, key },
         None => Origin::SelfSigned,
     };
+    let shutdown_delay = shutdown_delay.0;
     Ok(Settings { config, mode, secure_port, observability_port, certificate, shutdown_delay })
 }
 

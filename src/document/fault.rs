@@ -2,6 +2,9 @@
 
 use crate::document::path::{Path, Step};
 use crate::document::yaml::Position;
+use crate::domain::duration::BadDuration;
+use crate::domain::name::BadName;
+use crate::domain::quantity::BadQuantity;
 use serde_json::Value as Json;
 use std::fmt;
 
@@ -18,6 +21,44 @@ pub struct Fault {
     pub position: Option<Position>,
     /// How a reader may go on who wants to find the other faults, too.
     pub repair: Option<Repair>,
+}
+
+/// An error that says what is wrong and, apart from it, what to do.
+pub trait Advice {
+    /// What is wrong.
+    fn problem(&self) -> String;
+    /// What to do about it.
+    fn advice(&self) -> String;
+}
+
+impl Advice for BadName {
+    fn problem(&self) -> String {
+        self.problem()
+    }
+
+    fn advice(&self) -> String {
+        self.rule().to_owned()
+    }
+}
+
+impl Advice for BadDuration {
+    fn problem(&self) -> String {
+        self.problem()
+    }
+
+    fn advice(&self) -> String {
+        "write it like `15s`, `2m` or `1h30m`".to_owned()
+    }
+}
+
+impl Advice for BadQuantity {
+    fn problem(&self) -> String {
+        self.problem()
+    }
+
+    fn advice(&self) -> String {
+        "write it like `100`, `1500m`, `2k` or `512Mi`".to_owned()
+    }
 }
 
 /// What to do about a faulty key while looking for further faults.

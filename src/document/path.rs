@@ -40,6 +40,12 @@ impl Path {
         self.0.starts_with(&other.0)
     }
 
+    /// The same place seen from `base`, which it lies within; else unchanged.
+    #[must_use]
+    pub fn below(&self, base: &Self) -> Self {
+        Self(self.0.strip_prefix(base.0.as_slice()).unwrap_or(&self.0).to_vec())
+    }
+
     fn then(&self, step: Step) -> Self {
         let mut steps = self.0.clone();
         steps.push(step);

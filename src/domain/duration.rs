@@ -5,8 +5,16 @@ use std::time::Duration;
 
 /// Why a text is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a duration; write it like `15s`, `2m` or `1h30m`")]
+#[error("`{0}` is not a duration such as `15s`, `2m` or `1h30m`")]
 pub struct BadDuration(String);
+
+impl BadDuration {
+    /// What is wrong, without an example.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        format!("`{}` is not a duration", self.0)
+    }
+}
 
 /// Units, largest first, with their length in milliseconds.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];

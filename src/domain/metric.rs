@@ -1,7 +1,7 @@
 //! Which metric: the address under which a value is published and asked for.
 
 use crate::domain::name::{MetricName, Namespace, ObjectName};
-use crate::domain::object::{GroupResource, ObjectKind, ObjectRef};
+use crate::domain::object::{GroupResource, ObjectRef};
 use std::fmt;
 
 /// The address of a metric in the metrics APIs.
@@ -35,7 +35,7 @@ impl MetricKey {
     }
 }
 
-/// `external metric inference/llama_demand`, `metric pods/queue in namespace inference`.
+/// `external metric llama_demand in namespace inference`, `metric queue of pods in namespace …`.
 impl fmt::Display for MetricKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -94,16 +94,6 @@ impl Subject {
         match self {
             Self::Object { object, .. } => Some(&object.name),
             Self::External | Self::Pods => None,
-        }
-    }
-
-    /// The kind that an answer names for each value.
-    #[must_use]
-    pub fn kind(&self) -> Option<ObjectKind> {
-        match self {
-            Self::External => None,
-            Self::Pods => Some(ObjectKind::pod()),
-            Self::Object { object, .. } => Some(object.kind.clone()),
         }
     }
 }

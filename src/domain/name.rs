@@ -13,6 +13,20 @@ pub struct BadName {
     rule: &'static str,
 }
 
+impl BadName {
+    /// What is wrong, without the rule.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        format!("`{}` is not a {}", self.text, self.what)
+    }
+
+    /// The rule that it breaks, as an instruction.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        self.rule
+    }
+}
+
 macro_rules! names {
     ($($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $check:expr;)*) => {$(
         $(#[$doc])*

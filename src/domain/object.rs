@@ -19,12 +19,6 @@ impl GroupResource {
         Self { resource: "pods".into(), group: "".into() }
     }
 
-    /// Namespaces of the core group.
-    #[must_use]
-    pub fn namespaces() -> Self {
-        Self { resource: "namespaces".into(), group: "".into() }
-    }
-
     /// Reads `pods` or `deployments.apps`.
     #[must_use]
     pub fn parse(text: &str) -> Self {

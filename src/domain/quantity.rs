@@ -7,8 +7,16 @@ use crate::domain::finite::Finite;
 
 /// Why a text is not a quantity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a quantity; write it like `100`, `1500m`, `2k` or `512Mi`")]
+#[error("`{0}` is not a quantity such as `100`, `1500m` or `512Mi`")]
 pub struct BadQuantity(String);
+
+impl BadQuantity {
+    /// What is wrong, without an example.
+    #[must_use]
+    pub fn problem(&self) -> String {
+        format!("`{}` is not a quantity", self.0)
+    }
+}
 
 /// Decimal suffixes by their power of 1000, smallest first.
 const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];

@@ -144,7 +144,11 @@ fn number(value: Option<&str>) -> Option<i64> {
     value?.parse().ok()
 }
 
-fn checked_key(key: &str) -> Result<Box<str>, String> {
+/// A label's key, if it can be one.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn checked_key(key: &str) -> Result<Box<str>, String> {
     let key = key.trim();
     let name = key.rsplit_once('/').map_or(key, |(_, name)| name);
     let fits = !name.is_empty()
@@ -154,7 +158,11 @@ fn checked_key(key: &str) -> Result<Box<str>, String> {
     if fits { Ok(key.into()) } else { Err(format!("`{key}` is not a label key")) }
 }
 
-fn checked_value(value: &str) -> Result<Box<str>, String> {
+/// A label's value, if it can be one.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn checked_value(value: &str) -> Result<Box<str>, String> {
     let fits = value.len() <= limits::LABEL_VALUE_BYTES_MAX
         && !value.contains(|c: char| c.is_control() || "()!=<>,".contains(c));
     if fits { Ok(value.into()) } else { Err(format!("`{value}` is not a label value")) }

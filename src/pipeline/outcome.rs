@@ -11,7 +11,8 @@ use std::time::Duration;
 pub struct Outcome {
     /// One for each object, sorted; the only one of a metric without objects has none.
     pub values: Vec<(Option<ObjectName>, Value)>,
-    /// Why there is no value at all.
+    /// Why there is no value, or why no newer one came while older ones are served: they may come
+    /// to their end before the next evaluation, and then this is what is said.
     pub absent: Option<Absence>,
     /// How many objects were forgotten because there were too many.
     pub evicted: usize,
@@ -33,7 +34,7 @@ pub struct Value {
 /// How far a value can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Its newest sample is younger than the policy's `maxAge`.
+    /// Its oldest part is younger than the policy's `maxAge`.
     Fresh,
     /// Nothing newer came; it is kept for the policy's `hold`.
     Held,

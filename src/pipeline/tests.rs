@@ -7,7 +7,6 @@ use crate::domain::finite::Finite;
 use crate::domain::sample::Sample;
 use crate::pipeline::outcome::Standing;
 use crate::policy::resolve;
-use crate::series::Store;
 use std::sync::Arc;
 
 /// A policy with two signals, or with one per pod, whose text a test may change.
@@ -33,13 +32,13 @@ policies:
 
 struct World {
     policy: Arc<Policy>,
-    store: Store,
+    window: Window,
     memory: Memory,
 }
 
 impl World {
     fn new(policy: Arc<Policy>) -> Self {
-        Self { policy, store: Store::default(), memory: Memory::default() }
+        Self { window: Window::new(policy.signals.len()), policy, memory: Memory::default() }
     }
 
     fn read(&mut self, signal: usize, pod: Option<&str>, second: i64, value: f64) {
@@ -49,13 +48,11 @@ impl World {
     }
 
     fn track(&mut self, signal: usize) -> &mut crate::series::Track {
-        let signals = self.policy.signals.len();
-        &mut self.store.window_mut(&self.policy.key, signals).signals[signal]
+        &mut self.window.signals[signal]
     }
 
     fn run(&mut self, second: i64) -> Outcome {
-        let window = self.store.window_mut(&self.policy.key, self.policy.signals.len()).clone();
-        run(&self.policy, &window, &mut self.memory, at(second))
+        run(&self.policy, &self.window, &mut self.memory, at(second))
     }
 
     /// The only value, its second, and its standing.
@@ -93,6 +90,9 @@ fn a_value_is_fresh_then_held_then_refused_with_its_age_and_cause() {
     world.track(0).fail("connection refused".to_owned());
     assert_eq!(world.value(161), (10.0, 100, Standing::Held));
     assert_eq!(world.value(280), (10.0, 100, Standing::Held));
+    // It may be refused before the next evaluation: then the reason is known already.
+    let why = world.run(280).absent.unwrap().shown(at(281));
+    assert_eq!(why, "no sample for 3m1s: source default: connection refused");
     assert_eq!(world.absence(290), "no sample for 3m10s: source default: connection refused");
 }
 

@@ -4,7 +4,7 @@
 mod metric_policy;
 mod source;
 
-use crate::document::fault::{Fault, repaired};
+use crate::document::fault::{Advice, Fault, repaired};
 use crate::document::path::Path;
 use crate::document::schema::Schema;
 use crate::document::yaml::Node;
@@ -14,7 +14,6 @@ use crate::domain::name::{ObjectName, PolicyKey, SourceName};
 use crate::policy::{BrokenPolicy, Config, Policy, SourceSettings, wire};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Display;
 use std::sync::Arc;
 
 /// Reads a configuration.
@@ -40,7 +39,7 @@ pub fn load(text: &str) -> Result<Config, Vec<Fault>> {
 fn parse(text: &str) -> Result<Node, Vec<Fault>> {
     if text.len() > limits::CONFIG_BYTES_MAX {
         let problem = format!("larger than {} bytes", limits::CONFIG_BYTES_MAX);
-        let hint = "a ConfigMap holds no more; split it over two adapters";
+        let hint = "a ConfigMap holds no more; remove policies that nobody asks for";
         return Err(vec![Fault::new(Path::default(), problem).hint(hint)]);
     }
     Node::parse(text).map_err(|error| {
@@ -93,8 +92,8 @@ impl Resolver<'_> {
     fn resolve(&mut self) -> Config {
         let mut config = Config::default();
         let mut faults = Faults::default();
-        let unusable = self.resolve_sources(&mut config, &mut faults);
-        self.resolve_policies(&mut config, &unusable, &mut faults);
+        config.broken_sources = self.resolve_sources(&mut config, &mut faults);
+        self.resolve_policies(&mut config, &mut faults);
         config.faults = faults.0;
         config
     }
@@ -125,16 +124,11 @@ impl Resolver<'_> {
         unusable
     }
 
-    fn resolve_policies(
-        &self,
-        config: &mut Config,
-        unusable: &BTreeSet<String>,
-        faults: &mut Faults,
-    ) {
+    fn resolve_policies(&self, config: &mut Config, faults: &mut Faults) {
         let list = Path::default().key("policies");
         let sources = Sources {
             known: config.sources.iter().map(|it| (it.name.clone(), it)).collect(),
-            unusable,
+            unusable: &config.broken_sources,
         };
         let mut broken = Vec::new();
         let mut policies: Vec<Arc<Policy>> = Vec::new();
@@ -144,11 +138,11 @@ impl Resolver<'_> {
             let path = list.index(index);
             let mut own = self.schema_faults_within(&path);
             let policy = decode::<wire::MetricPolicy>(node, &path, &mut own)
-                .and_then(|wire| metric_policy::resolve(&wire, &sources, &path, &mut own))
-                .filter(|policy| taken.claim(policy, &path, &mut own));
-            match policy {
-                Some(policy) if own.0.is_empty() => policies.push(Arc::new(policy)),
-                _ => broken.push(broken_policy(node, &path, &own)),
+                .and_then(|wire| metric_policy::resolve(&wire, &sources, &path, &mut own));
+            // Only a sound policy takes a name or a metric away from those after it.
+            match policy.filter(|it| own.0.is_empty() && taken.claim(it, &path, &mut own)) {
+                Some(policy) => policies.push(Arc::new(policy)),
+                None => broken.push(broken_policy(node, &path, &own)),
             }
             faults.0.append(&mut own.0);
         }
@@ -161,7 +155,7 @@ impl Resolver<'_> {
         if elements.len() > most {
             let problem = format!("more than {most} {list}; those after it are left out");
             let fault = Fault::new(Path::default().key(list), problem);
-            faults.add(fault.hint("split them over two adapters"));
+            faults.add(fault.hint("remove those that nobody asks for"));
         }
         elements.get(..most).unwrap_or(elements)
     }
@@ -215,17 +209,10 @@ impl Faults {
         self.0.push(fault);
     }
 
-    /// The value, or its error as a fault at `path`. Errors of the domain say after a semicolon
-    /// what to do about them.
-    fn take<T>(&mut self, path: Path, result: Result<T, impl Display>) -> Option<T> {
+    /// The value, or its error as a fault at `path`.
+    fn take<T>(&mut self, path: Path, result: Result<T, impl Advice>) -> Option<T> {
         result
-            .map_err(|error| {
-                let text = error.to_string();
-                self.add(match text.split_once("; ") {
-                    Some((problem, hint)) => Fault::new(path, problem).hint(hint),
-                    None => Fault::new(path, text),
-                });
-            })
+            .map_err(|error| self.add(Fault::new(path, error.problem()).hint(error.advice())))
             .ok()
     }
 }
@@ -250,13 +237,9 @@ fn broken_policy(node: &Node, path: &Path, faults: &Faults) -> BrokenPolicy {
     let text =
         |keys: &[&str]| keys.iter().try_fold(node, |node, key| node.get(key)).and_then(Node::text);
     let (key, metric, subject) = metric_policy::claimed(text);
-    let prefix = path.to_string();
     let faults = faults.0.iter().cloned().map(|mut fault| {
         // The reader of an answer knows the policy, not its place in a file.
-        let shown = fault.path.to_string();
-        let below = shown.strip_prefix(&prefix).unwrap_or(&shown).trim_start_matches('.');
-        fault.path =
-            below.split('.').filter(|it| !it.is_empty()).fold(Path::default(), |p, k| p.key(k));
+        fault.path = fault.path.below(path);
         fault
     });
     BrokenPolicy { key, metric, subject, faults: faults.collect() }

@@ -224,7 +224,8 @@ pub struct Ewma {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Guard {
-    /// Up to this age of its newest sample a value is fresh; 60s when left out.
+    /// Up to this age of its oldest part a value is fresh; 60s, and two intervals at least, when
+    /// left out.
     pub max_age: Option<String>,
     /// Past `maxAge`, the last good value is kept this long, then refused; 2m when left out.
     pub hold: Option<String>,

@@ -7,8 +7,9 @@ use crate::domain::limits;
 use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
 use crate::policy::{Ask, QueryMethod};
+use crate::series::Samples;
+use crate::source::ReadError;
 use crate::source::http::{Answer, Http};
-use crate::source::{ReadError, Samples};
 use jiff::Timestamp;
 use response::{Data, Point, Series};
 use std::time::Duration;
@@ -28,8 +29,15 @@ impl Prometheus {
 
     /// The samples that the query of `ask` has at the instant `at`.
     pub(super) async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Samples, ReadError> {
-        let Ask::Query { query, pod_label } = ask else { return Err(ReadError::WrongKind) };
-        let parameters = [("query", query.clone()), ("time", seconds(at))];
+        let Ask::Query { query, pod_label, lookback } = ask else {
+            return Err(ReadError::WrongKind);
+        };
+        let parameters = [
+            ("query", query.clone()),
+            ("time", seconds(at)),
+            // Without it a series that nobody writes any more would look fresh for five minutes.
+            ("lookback_delta", shown_seconds(*lookback)),
+        ];
         let body = self.ask("query", &parameters).await?;
         match response::parse(&body)? {
             Data::Vector(series) => instant_samples(series, pod_label.as_deref()),
@@ -50,13 +58,15 @@ impl Prometheus {
         to: Timestamp,
         step: Duration,
     ) -> Result<Vec<(Option<ObjectName>, Sample)>, ReadError> {
-        let Ask::Query { query, pod_label } = ask else { return Err(ReadError::WrongKind) };
-        let step = format!("{:.3}", step.as_secs_f64());
+        let Ask::Query { query, pod_label, lookback } = ask else {
+            return Err(ReadError::WrongKind);
+        };
         let parameters = [
             ("query", query.clone()),
             ("start", seconds(from)),
             ("end", seconds(to)),
-            ("step", step),
+            ("step", shown_seconds(step)),
+            ("lookback_delta", shown_seconds(*lookback)),
         ];
         let body = self.ask("query_range", &parameters).await?;
         let Data::Matrix(series) = response::parse(&body)? else {
@@ -110,8 +120,9 @@ fn instant_samples(series: Vec<Series>, pod_label: Option<&str>) -> Result<Sampl
         named += 1;
         let Some(sample) = one.points().next().and_then(sample) else { continue };
         if samples.insert(object, sample).is_some() {
-            let problem = "two series name the same pod; aggregate with `by (pod)`";
-            return Err(ReadError::NotUnderstood(problem.to_owned()));
+            let label = pod_label.unwrap_or_default();
+            let problem = format!("two series name the same pod; aggregate with `by ({label})`");
+            return Err(ReadError::NotUnderstood(problem));
         }
     }
     if named == 0 {
@@ -141,6 +152,10 @@ fn sample(point: Point) -> Option<Sample> {
 fn seconds(at: Timestamp) -> String {
     let millis = at.as_millisecond();
     format!("{}.{:03}", millis.div_euclid(1000), millis.rem_euclid(1000))
+}
+
+fn shown_seconds(duration: Duration) -> String {
+    format!("{:.3}", duration.as_secs_f64())
 }
 
 fn no_number(what: &str) -> ReadError {

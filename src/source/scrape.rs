@@ -6,16 +6,16 @@ use crate::domain::finite::Finite;
 use crate::domain::sample::Sample;
 use crate::policy::promql::SeriesSelector;
 use crate::policy::{Ask, Reduce};
+use crate::series::Samples;
+use crate::source::ReadError;
 use crate::source::http::{Answer, Http};
-use crate::source::{ReadError, Samples};
 use exposition::Line;
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
-/// The formats that are read, the preferred one first.
-const ACCEPT: &str =
-    "text/plain;version=0.0.4;q=1,application/openmetrics-text;version=1.0.0;q=0.5";
+/// The format that is asked for. OpenMetrics is not: its timestamps are in seconds.
+const ACCEPT: &str = "text/plain;version=0.0.4";
 
 /// A page.
 #[derive(Debug)]

@@ -17,28 +17,28 @@ pub enum Format {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The filter is not understood.
-    #[error("failed to understand the log filter `{filter}`")]
+    #[error("failed to understand the log filter `{filter}` (RUST_LOG): {problem}")]
     Filter {
         /// As it was given.
         filter: String,
-        /// What is wrong with it.
-        #[source]
-        cause: tracing_subscriber::filter::ParseError,
+        /// What is wrong with it; the parser's own error says it twice.
+        problem: String,
     },
     /// Somebody began before.
     #[error("logging was begun twice")]
     Twice,
 }
 
-/// Sends log lines to stderr, at `info` and above unless `filter` (RUST_LOG's syntax) says
-/// otherwise.
+/// Sends the log lines that `filter` (RUST_LOG's syntax) wants to stderr.
 ///
 /// # Errors
 /// `LogError` when the filter is not understood or logging has begun already.
-pub fn begin(format: Format, filter: Option<&str>) -> Result<(), LogError> {
-    let filter = filter.unwrap_or("info");
+pub fn begin(format: Format, filter: &str) -> Result<(), LogError> {
     let parsed = EnvFilter::builder().parse(filter);
-    let parsed = parsed.map_err(|cause| LogError::Filter { filter: filter.to_owned(), cause })?;
+    let parsed = parsed.map_err(|error| LogError::Filter {
+        filter: filter.to_owned(),
+        problem: error.to_string(),
+    })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(parsed)
         .with_writer(std::io::stderr)

@@ -23,7 +23,7 @@ async fn an_external_metric_without_a_value_says_why() {
             "policy inference/dead: no sample for 3m10s: source default: connection refused",
         ),
         ("late_demand", "policy inference/late: evaluation is late; is Foresail overloaded?"),
-        ("new_demand", "policy inference/new: no sample yet: not evaluated yet"),
+        ("new_demand", "policy inference/new: not evaluated yet; it was loaded a moment ago"),
         (
             "broken_demand",
             "policy inference/broken is not valid: spec.combine: `wating` is not a signal",
@@ -149,11 +149,7 @@ async fn an_object_that_no_policy_describes_is_told_from_one_without_a_value() {
 async fn unknown_pods_are_not_taken_for_none() {
     let path = format!("{P2}/namespaces/inference/pods/*/queue?labelSelector=app%3Dllama");
     for (why, code, message) in [
-        (
-            PodsUnknown::NotSynced,
-            (503, "ServiceUnavailable"),
-            "the list of pods has not been read yet",
-        ),
+        (PodsUnknown::NotSynced, (404, "NotFound"), "the list of pods has not been read yet"),
         (
             PodsUnknown::NoCluster,
             BAD,

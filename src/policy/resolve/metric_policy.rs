@@ -7,11 +7,13 @@ use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::domain::duration;
 use crate::domain::finite::Finite;
+use crate::domain::labels::Labels;
 use crate::domain::limits;
 use crate::domain::metric::{MetricKey, Subject};
 use crate::domain::name::{MetricName, Namespace, ObjectName, PolicyKey, PolicyName};
 use crate::domain::object::{GroupResource, ObjectKind, ObjectRef};
 use crate::domain::quantity;
+use crate::domain::selector;
 use crate::policy::expression::Expression;
 use crate::policy::wire;
 use crate::policy::{Combine, Guard, Policy, Smoothing};
@@ -34,19 +36,23 @@ pub(super) fn resolve(
     let path = path.key("spec");
     let metric_name = faults.take(path.key("metric").key("name"), MetricName::new(&metric.name));
     let subject = subject(metric, namespace.as_ref(), &path.key("metric"), faults);
+    let labels = labels(metric, &path.key("metric").key("labels"), faults);
     let interval = interval_of(interval.as_deref(), &path.key("interval"), faults);
     // The expression is checked against the names alone, whatever is wrong with the signals.
     let names: Vec<&str> = signals.keys().map(String::as_str).collect();
     let combine = combine_of(combine.as_deref(), &names, &path.key("combine"), faults);
-    let signals =
-        signals::resolve(signals, metric.metric_type, sources, &path.key("signals"), faults);
-    let smooth = smoothing(smooth, &path.key("smooth"), faults);
     let guard = guard_of(guard.as_ref(), interval, &path.key("guard"), faults);
+    let lookback = guard.map_or(limits::MAX_AGE_DEFAULT, |it| it.max_age);
+    let path_of_signals = path.key("signals");
+    let metric_type = metric.metric_type;
+    let signals =
+        signals::resolve(signals, metric_type, lookback, sources, &path_of_signals, faults);
+    let smooth = smoothing(smooth, &path.key("smooth"), faults);
     Some(Policy {
         key: PolicyKey { namespace: namespace?, name: name? },
         metric: metric_name?,
         subject: subject?,
-        labels: metric.labels.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+        labels: labels?,
         interval: interval?,
         signals: signals?,
         combine: combine?,
@@ -92,6 +98,19 @@ fn check_kind(version: Option<&str>, kind: Option<&str>, path: &Path, faults: &m
     }
 }
 
+/// Labels that a selector can select.
+fn labels(metric: &wire::Metric, path: &Path, faults: &mut Faults) -> Option<Labels> {
+    let before = faults.0.len();
+    for (key, value) in &metric.labels {
+        let hint = "use what a label of Kubernetes may hold; a selector could not select this";
+        if let Err(problem) = selector::checked_key(key).and(selector::checked_value(value)) {
+            faults.add(Fault::new(path.key(key), problem).hint(hint));
+        }
+    }
+    let pairs = metric.labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    (faults.0.len() == before).then(|| pairs.collect())
+}
+
 fn subject(
     metric: &wire::Metric,
     namespace: Option<&Namespace>,
@@ -108,6 +127,7 @@ fn subject(
             let kind =
                 ObjectKind { api_version: api_version.as_str().into(), kind: kind.as_str().into() };
             let namespace = namespace?;
+            check_kind_names(object, &below, faults)?;
             if &*kind.kind == "Namespace" && name.as_str() != namespace.as_str() {
                 let problem = "a policy can describe only the namespace that it is in";
                 let hint = format!("describe `{namespace}`, or move the policy");
@@ -127,6 +147,33 @@ fn subject(
             None
         }
     }
+}
+
+/// Names that can stand in the path of a request.
+fn check_kind_names(
+    object: &wire::DescribedObject,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<()> {
+    let is_word = |text: &str| {
+        text.starts_with(|c: char| c.is_ascii_alphabetic())
+            && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+    };
+    let is_lower = |text: &str| is_word(text) && !text.contains(|c: char| c.is_ascii_uppercase());
+    let (group, version) =
+        object.api_version.split_once('/').unwrap_or(("core", &object.api_version));
+    for (key, fits, hint) in [
+        ("apiVersion", group.split('.').all(is_lower) && is_lower(version), "such as `apps/v1`"),
+        ("kind", is_word(&object.kind), "such as `Deployment`"),
+        ("resource", object.resource.as_deref().is_none_or(is_lower), "such as `deployments`"),
+    ] {
+        if !fits {
+            let problem = format!("not an {key} of Kubernetes");
+            faults.add(Fault::new(path.key(key), problem).hint(hint));
+            return None;
+        }
+    }
+    Some(())
 }
 
 fn described(
@@ -236,13 +283,15 @@ fn guard_of(
         return None;
     }
     let (max_age, interval) = (max_age?, interval?);
-    if guard.is_some_and(|it| it.max_age.is_some()) && max_age < interval {
+    let is_written = guard.is_some_and(|it| it.max_age.is_some());
+    if is_written && max_age < interval {
         let fault = Fault::new(path.key("maxAge"), "shorter than `interval`");
         faults.add(fault.hint("every value would be stale before the next one comes"));
         return None;
     }
     // Someone who sets a long interval and no maxAge wants values that live until the next one.
-    let max_age = max_age.max(interval.saturating_mul(2));
+    let at_least = if is_written { max_age } else { interval.saturating_mul(2) };
+    let max_age = max_age.max(at_least);
     Some(Guard { max_age, hold: hold?, min: min?, max: max? })
 }
 

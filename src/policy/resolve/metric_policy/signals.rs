@@ -9,6 +9,7 @@ use crate::policy::resolve::{Faults, Sources};
 use crate::policy::wire;
 use crate::policy::{Ask, Reduce, Signal, SourceKind};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The label that names the pod when a policy names none.
 const POD_LABEL: &str = "pod";
@@ -17,6 +18,7 @@ const POD_LABEL: &str = "pod";
 pub(super) fn resolve(
     signals: &BTreeMap<String, wire::Signal>,
     metric_type: wire::MetricType,
+    lookback: Duration,
     sources: &Sources<'_>,
     path: &Path,
     faults: &mut Faults,
@@ -24,7 +26,11 @@ pub(super) fn resolve(
     if signals.is_empty() || signals.len() > limits::SIGNALS_MAX {
         let problem = format!("a policy has 1 to {} signals", limits::SIGNALS_MAX);
         let fault = Fault::new(path.clone(), problem);
-        faults.add(fault.hint("write `NAME: {source: …, prometheus: {query: …}}`"));
+        faults.add(fault.hint(if signals.is_empty() {
+            "write `NAME: {source: …, prometheus: {query: …}}`"
+        } else {
+            "split the policy, or let one query add up several"
+        }));
         return None;
     }
     let resolved: Vec<Option<Signal>> = signals
@@ -32,7 +38,7 @@ pub(super) fn resolve(
         .map(|(name, wire)| {
             let path = path.key(name);
             let name = faults.take(path.clone(), SignalName::new(name));
-            let ask = ask(wire, metric_type, &path, faults);
+            let ask = ask(wire, metric_type, lookback, &path, faults);
             let source = source(wire, sources, ask.as_ref(), &path.key("source"), faults);
             Some(Signal { name: name?, source: source?, ask: ask? })
         })
@@ -43,6 +49,7 @@ pub(super) fn resolve(
 fn ask(
     wire: &wire::Signal,
     metric_type: wire::MetricType,
+    lookback: Duration,
     path: &Path,
     faults: &mut Faults,
 ) -> Option<Ask> {
@@ -57,7 +64,7 @@ fn ask(
             }
             take_query(path.key("query"), promql::check(query), faults)?;
             let pod_label = is_per_pod.then(|| pod_label.as_deref().unwrap_or(POD_LABEL).into());
-            Some(Ask::Query { query: query.clone(), pod_label })
+            Some(Ask::Query { query: query.clone(), pod_label, lookback })
         }
         (None, Some(_)) if is_per_pod => {
             let problem = "a page gives one number, a Pods metric needs one for each pod";
@@ -107,7 +114,7 @@ fn source(
     let Some((known, settings)) = sources.known.get_key_value(name) else {
         if sources.unusable.contains(name) {
             let problem = format!("source `{name}` cannot be used: something is wrong with it");
-            faults.add(Fault::new(path.clone(), problem).hint("mend the source"));
+            faults.add(Fault::new(path.clone(), problem).hint("correct the source first"));
         } else {
             let fault = Fault::new(path.clone(), format!("there is no source `{name}`"));
             let fault = fault.hint("add it under `sources`");

@@ -1,0 +1,192 @@
+//! What the tick keeps between evaluations, and across configurations.
+
+use super::*;
+use crate::domain::finite::Finite;
+use crate::policy::resolve;
+use std::collections::BTreeMap;
+
+const CONFIG: &str = r#"
+apiVersion: foresail.dev/v1alpha1
+kind: AdapterConfig
+sources: [{name: default, prometheus: {url: "http://127.0.0.1:1"}}]
+policies:
+  - metadata: {name: a, namespace: inference}
+    spec:
+      metric: {name: a, type: External}
+      signals: {x: {source: default, prometheus: {query: x}}}
+      smooth: [{ewma: {halfLife: 15s}}]
+  - metadata: {name: b, namespace: inference}
+    spec:
+      metric: {name: b, type: External}
+      signals: {x: {source: default, prometheus: {query: y}}}
+"#;
+
+fn config(text: &str) -> Config {
+    resolve::load(text).unwrap()
+}
+
+fn sample(second: i64, value: f64) -> Sample {
+    Sample { at: at(second), value: Finite::new(value).unwrap() }
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn reading(second: i64, value: f64) -> Readings {
+    vec![Ok(BTreeMap::from([(None, sample(second, value))]))]
+}
+
+/// What is published for the metric `name`: its value, or the refusal.
+fn served(evaluation: &Evaluation, name: &str, second: i64) -> Result<f64, String> {
+    let published = Published::default();
+    evaluation.publish(&published);
+    let snapshot = published.load();
+    let key = snapshot.keys().find(|it| it.metric().as_str() == name);
+    let Some(key) = key.cloned() else { return Err("unknown".to_owned()) };
+    let entry = snapshot.find(&key).first().unwrap();
+    match &entry.state {
+        State::Evaluated(outcome) if !outcome.values.is_empty() => {
+            Ok(outcome.values[0].1.value.get())
+        }
+        _ => Err(entry.refusal(at(second))),
+    }
+}
+
+#[test]
+fn an_unchanged_policy_goes_on_and_a_changed_one_begins_anew() {
+    let mut evaluation = Evaluation::default();
+    evaluation.configure(&config(CONFIG));
+    assert!(served(&evaluation, "a", 0).unwrap_err().contains("not evaluated yet"));
+    for (policy, value) in config(CONFIG).policies.iter().zip([10.0, 20.0]) {
+        evaluation.evaluate(policy, reading(100, value), None, at(100));
+    }
+    let changed = config(&CONFIG.replace("query: y", "query: z"));
+    let begun = evaluation.configure(&changed);
+    assert_eq!(begun.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["b"]);
+    assert_eq!(served(&evaluation, "a", 100), Ok(10.0));
+    assert_eq!(served(&evaluation, "b", 100), Ok(20.0), "an edit is no outage");
+    evaluation.evaluate(&changed.policies[1], reading(90, 5.0), None, at(101));
+    assert_eq!(served(&evaluation, "b", 101), Ok(5.0), "nothing of the old recipe is left");
+    evaluation.configure(&config(&CONFIG.replace("{name: b, type", "{name: c, type")));
+    assert_eq!(served(&evaluation, "b", 100), Err("unknown".to_owned()));
+    evaluation.configure(&config(&CONFIG.replace("query: y", "query: 'y['")));
+    let why = served(&evaluation, "b", 100).unwrap_err();
+    assert!(why.contains("inference/b is not valid: spec.signals.x.prometheus.query"), "{why}");
+    assert_eq!(served(&evaluation, "a", 100), Ok(10.0));
+}
+
+#[test]
+fn history_makes_a_late_starter_agree_with_one_that_was_there() {
+    let config = config(CONFIG);
+    let policy = config.policies.first().unwrap();
+    let series: Vec<Sample> =
+        (0..200_u32).map(|n| sample(i64::from(n) * 15, f64::from(n % 17))).collect();
+    let newest = series.last().unwrap();
+    let mut old = Evaluation::default();
+    old.configure(&config);
+    for it in &series {
+        old.evaluate(policy, reading(it.at.as_second(), it.value.get()), None, it.at);
+    }
+    let mut new = Evaluation::default();
+    new.configure(&config);
+    let past = new.wanted_past(policy).unwrap();
+    assert_eq!((past.span.as_secs(), past.step.as_secs()), (450, 15));
+    // A read that failed is no reason to begin without a past.
+    new.evaluate(policy, vec![Err("connection refused".to_owned())], None, newest.at);
+    assert!(new.wanted_past(policy).is_some());
+    let from = series.len() - 31;
+    let history = series[from..series.len() - 1].iter().map(|it| (None, *it)).collect();
+    let live = reading(newest.at.as_second(), newest.value.get());
+    new.evaluate(policy, live, Some(&vec![history]), newest.at);
+    assert_eq!(new.wanted_past(policy), None);
+    let values = [&old, &new].map(|it| served(it, "a", newest.at.as_second()).unwrap());
+    assert!((values[0] - values[1]).abs() < 1e-6, "{values:?}");
+}
+
+#[test]
+fn samples_leave_once_nobody_can_use_them() {
+    let config = config(CONFIG);
+    let mut evaluation = Evaluation::default();
+    evaluation.configure(&config);
+    let policy = config.policies.first().unwrap();
+    evaluation.evaluate(policy, reading(100, 1.0), None, at(100));
+    assert_eq!(evaluation.samples(), 1);
+    evaluation.evaluate(policy, vec![Err("connection refused".to_owned())], None, at(1_000));
+    assert_eq!(evaluation.samples(), 0);
+    let why = served(&evaluation, "a", 1_000).unwrap_err();
+    let expected = "policy inference/a: no sample for 15m0s: source default: connection refused";
+    assert_eq!(why, expected.replace("15m0s", "15m"));
+}
+
+#[test]
+fn what_was_read_for_another_recipe_is_nobodys() {
+    let old = config(CONFIG);
+    let new = config(&CONFIG.replace("query: x", "query: z"));
+    let mut evaluation = Evaluation::default();
+    evaluation.configure(&old);
+    let begun = evaluation.configure(&new);
+    let names: Vec<&str> = begun.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["a"], "b did not change");
+    let policy = old.policies.first().unwrap();
+    assert_eq!(evaluation.evaluate(policy, reading(100, 7.0), None, at(100)), None);
+    assert!(served(&evaluation, "a", 100).unwrap_err().contains("not evaluated yet"));
+}
+
+#[test]
+fn a_long_memory_is_primed_in_wider_steps_rather_than_in_part() {
+    let config = config(&CONFIG.replace("halfLife: 15s", "halfLife: 6h"));
+    let mut evaluation = Evaluation::default();
+    evaluation.configure(&config);
+    let past = evaluation.wanted_past(config.policies.first().unwrap()).unwrap();
+    assert_eq!(past.span, Duration::from_secs(180 * 3600));
+    assert_eq!(past.step, Duration::from_secs(324));
+}
+
+#[test]
+fn a_clock_that_was_set_back_does_not_freeze_a_value() {
+    let config = config(CONFIG);
+    let mut evaluation = Evaluation::default();
+    evaluation.configure(&config);
+    let policy = config.policies.first().unwrap();
+    evaluation.evaluate(policy, reading(4_000, 9.0), None, at(4_000));
+    evaluation.evaluate(policy, reading(400, 3.0), None, at(400));
+    assert_eq!(served(&evaluation, "a", 400), Ok(3.0));
+}
+
+#[test]
+fn a_past_that_cannot_be_had_is_asked_for_a_few_times() {
+    let config = config(CONFIG);
+    let mut evaluation = Evaluation::default();
+    evaluation.configure(&config);
+    let [smoothed, plain] = config.policies.as_slice() else { panic!("two policies") };
+    let asked = (0..10).filter(|_| evaluation.wanted_past(smoothed).is_some()).count();
+    assert_eq!(asked, usize::try_from(limits::BACKFILL_TRIES).unwrap());
+    assert_eq!(evaluation.wanted_past(plain), None, "without smoothing there is nothing to prime");
+}
+
+#[test]
+fn a_broken_policy_about_another_object_says_why_beside_a_good_one() {
+    let object = |name: &str, query: &str| {
+        format!(
+            "  - metadata: {{name: {name}, namespace: inference}}
+    spec:
+      metric:
+        name: rps
+        type: Object
+        describedObject: {{apiVersion: apps/v1, kind: Deployment, name: {name}}}
+      signals: {{x: {{source: default, prometheus: {{query: '{query}'}}}}}}
+"
+        )
+    };
+    let config = config(&format!("{CONFIG}{}{}", object("good", "x"), object("bad", "x[")));
+    let mut evaluation = Evaluation::default();
+    evaluation.configure(&config);
+    let published = Published::default();
+    evaluation.publish(&published);
+    let snapshot = published.load();
+    let key = snapshot.keys().find(|it| it.metric().as_str() == "rps").unwrap();
+    let states: Vec<String> = snapshot.find(key).iter().map(|it| it.refusal(at(0))).collect();
+    assert!(states[0].contains("inference/good: not evaluated yet"), "{states:?}");
+    assert!(states[1].contains("inference/bad is not valid"), "{states:?}");
+}
