@@ -133,6 +133,9 @@ impl Collector for OfPods {
         let kind = known.metric_type();
         known.encode(encoder.encode_descriptor("watched_pods", "Pods known", None, kind)?)?;
         counter(&mut encoder, "pod_lists", "Times that pods were listed", self.0.lists())?;
+        let failing = ConstGauge::new(i64::try_from(self.0.n_failing()).unwrap_or(i64::MAX));
+        let (name, help) = ("pod_watches_failing", "Pod watches that fail now");
+        failing.encode(encoder.encode_descriptor(name, help, None, failing.metric_type())?)?;
         let help = "Pod watches that failed";
         counter(&mut encoder, "pod_watch_failures", help, self.0.failures())
     }
