@@ -43,30 +43,41 @@ impl Http {
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Answer, ReadError> {
         let response = request.send().await.map_err(|error| self.read_error(&error))?;
         let status = response.status();
-        let most = if status.is_success() {
-            limits::SOURCE_BODY_BYTES_MAX
-        } else {
-            limits::SOURCE_ERROR_BYTES_MAX
-        };
-        match self.body(response, most).await {
-            Ok(body) => Ok(Answer { status: status.as_u16(), body }),
-            // The beginning of a long error page says as much as the whole.
-            Err(ReadError::TooLarge(..)) if !status.is_success() => {
-                Ok(Answer { status: status.as_u16(), body: Vec::new() })
-            }
-            Err(error) => Err(error),
+        let code = status.as_u16();
+        if status.is_redirection() {
+            let message = "redirects are not followed".to_owned();
+            return Err(ReadError::Refused { status: code, message });
         }
+        let body = if status.is_success() {
+            let most = limits::SOURCE_BODY_BYTES_MAX;
+            let (body, is_whole) = self.body(response, most).await?;
+            if !is_whole {
+                return Err(ReadError::TooLarge(most, "bytes"));
+            }
+            body
+        } else {
+            // The beginning of a long error page says as much as the whole.
+            self.body(response, limits::SOURCE_ERROR_BYTES_MAX).await?.0
+        };
+        Ok(Answer { status: code, body })
     }
 
-    async fn body(&self, mut response: Response, most: usize) -> Result<Vec<u8>, ReadError> {
+    /// At most so many bytes of the body, and whether that is all of it.
+    async fn body(
+        &self,
+        mut response: Response,
+        most: usize,
+    ) -> Result<(Vec<u8>, bool), ReadError> {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.read_error(&error))? {
-            if body.len() + chunk.len() > most {
-                return Err(ReadError::TooLarge(most, "bytes"));
+            let room = most - body.len();
+            if let Some(fitting) = chunk.get(..room).filter(|_| chunk.len() > room) {
+                body.extend_from_slice(fitting);
+                return Ok((body, false));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body)
+        Ok((body, true))
     }
 
     fn read_error(&self, error: &reqwest::Error) -> ReadError {

@@ -4,7 +4,8 @@ use crate::domain::limits;
 use crate::source::ReadError;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -74,12 +75,19 @@ struct RawData<'a> {
     result: Outcome,
 }
 
-/// Which one it is follows from the result's own form.
-#[derive(Deserialize)]
-#[serde(untagged)]
+/// The list that every result is: series, or the two members of a scalar. Which one it is follows
+/// from its members, so that each is read in one go and the list stops being read when it grows
+/// too long.
 enum Outcome {
     Point(Pair),
-    Series(Capped),
+    Series(Vec<Series>),
+}
+
+/// One member of a result.
+enum Member {
+    Number(f64),
+    Text(String),
+    Series(Series),
 }
 
 /// Reads a good answer.
@@ -97,8 +105,8 @@ pub(super) fn parse(body: &[u8]) -> Result<Data, ReadError> {
     }
     let data = reply.data.ok_or_else(|| ReadError::NotUnderstood("no data".to_owned()))?;
     match (&*data.result_type, data.result) {
-        ("vector", Outcome::Series(Capped(series))) => Ok(Data::Vector(series)),
-        ("matrix", Outcome::Series(Capped(series))) => Ok(Data::Matrix(series)),
+        ("vector", Outcome::Series(series)) => Ok(Data::Vector(series)),
+        ("matrix", Outcome::Series(series)) => Ok(Data::Matrix(series)),
         ("scalar", Outcome::Point(pair)) => {
             let no_time = || ReadError::NotUnderstood("a time out of range".to_owned());
             pair.point().map(Data::Scalar).ok_or_else(no_time)
@@ -123,32 +131,79 @@ pub(super) fn error_message(body: &[u8]) -> String {
 
 const TOO_MANY: &str = "too many series";
 
-/// A list that stops being read when it grows too long.
-struct Capped(Vec<Series>);
-
-impl<'de> Deserialize<'de> for Capped {
+impl<'de> Deserialize<'de> for Outcome {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_seq(CappedVisitor)
+        deserializer.deserialize_seq(OutcomeVisitor)
     }
 }
 
-struct CappedVisitor;
+struct OutcomeVisitor;
 
-impl<'de> Visitor<'de> for CappedVisitor {
-    type Value = Capped;
+impl<'de> Visitor<'de> for OutcomeVisitor {
+    type Value = Outcome;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of series")
+        f.write_str("a list of series or a pair of a time and a value")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Capped, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Outcome, A::Error> {
+        let unexpected = || serde::de::Error::custom("a list of something else than series");
         let mut series = Vec::new();
-        while let Some(one) = list.next_element()? {
-            if series.len() == limits::SOURCE_SERIES_MAX {
-                return Err(serde::de::Error::custom(TOO_MANY));
+        while let Some(member) = list.next_element()? {
+            match member {
+                Member::Series(_) if series.len() == limits::SOURCE_SERIES_MAX => {
+                    return Err(serde::de::Error::custom(TOO_MANY));
+                }
+                Member::Series(one) => series.push(one),
+                Member::Number(seconds) if series.is_empty() => {
+                    return match (list.next_element()?, list.next_element::<IgnoredAny>()?) {
+                        (Some(Member::Text(value)), None) => {
+                            Ok(Outcome::Point(Pair(seconds, value)))
+                        }
+                        _ => Err(unexpected()),
+                    };
+                }
+                Member::Number(_) | Member::Text(_) => return Err(unexpected()),
             }
-            series.push(one);
         }
-        Ok(Capped(series))
+        Ok(Outcome::Series(series))
+    }
+}
+
+impl<'de> Deserialize<'de> for Member {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MemberVisitor)
+    }
+}
+
+struct MemberVisitor;
+
+impl<'de> Visitor<'de> for MemberVisitor {
+    type Value = Member;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a series, or a time and its value")
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Member, E> {
+        Ok(Member::Number(number))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
+    fn visit_u64<E>(self, number: u64) -> Result<Member, E> {
+        Ok(Member::Number(number as f64))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are far below 2^52")]
+    fn visit_i64<E>(self, number: i64) -> Result<Member, E> {
+        Ok(Member::Number(number as f64))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Member, E> {
+        Ok(Member::Text(text.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Member, A::Error> {
+        Series::deserialize(MapAccessDeserializer::new(map)).map(Member::Series)
     }
 }
