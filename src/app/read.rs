@@ -69,14 +69,12 @@ pub(crate) async fn read(
             None => Err("the source is not configured".to_owned()),
         }
     });
-    let live = futures::future::join_all(live);
-    let history = async {
-        match past {
-            Some(past) => history(&policy, &sources, at, past).await,
-            None => None,
-        }
+    let readings = futures::future::join_all(live).await;
+    // A source that is away would be asked for the past, and said to have none, again and again.
+    let history = match past.filter(|_| readings.iter().all(Result::is_ok)) {
+        Some(past) => history(&policy, &sources, at, past).await,
+        None => None,
     };
-    let (readings, history) = futures::future::join(live, history).await;
     PolicyRead { policy: Arc::clone(&policy), at, readings, history }
 }
 
