@@ -6,6 +6,7 @@
 pub(crate) mod clock;
 pub mod configuration;
 pub mod demo;
+mod files;
 mod metrics;
 mod read;
 mod self_metrics;
@@ -31,6 +32,7 @@ use crate::tls::certificates::{Certificates, Origin};
 use crate::tls::{Acceptor, TlsError};
 use crate::web;
 use configuration::{ConfigError, Follower, Loaded};
+use files::look_every;
 use metrics::Metrics;
 use servers::{BindError, Drain, Listener, Served, ServerMetrics};
 use std::collections::BTreeSet;
@@ -137,13 +139,13 @@ impl App {
         // The configuration file is read once here and followed from then on.
         let metrics = Metrics::register(registries.own());
         let (follower, loaded) = Follower::start(&config, &metrics)?;
-        let run = follower.run(stop_work.clone());
+        let run = look_every(follower, Follower::look, stop_work.clone());
         tasks.spawn("configuration", run);
 
         // Certificates are read once here and looked at again from then on.
         let certificates = Certificates::load(certificate, clock::now()).map_err(AppError::Tls)?;
-        let watch = Arc::clone(&certificates);
-        let run = watch.watch(limits::FILES_POLL, clock::now, stop_work.clone());
+        let look = |it: &mut Arc<Certificates>| drop(it.reload_once(clock::now()));
+        let run = look_every(Arc::clone(&certificates), look, stop_work.clone());
         tasks.spawn("certificates", run);
 
         // The door and the pods, from the cluster or without one.
@@ -248,7 +250,8 @@ async fn outside(
     let kubeconfig = match mode {
         Mode::Standalone { token_file } => {
             let token = Token::load(token_file).map_err(AppError::Token)?;
-            let run = Arc::clone(&token).watch(limits::FILES_POLL, stop.clone());
+            let look = |it: &mut Arc<Token>| _ = it.reload_once();
+            let run = look_every(Arc::clone(&token), look, stop.clone());
             tasks.spawn("token", run);
             return Ok(Outside { door: Door::standalone(token), pods: Arc::new(NoCluster) });
         }

@@ -158,7 +158,7 @@ fn run(verb: Verb, log_format: LogFormat, printer: &mut Printer) -> anyhow::Resu
             begin_logs(log_format, LOGS)?;
             serve::run(args, printer)
         }
-        Verb::Check(args) => check::run(&args, printer),
+        Verb::Check(args) => Ok(check::run(&args, printer)),
         Verb::Demo(args) => {
             // The terminal belongs to the demo; only what someone must act on interrupts it.
             begin_logs(log_format, "error")?;

@@ -13,7 +13,7 @@ use crate::pipeline::{self, Memory};
 use crate::policy::{Config, Policy, Smoothing};
 use crate::published::{Entry, Published, Snapshot, State};
 use crate::series::{Samples, Window};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,7 +144,7 @@ impl Evaluation {
         if let Some(past) = past {
             slot.prime(past);
         }
-        let oldest = now.checked_sub(kept(policy)).unwrap_or(Timestamp::MIN);
+        let oldest = now.checked_sub(policy.guard.lifetime()).unwrap_or(Timestamp::MIN);
         let mut evicted = 0;
         for (track, reading) in slot.window.signals.iter_mut().zip(readings) {
             match reading {
@@ -213,12 +213,6 @@ impl Slot {
             pipeline::run(&self.policy, &self.window, &mut self.memory, at);
         }
     }
-}
-
-/// How long a sample can still be of use.
-fn kept(policy: &Policy) -> SignedDuration {
-    let kept = policy.guard.max_age.saturating_add(policy.guard.hold);
-    SignedDuration::try_from(kept).unwrap_or(SignedDuration::MAX)
 }
 
 fn entry(policy: &Policy, state: State) -> Entry {

@@ -196,6 +196,14 @@ pub struct Guard {
     pub max: Option<Finite>,
 }
 
+impl Guard {
+    /// How long after its sample's time a value may be served.
+    #[must_use]
+    pub fn lifetime(&self) -> Duration {
+        self.max_age.saturating_add(self.hold)
+    }
+}
+
 /// A policy that cannot be evaluated.
 #[derive(Clone, Debug)]
 pub struct BrokenPolicy {

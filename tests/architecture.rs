@@ -44,21 +44,13 @@ const ROOMS: &[Room] = &[
         name: "auth",
         level: 5,
         may_name: &["domain"],
-        outside: &["rcgen", "rustls", "subtle", "tokio", "tokio_util", "x509_parser"],
+        outside: &["rcgen", "rustls", "subtle", "tokio", "x509_parser"],
     },
     Room {
         name: "tls",
         level: 5,
         may_name: &["domain"],
-        outside: &[
-            "arc_swap",
-            "rcgen",
-            "rustls",
-            "tokio",
-            "tokio_rustls",
-            "tokio_util",
-            "x509_parser",
-        ],
+        outside: &["arc_swap", "rcgen", "rustls", "tokio", "tokio_rustls", "x509_parser"],
     },
     Room {
         name: "telemetry",

@@ -11,7 +11,6 @@ use crate::source::Source;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 /// A configuration in use, with its sources ready to be read.
 #[derive(Debug)]
@@ -102,30 +101,9 @@ impl Follower {
         Ok((follower, receiver))
     }
 
-    /// Looks at the file every `limits::FILES_POLL` until `stop`.
-    pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let mut timer = tokio::time::interval(limits::FILES_POLL);
-        timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        while stop.run_until_cancelled(timer.tick()).await.is_some() {
-            // Reading and parsing take long enough to be in the way of requests.
-            let looked = tokio::task::spawn_blocking(move || {
-                self.look();
-                self
-            });
-            match looked.await {
-                Ok(follower) => self = follower,
-                Err(error) => {
-                    let error = ErrorChain(&error).to_string();
-                    tracing::error!(error, "the configuration is not followed any more");
-                    return stop.cancelled().await;
-                }
-            }
-        }
-    }
-
     /// Takes the file over if it changed and is good. Each content is judged once, so that a bad
     /// one is reported once.
-    fn look(&mut self) {
+    pub(crate) fn look(&mut self) {
         let content = match content(&self.path) {
             Ok(content) => content,
             Err(error) => return self.note_unreadable(&error),

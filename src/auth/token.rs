@@ -10,12 +10,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
 use subtle::ConstantTimeEq;
-use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{info, warn};
 
 /// Shorter tokens can be guessed.
 const TOKEN_BYTES_MIN: usize = 16;
@@ -66,22 +62,6 @@ impl Token {
                 false
             }
         }
-    }
-
-    /// Looks at the file `every` so often, until `stop` is cancelled.
-    pub async fn watch(self: Arc<Self>, every: Duration, stop: CancellationToken) {
-        let looks = async move {
-            let mut ticks = interval(every);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                ticks.tick().await;
-                let this = Arc::clone(&self);
-                if let Err(error) = spawn_blocking(move || this.reload_once()).await {
-                    warn!(error = %ErrorChain(&error), "failed to look at the token file");
-                }
-            }
-        };
-        stop.run_until_cancelled(looks.instrument(info_span!("token"))).await;
     }
 
     /// The user, if the headers carry the token once.

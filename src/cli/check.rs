@@ -1,42 +1,27 @@
 //! `foresail check`: everything that is wrong with a configuration, in one pass.
 
+use super::printer::counted;
 use super::{CheckArgs, Exit, Printer};
-use crate::app::configuration::{self, ConfigError};
-use crate::document::fault::Fault;
-use crate::domain::error_chain::ErrorChain;
-use std::path::Path;
+use crate::app::configuration;
 
-pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> Exit {
     let CheckArgs { config: path } = args;
-    match configuration::read(path) {
-        Ok(config) if config.faults.is_empty() => {
-            let (sources, policies) = (config.sources.len(), config.policies.len());
-            let path = path.display();
-            printer.line(&format!("{path}: {sources} sources, {policies} policies, no faults"));
-            Ok(Exit::Done)
+    let config = match configuration::read(path) {
+        Ok(config) => config,
+        Err(error) => {
+            printer.config_error(&error);
+            return Exit::Input;
         }
-        Ok(config) => {
-            let good = config.policies.len();
-            let all = good + config.broken.len();
-            Ok(show(path, &config.faults, &format!("{good} of {all} policies are good"), printer))
-        }
-        Err(ConfigError::Faulty { faults, .. }) => {
-            Ok(show(path, &faults, "the file cannot be used", printer))
-        }
-        Err(error @ ConfigError::Unreadable { .. }) => {
-            printer.error(&ErrorChain(&error).to_string());
-            printer.note("  hint: name the file with --config FILE");
-            Ok(Exit::Input)
-        }
+    };
+    let good = config.policies.len();
+    if config.faults.is_empty() {
+        let (path, sources) = (path.display(), config.sources.len());
+        printer.line(&format!("{path}: {sources} sources, {good} policies, no faults"));
+        return Exit::Done;
     }
-}
-
-fn show(path: &Path, faults: &[Fault], verdict: &str, printer: &mut Printer) -> Exit {
-    for fault in faults {
-        printer.fault(path, fault);
-    }
-    let count = faults.len();
-    let faults = if count == 1 { "fault" } else { "faults" };
-    printer.note(&format!("{count} {faults}; {verdict}"));
+    config.faults.iter().for_each(|fault| printer.fault(path, fault));
+    let (count, noun) = counted(config.faults.len());
+    let all = good + config.broken.len();
+    printer.note(&format!("{count} {noun}; {good} of {all} policies are good"));
     Exit::Input
 }

@@ -1,6 +1,8 @@
 //! The only one who writes to the terminal.
 
+use crate::app::configuration::ConfigError;
 use crate::document::fault::Fault;
+use crate::domain::error_chain::ErrorChain;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -33,6 +35,21 @@ impl Printer {
         self.note(&format!("error: {text}"));
     }
 
+    /// Why a configuration file cannot be used as a whole.
+    pub(super) fn config_error(&mut self, error: &ConfigError) {
+        match error {
+            ConfigError::Faulty { path, faults } => {
+                faults.iter().for_each(|fault| self.fault(path, fault));
+                let (count, noun) = counted(faults.len());
+                self.note(&format!("{count} {noun}; the file cannot be used"));
+            }
+            ConfigError::Unreadable { .. } => {
+                self.error(&ErrorChain(error).to_string());
+                self.note("  hint: name the file with --config FILE");
+            }
+        }
+    }
+
     /// A fault the way compilers show one, with its hint below.
     pub(super) fn fault(&mut self, path: &Path, fault: &Fault) {
         let place = fault.position.map(|it| format!(":{it}")).unwrap_or_default();
@@ -41,4 +58,9 @@ impl Printer {
             self.note(&format!("  hint: {hint}"));
         }
     }
+}
+
+/// A number of faults and the noun that goes with it.
+pub(super) fn counted(faults: usize) -> (usize, &'static str) {
+    (faults, if faults == 1 { "fault" } else { "faults" })
 }

@@ -1,7 +1,6 @@
 //! `foresail serve`: from flags to a running adapter, and from a signal to its end.
 
 use super::{Exit, Printer, ServeArgs};
-use crate::app::configuration::ConfigError;
 use crate::app::{App, AppError, Mode, Settings};
 use crate::domain::error_chain::ErrorChain;
 use crate::tls::certificates::Origin;
@@ -10,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) fn run(args: ServeArgs, printer: &mut Printer) -> anyhow::Result<Exit> {
     let settings = settings(args)?;
-    let config = settings.config.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let served = runtime.block_on(async {
         let stop = CancellationToken::new();
@@ -22,9 +20,8 @@ pub(super) fn run(args: ServeArgs, printer: &mut Printer) -> anyhow::Result<Exit
     match served {
         Ok(()) => Ok(Exit::Done),
         Err(error) => match error.downcast_ref::<AppError>() {
-            Some(AppError::Config(ConfigError::Faulty { faults, .. })) => {
-                faults.iter().for_each(|fault| printer.fault(&config, fault));
-                printer.note("the configuration cannot be used");
+            Some(AppError::Config(error)) => {
+                printer.config_error(error);
                 Ok(Exit::Input)
             }
             Some(error) if error.is_input() => {

@@ -231,7 +231,7 @@ fn shown_type(name: &str) -> &str {
 fn how_to_write(name: &str) -> &'static str {
     match name {
         "object" => "write `key: value` pairs, indented below the key",
-        "array" => "begin each element with `- `",
+        "array" => "begin each element with `- `, or write `[]` for none",
         "string" => "write one text, in quotes if it has special characters",
         "boolean" => "write true or false, without quotes",
         _ => "write a number, without quotes or unit",

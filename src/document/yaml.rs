@@ -19,6 +19,17 @@ pub struct Position {
     pub column: usize,
 }
 
+impl Position {
+    /// Where the character `index` (from zero) of `text` stands.
+    #[must_use]
+    pub fn of(text: &str, index: usize) -> Self {
+        let before: Vec<char> = text.chars().take(index).collect();
+        let line = before.iter().filter(|c| **c == '\n').count() + 1;
+        let column = before.iter().rev().take_while(|c| **c != '\n').count() + 1;
+        Self { line, column }
+    }
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.line, self.column)

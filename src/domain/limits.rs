@@ -76,7 +76,7 @@ pub const CLOCK_JUMP: Duration = Duration::from_secs(30);
 /// Points per series that a range query may return; Prometheus refuses more than 11,000.
 pub const BACKFILL_POINTS_MAX: usize = 2_000;
 /// How many half-lives of history prime a smoothing step after a start: what is left of the
-/// unknown beginning weighs 2^-30, less than the last digit published.
+/// unknown beginning weighs 2^-30, so that replicas differ by one in the last digit at most.
 pub const BACKFILL_HALF_LIVES: u32 = 30;
 
 /// Objects that one signal and one policy remember. An answer has no more series, and pods that

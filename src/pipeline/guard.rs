@@ -5,7 +5,7 @@ use crate::domain::limits;
 use crate::domain::sample::Sample;
 use crate::pipeline::outcome::{Standing, Value};
 use crate::policy::Guard;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// Whether a value of this time may still be served at `now`: `hold` past `maxAge`.
 #[must_use]
@@ -16,8 +16,8 @@ pub fn is_servable(guard: &Guard, at: Timestamp, now: Timestamp) -> bool {
 /// The value to publish for a sample that is still servable.
 #[must_use]
 pub fn apply(guard: &Guard, sample: Sample, now: Timestamp) -> Value {
-    let age = now.duration_since(sample.at);
-    let is_fresh = age <= signed(guard.max_age);
+    let fresh_until = sample.at.checked_add(guard.max_age).unwrap_or(Timestamp::MAX);
+    let is_fresh = now <= fresh_until;
     let raised = guard.min.map_or(sample.value, |min| sample.value.max(min));
     let most = Finite::new(limits::VALUE_MAX).unwrap_or(Finite::ZERO);
     let value = raised.min(guard.max.unwrap_or(most)).min(most);
@@ -30,10 +30,5 @@ pub fn apply(guard: &Guard, sample: Sample, now: Timestamp) -> Value {
 }
 
 fn serve_until(guard: &Guard, at: Timestamp) -> Timestamp {
-    let span = signed(guard.max_age).saturating_add(signed(guard.hold));
-    at.checked_add(span).unwrap_or(Timestamp::MAX)
-}
-
-fn signed(duration: std::time::Duration) -> SignedDuration {
-    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+    at.checked_add(guard.lifetime()).unwrap_or(Timestamp::MAX)
 }

@@ -6,6 +6,7 @@
 
 mod position;
 
+use crate::document::yaml::Position;
 use crate::domain::labels::Labels;
 use crate::domain::limits;
 use promql_parser::label::Matcher;
@@ -96,11 +97,9 @@ fn parse(query: &str) -> Result<Expr, BadQuery> {
         return Err(bad("nested too deeply".to_owned()));
     }
     parser::parse(query).map_err(|message| {
-        let column = position::of_fault(query);
-        let line = query.chars().take(column).filter(|c| *c == '\n').count() + 1;
-        let before: Vec<char> = query.chars().take(column).collect();
-        let column = before.iter().rev().take_while(|c| **c != '\n').count() + 1;
-        let after: String = query.chars().skip(before.len()).take(20).collect();
+        let index = position::of_fault(query);
+        let Position { line, column } = Position::of(query, index);
+        let after: String = query.chars().skip(index).take(20).collect();
         let near = match after.trim() {
             "" => "at the end".to_owned(),
             near => format!("near `{near}`"),

@@ -11,11 +11,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval};
-use tokio_util::sync::CancellationToken;
-use tracing::{Instrument, info, info_span, warn};
+use tracing::{info, warn};
 
 /// Where the certificate comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,28 +120,6 @@ impl Certificates {
         } else {
             Ok(None)
         }
-    }
-
-    /// Looks at the origin `every` so often, until `stop` is cancelled.
-    pub async fn watch(
-        self: Arc<Self>,
-        every: Duration,
-        clock: fn() -> Timestamp,
-        stop: CancellationToken,
-    ) {
-        let span = info_span!("certificates");
-        let looks = async move {
-            let mut ticks = interval(every);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                ticks.tick().await;
-                let this = Arc::clone(&self);
-                if let Err(error) = spawn_blocking(move || this.reload_once(clock())).await {
-                    warn!(error = %ErrorChain(&error), "failed to look at the certificate files");
-                }
-            }
-        };
-        stop.run_until_cancelled(looks.instrument(span)).await;
     }
 
     /// When the served certificate expires.

@@ -37,7 +37,7 @@ fn a_faulty_configuration_is_refused_at_the_start_with_line_and_hint() {
     for (config, parts) in [
         (
             "apiVersion: [foresail",
-            &["foresail.yaml:2:1: not YAML: ", "the configuration cannot be used"][..],
+            &["foresail.yaml:2:1: not YAML: ", "the file cannot be used"][..],
         ),
         (
             "apiVersion: foresail.dev/v1alpha1\nkind: AdapterConfig\nsorces: []\n",
@@ -68,7 +68,7 @@ fn files_that_cannot_be_had_are_named_at_the_start() {
         fs::remove_file(setup.file(missing)).unwrap();
         let (code, text) = refused(&setup);
         assert_eq!(code, Some(1), "{text}");
-        let line = text.lines().last().unwrap();
+        let line = text.lines().find(|it| it.starts_with("error: ")).unwrap();
         assert!(line.starts_with(sentence), "{text}");
         assert!(line.contains(missing), "{text}");
     }

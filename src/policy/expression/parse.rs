@@ -2,6 +2,7 @@
 
 use super::{Arithmetic, BadExpression, Comparison, Function, Number, Truth};
 use crate::document::fault::nearest;
+use crate::document::yaml::Position;
 use crate::domain::limits;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, SourceInfo, operators};
@@ -154,20 +155,12 @@ impl Lowering<'_> {
     }
 
     fn unsupported(&self, node: &IdedExpr) -> BadExpression {
-        let mut error = self.at(node, "`combine` does not know this part of CEL");
-        error.hint = Some(
-            "use numbers, signals, + - * / %, comparisons with ?:, and max, min, abs, ceil, \
-             floor, sqrt"
-                .to_owned(),
-        );
-        error
+        self.at(node, "`combine` does not know this part of CEL")
     }
 
     fn at(&self, node: &IdedExpr, problem: &str) -> BadExpression {
         let start = self.places.offset_for(node.id).map_or(0, |(start, _)| start as usize);
-        let before: Vec<char> = self.text.chars().take(start).collect();
-        let line = before.iter().filter(|c| **c == '\n').count() + 1;
-        let column = before.iter().rev().take_while(|c| **c != '\n').count() + 1;
+        let Position { line, column } = Position::of(self.text, start);
         bad(format!("line {line}, column {column}: {problem}"))
     }
 }
