@@ -44,10 +44,9 @@ pub fn run(policy: &Policy, window: &Window, memory: &mut Memory, now: Timestamp
         .iter()
         .map(|(object, it)| (object.clone(), guard::apply(&policy.guard, it.smoothed, now)))
         .collect();
-    let absent = values.is_empty().then(|| Absence {
-        last: memory.last,
-        why: combined.trouble.unwrap_or_else(|| "no signal has a sample".to_owned()),
-    });
+    let nothing = || values.is_empty().then(|| "no signal has a sample".to_owned());
+    let why = combined.trouble.or_else(nothing);
+    let absent = why.map(|why| Absence { last: memory.last, why });
     Outcome { values, absent }
 }
 

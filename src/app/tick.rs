@@ -174,13 +174,14 @@ impl Tick {
 
     /// One line when a policy begins or ceases to have a value.
     fn log_change(&mut self, policy: &Policy, outcome: &Outcome, now: Timestamp) {
-        let cause = outcome.absent.as_ref().map(|it| it.why.clone()).unwrap_or_default();
+        let absent = outcome.absent.as_ref().filter(|_| outcome.values.is_empty());
+        let cause = absent.map(|it| it.why.clone()).unwrap_or_default();
         let before = self.standings.insert(policy.key.clone(), cause.clone());
         if before.as_ref() == Some(&cause) {
             return;
         }
         let policy = &policy.key;
-        match &outcome.absent {
+        match absent {
             Some(absent) => tracing::warn!(%policy, why = absent.shown(now), "no value"),
             None => tracing::info!(%policy, "publishing values"),
         }

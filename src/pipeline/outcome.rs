@@ -11,7 +11,8 @@ use std::time::Duration;
 pub struct Outcome {
     /// One for each object, sorted; the only one of a metric without objects has none.
     pub values: Vec<(Option<ObjectName>, Value)>,
-    /// Why there is no value at all.
+    /// Why there is no value, or why no newer one came while older ones are served: they may come
+    /// to their end before the next evaluation, and then this is what is said.
     pub absent: Option<Absence>,
 }
 

@@ -93,6 +93,9 @@ fn a_value_is_fresh_then_held_then_refused_with_its_age_and_cause() {
     world.track(0).fail("connection refused".to_owned());
     assert_eq!(world.value(161), (10.0, 100, Standing::Held));
     assert_eq!(world.value(280), (10.0, 100, Standing::Held));
+    // It may be refused before the next evaluation: then the reason is known already.
+    let why = world.run(280).absent.unwrap().shown(at(281));
+    assert_eq!(why, "no sample for 3m1s: source default: connection refused");
     assert_eq!(world.absence(290), "no sample for 3m10s: source default: connection refused");
 }
 
