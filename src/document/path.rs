@@ -40,6 +40,12 @@ impl Path {
         self.0.starts_with(&other.0)
     }
 
+    /// The place above this one; `None` for the root.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        self.0.split_last().map(|(_, above)| Self(above.to_vec()))
+    }
+
     /// The same place seen from `base`, which it lies within; else unchanged.
     #[must_use]
     pub fn below(&self, base: &Self) -> Self {

@@ -146,12 +146,19 @@ impl<'s> Schema<'s> {
                 (None, None) => {}
             }
         }
+        // A key that is there under a misspelt name is not told as missing, too.
+        let misspelt = |key: &str| {
+            let rename = Some(Repair::Rename(key.to_owned()));
+            faults.iter().any(|it| it.repair == rename && it.path.parent().as_ref() == Some(path))
+        };
         let required = schema.get("required").and_then(Json::as_array).into_iter().flatten();
-        for key in required.filter_map(Json::as_str) {
-            if node.get(key).is_none() {
-                let fault = Fault::new(path.clone(), format!("`{key}` is missing"));
-                faults.push(fault.hint(format!("add `{key}: …`")));
-            }
+        let missing = required
+            .filter_map(Json::as_str)
+            .filter(|key| node.get(key).is_none() && !misspelt(key))
+            .collect::<Vec<_>>();
+        for key in missing {
+            let fault = Fault::new(path.clone(), format!("`{key}` is missing"));
+            faults.push(fault.hint(format!("add `{key}: …`")));
         }
     }
 
@@ -313,6 +320,8 @@ mod tests {
                 "`name` is missing (add `name: …`)",
             ],
         );
+        let misspelt = "nam: unknown key `nam` (did you mean `name`?)";
+        check(&schema, "{nam: x}", &[misspelt]);
         check(
             &schema,
             "[]",

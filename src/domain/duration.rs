@@ -71,10 +71,10 @@ impl fmt::Display for Shown {
     }
 }
 
-/// Shows an age for people: whole seconds above ten seconds, e.g. `3m10s`.
+/// Shows an age for people: whole seconds from one second up, e.g. `3m10s`.
 #[must_use]
 pub fn shown_age(age: Duration) -> Shown {
-    if age > Duration::from_secs(10) {
+    if age >= Duration::from_secs(1) {
         Shown(Duration::from_secs(age.as_secs()))
     } else {
         Shown(age)

@@ -138,6 +138,11 @@ impl Bed {
         })
     }
 
+    /// A new serving certificate, as good as the one that adapters start with.
+    pub(crate) fn new_serving_certificate(&self) -> Identity {
+        registration::serving_certificate(&self.certificates.authority)
+    }
+
     /// An HTTP client with a certificate of its own.
     pub(crate) fn http_as(&self, identity: &Identity) -> Http {
         Http::new(&self.certificates.authority.certificate(), Some(identity))

@@ -10,3 +10,5 @@
 #[expect(dead_code, reason = "the bed offers more than the tests of today use")]
 mod bed;
 mod bed_works;
+mod scenarios;
+mod stage;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::certificates::Identity;
-use super::http::Http;
+use super::http::{Http, Reply};
 use super::keeper::Keeper;
 use super::ports::free_port;
 use super::process::Process;
@@ -18,7 +18,7 @@ const START_DEADLINE: Duration = Duration::from_secs(30);
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// A running adapter; dropping it stops it.
+/// A running adapter; dropping it kills it.
 #[derive(Debug)]
 pub(crate) struct Adapter {
     process: Process,
@@ -87,6 +87,11 @@ impl Adapter {
         format!("http://127.0.0.1:{}{path}", self.observability_port)
     }
 
+    /// GET of a path on the observability port.
+    pub(crate) fn observe(&self, path: &str) -> Result<Reply, String> {
+        self.http.get(&self.observability_url(path), &[])
+    }
+
     /// Replaces the configuration file as a whole, as an editor or a ConfigMap does it.
     pub(crate) fn replace_config(&self, config: &str) {
         self.replace("foresail.yaml", config);
@@ -118,9 +123,17 @@ impl Adapter {
         self.process.stop().expect("a stopped process has a status")
     }
 
-    fn replace(&self, name: &str, text: &str) {
+    /// Replaces one file of the folder as a whole.
+    pub(crate) fn replace(&self, name: &str, text: &str) {
         let partial = self.folder.join(format!("{name}.partial"));
         fs::write(&partial, text).unwrap();
         fs::rename(&partial, self.folder.join(name)).unwrap();
+    }
+}
+
+impl Drop for Adapter {
+    /// The orderly end takes seconds, and has a test of its own.
+    fn drop(&mut self) {
+        self.process.kill();
     }
 }

@@ -190,6 +190,9 @@ impl ControlPlane {
             // The static user may only impersonate: each controller gets its own rights this way.
             "--use-service-account-credentials=true".to_owned(),
             "--horizontal-pod-autoscaler-sync-period=1s".to_owned(),
+            // Nobody renews the fake nodes' heartbeats: after 50 s they would be taken for dead, and
+            // their pods marked as not ready, which nobody would ever take back.
+            "--node-monitor-grace-period=24h".to_owned(),
             "--leader-elect=false".to_owned(),
             "--secure-port=0".to_owned(),
         ];

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use reqwest::tls::TlsInfo;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -46,6 +47,7 @@ impl Http {
         let mut builder = reqwest::Client::builder()
             .tls_certs_only([authority])
             .no_proxy()
+            .tls_info(true)
             // A server that was restarted must not be met through a dead connection.
             .pool_max_idle_per_host(0)
             .timeout(REQUEST_TIMEOUT);
@@ -62,6 +64,15 @@ impl Http {
             .iter()
             .fold(self.client.get(url), |request, &(name, value)| request.header(name, value));
         answer(request)
+    }
+
+    /// The certificate that a server shows on a new connection, as DER.
+    pub(crate) fn server_certificate(&self, url: &str) -> Result<Vec<u8>, String> {
+        runtime().block_on(async {
+            let response = self.client.get(url).send().await.map_err(|error| chain(&error))?;
+            let shown = response.extensions().get::<TlsInfo>().and_then(TlsInfo::peer_certificate);
+            shown.map(<[u8]>::to_vec).ok_or_else(|| "no certificate".to_owned())
+        })
     }
 
     /// POST of a form.

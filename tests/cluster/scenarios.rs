@@ -1,0 +1,10 @@
+//! What must be seen to work with a real control plane, one file for each promise.
+
+mod api_is_served;
+mod broken_policies;
+mod door;
+mod hpa_scales;
+mod lifecycle;
+mod numbers;
+mod prometheus_outage;
+mod replicas_agree;
