@@ -64,7 +64,7 @@ pub(crate) fn sample(bed: &Bed, namespace: &str) -> String {
     let rate = r#"sum(rate(inference_objective_request_total{namespace="inference",model_name="llama"}[1m]))"#;
     let gauge = r#"sum(requests_per_second{namespace="inference",model_name="llama"})"#;
     let changes = [
-        ("http://prometheus-server.monitoring:9090", bed.prometheus.url().as_str()),
+        ("http://prometheus-operated.monitoring:9090", bed.prometheus.url().as_str()),
         ("interval: 15s", "interval: 1s"),
         ("      smooth: [{ewma: {halfLife: 30s}}]\n", ""),
         ("maxAge: 60s, hold: 2m", "maxAge: 2s, hold: 2s"),
