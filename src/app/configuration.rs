@@ -88,7 +88,7 @@ impl Follower {
     ) -> Result<(Self, watch::Receiver<Arc<Loaded>>), ConfigError> {
         let content = content(path)?;
         let config = parse(path, &content)?;
-        log_faults(&config);
+        log_faults(path, &config.faults);
         metrics.config_loaded(&config);
         let (sender, receiver) = watch::channel(Arc::new(load(config, metrics)));
         let follower = Self {
@@ -123,7 +123,7 @@ impl Follower {
     }
 
     fn take_over(&self, config: Config) {
-        log_faults(&config);
+        log_faults(&self.path, &config.faults);
         let (config, kept) = config.keep_good(&self.loaded.borrow().config);
         for what in kept {
             tracing::warn!("{what} is broken in the new configuration and kept as it was");
@@ -141,7 +141,7 @@ impl Follower {
             "configuration refused; the last good one keeps running"
         );
         if let ConfigError::Faulty { faults, .. } = error {
-            faults.iter().for_each(log_fault);
+            log_faults(&self.path, faults);
         }
     }
 
@@ -167,12 +167,12 @@ fn load(config: Config, metrics: &Metrics) -> Loaded {
     Loaded { sources: Sources::new(sources.collect()), config }
 }
 
-fn log_faults(config: &Config) {
-    config.faults.iter().for_each(log_fault);
-}
-
-fn log_fault(fault: &Fault) {
-    let place = fault.position.map(|it| it.to_string()).unwrap_or_default();
-    let hint = fault.hint.as_deref().unwrap_or_default();
-    tracing::error!(place, hint, "configuration: {fault}");
+/// One line for each, with its place as compilers write it.
+fn log_faults(path: &Path, faults: &[Fault]) {
+    for fault in faults {
+        let position = fault.position.map(|it| format!(":{it}")).unwrap_or_default();
+        let place = format!("{}{position}", path.display());
+        let hint = fault.hint.as_deref().unwrap_or_default();
+        tracing::error!(place, hint, "configuration: {fault}");
+    }
 }

@@ -11,6 +11,19 @@ use crate::domain::finite::Finite;
 use std::collections::BTreeSet;
 
 /// A checked expression over a list of signals.
+///
+/// ```
+/// use foresail::domain::finite::Finite;
+/// use foresail::policy::expression::Expression;
+///
+/// let demand = Expression::parse("running + 2 * waiting", &["running", "waiting"])?;
+/// let signals = [10.0, 3.0].map(|value| Finite::new(value).unwrap());
+/// assert_eq!(demand.evaluate(&signals).map(Finite::get), Some(16.0));
+///
+/// let fault = Expression::parse("running + wating", &["running", "waiting"]).unwrap_err();
+/// assert_eq!(fault.problem, "line 1, column 11: there is no signal `wating`");
+/// # Ok::<(), foresail::policy::expression::BadExpression>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Expression {
     text: String,

@@ -20,6 +20,24 @@ use std::sync::Arc;
 ///
 /// A fault inside one source or one policy breaks that one alone and is listed in the result.
 ///
+/// ```
+/// let text = "
+/// apiVersion: foresail.dev/v1alpha1
+/// kind: AdapterConfig
+/// sources: [{name: default, prometheus: {url: 'http://prometheus:9090'}}]
+/// policies:
+///   - metadata: {name: llama, namespace: inference}
+///     spec:
+///       metric: {name: llama_demand, type: External}
+///       signals: {running: {source: defalt, prometheus: {query: 'sum(running)'}}}
+/// ";
+/// let config = foresail::policy::resolve::load(text).unwrap();
+/// let fault = &config.faults[0];
+/// assert_eq!(fault.problem, "there is no source `defalt`");
+/// assert_eq!(fault.hint.as_deref(), Some("did you mean `default`?"));
+/// assert_eq!(fault.position.unwrap().line, 9);
+/// ```
+///
 /// # Errors
 /// All faults, when the file as a whole cannot be trusted: it is no YAML, of another kind, or has
 /// an unknown key outside sources and policies.
