@@ -96,8 +96,11 @@ pub(crate) fn values(entry: &Entry) -> &[(Option<ObjectName>, Value)] {
 }
 
 /// The entries whose labels `selector` selects, by policy, so that every replica has them in one
-/// order. If there are none, the reason. The labels of a
-/// broken policy may be unknown, so it is named there rather than passed over.
+/// order.
+///
+/// # Errors
+/// When there are none, the reason. The labels of a broken policy may be unknown, so it is named
+/// there rather than passed over.
 pub(crate) fn select<'a>(
     entries: &'a [Arc<Entry>],
     key: &MetricKey,

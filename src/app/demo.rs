@@ -25,14 +25,14 @@ use tokio_util::sync::CancellationToken;
 /// Monday, ten past nine: the load is rising.
 const BEGIN: Duration = Duration::from_secs(9 * 3600 + 600);
 /// From "the HPA raises the count" to "the pod serves".
-const LEAD_TIME: Duration = Duration::from_secs(180);
+pub const LEAD_TIME: Duration = Duration::from_secs(180);
 /// How many requests one pod works on at once, and how many the HPA aims at.
 const CONCURRENCY: u32 = 16;
 const TARGET: u32 = 10;
 /// How long a pod works on a request.
 const SERVICE_TIME: Duration = Duration::from_secs(8);
 /// A request that waits longer than this has waited too long.
-const SLO: Duration = Duration::from_secs(10);
+pub const SLO: Duration = Duration::from_secs(10);
 /// The steps of simulated time.
 const STEP: Duration = Duration::from_secs(1);
 /// How often the simulation is moved on, by the clock.

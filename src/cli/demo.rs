@@ -2,11 +2,12 @@
 
 use super::serve::stop_on_signal;
 use super::{DemoArgs, Exit, Printer};
-use crate::app::demo::{Demo, DemoSettings, Moment, Summary};
+use crate::app::demo::{Demo, DemoSettings, LEAD_TIME, Moment, SLO, Summary};
+use crate::domain::duration::Shown;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// Column widths of the table, in the order of its heads.
+/// The line above the rows.
 const HEADS: &str = "simulated time     demand   running   waiting   published   pods ready/wanted";
 
 pub(super) fn run(args: &DemoArgs, printer: &mut Printer) -> anyhow::Result<Exit> {
@@ -40,9 +41,10 @@ fn greet(demo: &Demo, speed: u32, printer: &mut Printer) {
     printer.line(&format!(
         "A simulated inference fleet, scaled on what Foresail serves; time runs {speed}x as fast."
     ));
-    printer.line(
-        "A new pod takes 180 s to load its model; a request should wait no longer than 10 s.",
-    );
+    let (lead_time, slo) = (Shown(LEAD_TIME), Shown(SLO));
+    printer.line(&format!(
+        "A new pod takes {lead_time} to load its model; a request should wait no longer than {slo}."
+    ));
     printer.line("");
     for line in demo.invitation() {
         printer.line(&line);
@@ -74,12 +76,13 @@ fn show(summary: &Summary, printer: &mut Printer) {
     let Summary { totals, syncs, failures } = summary;
     printer.line("");
     printer.line(&format!(
-        "{} simulated: {} requests arrived, {} served; {:.2} % waited longer than 10 s, {:.1} s in \
+        "{} simulated: {} requests arrived, {} served; {:.2} % waited longer than {}, {:.1} s in \
          the mean, {} at most in the queue",
-        crate::domain::duration::Shown(Duration::from_secs(totals.elapsed.as_secs())),
+        Shown(Duration::from_secs(totals.elapsed.as_secs())),
         totals.arrived,
         totals.served,
         totals.late_share() * 100.0,
+        Shown(SLO),
         totals.mean_wait_seconds(),
         totals.waiting_max,
     ));
