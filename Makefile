@@ -19,7 +19,7 @@ demo: setup-build ## A simulated fleet scaled by Foresail in this terminal: no c
 	cargo run --quiet --locked -- demo $(DEMO)
 
 .PHONY: test
-test: setup lint doc-test check-test cluster-test ## Everything: format, clippy, all tests, a real control plane
+test: setup lint doc-test bench-test check-test cluster-test ## Everything: format, clippy, all tests, a real control plane
 
 .PHONY: check
 check: setup-build lint check-test ## The quick loop: the same without doc tests and control plane
@@ -54,6 +54,11 @@ check-test: setup-build
 .PHONY: doc-test
 doc-test: setup-build
 	cargo test --locked --doc
+
+# Each benchmark once, unoptimised and untimed, so that none of them rots.
+.PHONY: bench-test
+bench-test: setup-build
+	cargo test --locked --bench api --bench tick
 
 .PHONY: cluster-test
 cluster-test: setup

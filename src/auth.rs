@@ -164,15 +164,6 @@ impl Door {
         Self { kind: Kind::Standalone { token }, counters: Arc::new(Counters::default()) }
     }
 
-    /// Whether it is known whom to trust; before that, everybody is a stranger.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        match &self.kind {
-            Kind::Delegated { trust, .. } => trust.borrow().is_some(),
-            Kind::Standalone { .. } => true,
-        }
-    }
-
     /// What was counted.
     #[must_use]
     pub fn counters(&self) -> &Counters {
