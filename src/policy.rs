@@ -5,6 +5,7 @@
 //! source never hides the good ones beside it.
 
 pub mod expression;
+pub mod forecast;
 mod keep_good;
 pub mod promql;
 pub mod resolve;
@@ -16,6 +17,7 @@ use crate::domain::labels::Labels;
 use crate::domain::metric::{MetricKey, Subject};
 use crate::domain::name::{MetricName, PolicyKey, SignalName, SourceName};
 use crate::policy::expression::Expression;
+use crate::policy::forecast::Forecast;
 use crate::policy::promql::SeriesSelector;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -93,6 +95,8 @@ pub struct Policy {
     pub combine: Combine,
     /// Smoothing, in order.
     pub smooth: Vec<Smoothing>,
+    /// The forecast, where one is wanted.
+    pub forecast: Option<Forecast>,
     /// What may be published.
     pub guard: Guard,
 }

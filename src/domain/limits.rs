@@ -135,3 +135,22 @@ const _: () = assert!(DRAIN_TIMEOUT.as_secs() + SHUTDOWN_DELAY_DEFAULT.as_secs()
 const _: () = assert!(CONNECTION_IDLE_MAX.as_secs() > 2 * KEEP_ALIVE_INTERVAL.as_secs());
 const _: () = assert!(INTERVAL_MIN.as_millis() < INTERVAL_MAX.as_millis());
 const _: () = assert!(BACKFILL_POINTS_MAX < 11_000);
+
+/// The shortest lead time: pods that start faster need no forecast.
+pub const LEAD_TIME_MIN: Duration = Duration::from_secs(1);
+/// The longest lead time; an hour ahead, what happened at this time of other days says more than
+/// now does.
+pub const LEAD_TIME_MAX: Duration = Duration::from_secs(3600);
+/// The longest down window.
+pub const DOWN_WINDOW_MAX: Duration = Duration::from_secs(24 * 3600);
+/// The quantile when a policy names a model and no quantile: a pod too few is nine times as dear
+/// as one too many.
+pub const QUANTILE_DEFAULT: f64 = 0.9;
+/// `objective.maxWait` when a policy names none.
+pub const MAX_WAIT_DEFAULT: Duration = Duration::from_secs(10);
+/// `objective.latePercent` when a policy names none.
+pub const LATE_PERCENT_DEFAULT: f64 = 0.5;
+/// `limits.overHistory` when a policy names none.
+pub const OVER_HISTORY_DEFAULT: f64 = 1.2;
+/// `limits.overObserved` when a policy names none.
+pub const OVER_OBSERVED_DEFAULT: f64 = 3.0;

@@ -3,6 +3,8 @@
 //! Only shapes and descriptions: the JSON schema made from these types finds unknown and
 //! misspelt keys, `resolve` finds everything else.
 
+pub mod forecast;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -98,7 +100,7 @@ pub struct Metadata {
     pub namespace: String,
 }
 
-/// Signals → combine → smooth → guard → one published metric.
+/// Signals → combine → smooth → forecast → guard → one published metric.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MetricPolicySpec {
@@ -113,6 +115,8 @@ pub struct MetricPolicySpec {
     /// Smoothing steps, in order.
     #[serde(default)]
     pub smooth: Vec<SmoothStep>,
+    /// A forecast of the peak over the lead time; none when left out.
+    pub forecast: Option<forecast::Forecast>,
     /// What may be published.
     pub guard: Option<Guard>,
 }

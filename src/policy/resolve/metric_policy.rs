@@ -1,5 +1,6 @@
 //! From the written shape of a policy to the policy.
 
+mod forecast;
 mod signals;
 
 use super::{Faults, Sources};
@@ -32,7 +33,8 @@ pub(super) fn resolve(
     let metadata = path.key("metadata");
     let name = faults.take(metadata.key("name"), PolicyName::new(name));
     let namespace = faults.take(metadata.key("namespace"), Namespace::new(namespace));
-    let wire::MetricPolicySpec { metric, interval, signals, combine, smooth, guard } = spec;
+    let wire::MetricPolicySpec { metric, interval, signals, combine, smooth, forecast, guard } =
+        spec;
     let path = path.key("spec");
     let metric_name = faults.take(path.key("metric").key("name"), MetricName::new(&metric.name));
     let subject = subject(metric, namespace.as_ref(), &path.key("metric"), faults);
@@ -48,6 +50,7 @@ pub(super) fn resolve(
     let signals =
         signals::resolve(signals, metric_type, lookback, sources, &path_of_signals, faults);
     let smooth = smoothing(smooth, &path.key("smooth"), faults);
+    let forecast = forecast::resolve(forecast.as_ref(), &path.key("forecast"), faults);
     Some(Policy {
         key: PolicyKey { namespace: namespace?, name: name? },
         metric: metric_name?,
@@ -57,6 +60,7 @@ pub(super) fn resolve(
         signals: signals?,
         combine: combine?,
         smooth: smooth?,
+        forecast: forecast?,
         guard: guard?,
     })
 }

@@ -1,0 +1,88 @@
+//! The settings of a forecast, settled.
+
+use crate::domain::finite::Finite;
+use std::time::Duration;
+
+/// A forecast of the peak over the lead time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forecast {
+    /// Whether it is published, or only shown.
+    pub is_shadow: bool,
+    /// How it is made.
+    pub model: Choice<Model>,
+    /// From raising the replica count to a pod that serves.
+    pub lead_time: Choice<Duration>,
+    /// Whose pods tell the lead time; those of the HPAs found when `None`.
+    pub scale_target: Option<ScaleTarget>,
+    /// The share of peaks to cover.
+    pub quantile: Choice<f64>,
+    /// How long the published value may not fall below its own recent maximum.
+    pub down_window: Choice<Duration>,
+    /// Work that waits longer than this is late.
+    pub max_wait: Duration,
+    /// The share of the work that may be late.
+    pub late_share: f64,
+    /// The value that one pod serves when it is full.
+    pub pod_capacity: Option<Finite>,
+    /// Whether the forecast may be published where it is below the observed value.
+    pub below_observed: bool,
+    /// Bound on the forecast, as a multiple of the largest value of the history.
+    pub over_history: f64,
+    /// Bound on the forecast, as a multiple of the observed value.
+    pub over_observed: f64,
+}
+
+/// A value that the policy gives, or leaves to Foresail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice<T> {
+    /// Foresail measures or chooses it.
+    Auto,
+    /// The policy gives it.
+    Given(T),
+}
+
+/// The models that a policy can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Model {
+    /// A ridge regression for the peak, and the residuals of similar moments around it.
+    ResidualAnalog,
+    /// The peaks that followed similar moments.
+    Analog,
+    /// A weighted vote of simple forecasters, with a bound that adapts to their errors.
+    Ensemble,
+    /// The same time of earlier days, moved to today's level.
+    Profile,
+    /// Level, trend and a daily season, each smoothed exponentially.
+    HoltWinters,
+    /// The line through the last minutes.
+    Linear,
+    /// No change.
+    Naive,
+}
+
+impl Model {
+    /// Its name, as policies, metrics and status spell it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ResidualAnalog => "residualAnalog",
+            Self::Analog => "analog",
+            Self::Ensemble => "ensemble",
+            Self::Profile => "profile",
+            Self::HoltWinters => "holtWinters",
+            Self::Linear => "linear",
+            Self::Naive => "naive",
+        }
+    }
+}
+
+/// A workload that an HPA scales, in the policy's namespace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ScaleTarget {
+    /// E.g. `apps/v1`.
+    pub api_version: Box<str>,
+    /// E.g. `Deployment`.
+    pub kind: Box<str>,
+    /// Its name.
+    pub name: Box<str>,
+}
