@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Limit;
-use super::history::Recommendations;
+use super::history::{Recommendation, Recommendations};
 
 #[cfg(test)]
 mod tests;
@@ -21,10 +21,8 @@ pub fn stabilize(
     window: Duration,
     now: Duration,
 ) -> i32 {
-    log.drop_older_than(window, now);
-    let logged = log.entries().iter().map(|entry| entry.replicas);
-    let highest = logged.fold(recommendation, i32::max);
-    log.push(now, recommendation);
+    let highest = log.not_older_than(window, now).fold(recommendation, i32::max);
+    log.log(Recommendation { at: now, replicas: recommendation }, window);
     highest
 }
 

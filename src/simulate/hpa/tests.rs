@@ -114,6 +114,12 @@ fn what_failed_is_told_in_both_cases() {
     let none = sync(&mut known(spec(1, 9, &metrics)), NOW, 3, &[]);
     assert_eq!((none.replicas, none.reason), (3, Reason::MetricsFailed));
     assert_eq!(none.failures.len(), 2);
+    // A list without items is no zero: with it the log alone could raise the count.
+    let empty = Reading::External(Vec::new());
+    let mut hpa = known(spec(1, 9, &[external(10)]));
+    assert_eq!(sync(&mut hpa, NOW, 3, &[reading(90)]).replicas, 6);
+    let unknown = sync(&mut hpa, NOW + Duration::from_secs(15), 6, &[empty]);
+    assert_eq!((unknown.replicas, unknown.reason), (6, Reason::MetricsFailed));
     // A reading of another kind is a failure too, never a zero.
     let mixed = sync(&mut known(spec(1, 9, &[external(10)])), NOW, 3, &[Reading::Object(90)]);
     assert_eq!((mixed.replicas, mixed.reason), (3, Reason::MetricsFailed));
@@ -223,4 +229,47 @@ fn a_spec_that_the_api_server_refuses_is_refused() {
     no_period.scale_up.policies[0].period = zero;
     let refused = Hpa::new(HpaSpec { behavior: Some(no_period), ..good });
     assert_eq!(refused.unwrap_err().to_string(), "period is 0ns, but must be 1 to 1800 s");
+}
+
+/// Seen with a real controller: 34 replicas became 52, not 36.
+#[test]
+fn a_fall_counts_for_the_rise_as_long_as_the_rise_looks_back() {
+    let seconds = Duration::from_secs;
+    let mut behavior = Behavior::default();
+    behavior.scale_down.stabilization_window = Some(Duration::ZERO);
+    behavior.scale_down.policies = vec![ScalingPolicy::pods(100, seconds(5))];
+    behavior.scale_up.policies = vec![ScalingPolicy::percent(100, seconds(15))];
+    let with = HpaSpec { behavior: Some(behavior), ..spec(1, 100, &[external(1_000)]) };
+    let mut hpa = known(with);
+    let mut replicas = 40;
+    let mut seen = Vec::new();
+    // Two falls at once, then one that finds both expired for the policies of its own direction and
+    // takes the place of the second: the first still counts for the rise, for 15 s.
+    for (at, value) in [(0, 30_000), (1, 20_000), (8, 10_000), (9, 100_000)] {
+        replicas = sync(&mut hpa, NOW + seconds(at), replicas, &[reading(value)]).replicas;
+        seen.push(replicas);
+    }
+    // 10 now, 10 + 10 + 10 removed; of these the second is forgotten: (10 + 20) × 2.
+    assert_eq!(seen, [30, 20, 10, 60]);
+}
+
+#[test]
+fn a_wider_window_finds_what_no_slot_was_needed_for() {
+    let window = |seconds| {
+        let mut behavior = Behavior::default();
+        behavior.scale_down.stabilization_window = Some(Duration::from_secs(seconds));
+        HpaSpec { behavior: Some(behavior), ..spec(1, 100, &[external(1_000)]) }
+    };
+    let mut hpa = known(window(20));
+    for (at, value) in [(0, 9_000), (15, 9_000), (60, 9_000)] {
+        let at = NOW + Duration::from_secs(at);
+        assert_eq!(sync(&mut hpa, at, 9, &[reading(value)]).replicas, 9);
+    }
+    // The entry of 60 took the place of that of 15; that of 0 is there for an hour's window.
+    hpa.set_spec(window(3_600)).unwrap();
+    let entries = hpa.recommendations.entries();
+    let ages: Vec<_> = entries.iter().map(|entry| entry.at - NOW).collect();
+    assert_eq!(ages, [Duration::ZERO, Duration::from_secs(60)]);
+    let later = NOW + Duration::from_secs(3_601);
+    assert_eq!(sync(&mut hpa, later, 9, &[reading(1_000)]).replicas, 9, "that of 60 counts");
 }

@@ -39,7 +39,7 @@ fn the_highest_recent_recommendation_counts() {
         let mut log = Recommendations::of(entries);
         let highest = stabilize(&mut log, 3, Duration::from_secs(300), now);
         assert_eq!(highest, expected, "{number}");
-        assert_eq!(log.entries().last(), Some(&ago(0, 3)), "{number}: the raw value is logged");
+        assert!(log.entries().contains(&ago(0, 3)), "{number}: the raw value is logged");
     }
 }
 

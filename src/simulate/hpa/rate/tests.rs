@@ -32,7 +32,7 @@ fn a_count_moves_only_as_far_as_the_window_agrees() {
         let windows = Windows { up: Duration::from_secs(up), down: Duration::from_secs(down) };
         let mut log = Recommendations::of(entries);
         assert_eq!(stabilize(&mut log, current, desired, windows, NOW), expected, "{number}");
-        assert_eq!(log.entries().last(), Some(&ago(0, desired)), "{number}");
+        assert!(log.entries().contains(&ago(0, desired)), "{number}");
     }
 }
 
