@@ -30,6 +30,8 @@ pub mod tolerance;
 pub mod total;
 
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use super::Limit;
 use super::history::{Recommendation, Recommendations};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// Replicas may at most multiply by this in one sync.
 const SCALE_UP_FACTOR: i32 = 2;

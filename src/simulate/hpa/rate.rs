@@ -8,7 +8,7 @@ use super::history::{Recommendation, Recommendations, ScaleEvents};
 use super::tolerance::{round_up, truncate};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// How far back recommendations count, per direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

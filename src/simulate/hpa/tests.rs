@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::behavior::{Behavior, ScalingPolicy};
+use super::fixtures::checked;
 use super::history::Recommendations;
 use super::metric::{MetricSpec, Reading, Resource, ResourceTarget, TotalTarget};
 use super::pod::{Pod, PodValue};
@@ -55,7 +56,7 @@ fn failed() -> Reading {
 }
 
 #[test]
-fn f11_the_first_sync_ever_does_not_scale_down() {
+pub(in crate::simulate::hpa) fn f11_the_first_sync_ever_does_not_scale_down() {
     let mut hpa = Hpa::new(spec(1, 10, &[external(1_000)])).unwrap();
     let ask = [Reading::External(vec![3_000])];
     let first = sync(&mut hpa, NOW, 5, &ask);
@@ -64,10 +65,11 @@ fn f11_the_first_sync_ever_does_not_scale_down() {
     assert_eq!(sync(&mut hpa, NOW + window, 5, &ask).replicas, 5);
     let later = NOW + window + Duration::from_secs(1);
     assert_eq!(sync(&mut hpa, later, 5, &ask).replicas, 3);
+    checked("F11");
 }
 
 #[test]
-fn the_replica_limits_hold_end_to_end() {
+pub(in crate::simulate::hpa) fn the_replica_limits_hold_end_to_end() {
     let zero = [levels(&[0, 0, 0])];
     let cases = [
         ("G1", spec(2, 10, &[cpu()]), vec![levels(&[10, 95, 10])], 3, 2),
@@ -80,6 +82,7 @@ fn the_replica_limits_hold_end_to_end() {
     ];
     for (number, spec, readings, current, replicas) in cases {
         assert_eq!(sync(&mut known(spec), NOW, current, &readings).replicas, replicas, "{number}");
+        checked(number);
     }
 }
 
@@ -88,7 +91,7 @@ fn reading(value: i64) -> Reading {
 }
 
 #[test]
-fn counts_outside_the_limits_are_set_without_reading_metrics() {
+pub(in crate::simulate::hpa) fn counts_outside_the_limits_are_set_without_reading_metrics() {
     let cases = [
         ("G3", spec(1, 10, &[external(10)]), 0, 0, Reason::ScalingDisabled),
         ("G3", spec(0, 10, &[external(10)]), 0, 0, Reason::ScalingDisabled),
@@ -99,11 +102,12 @@ fn counts_outside_the_limits_are_set_without_reading_metrics() {
         let decision = sync(&mut known(spec), NOW, current, &[reading(90)]);
         assert_eq!((decision.replicas, decision.reason), (replicas, reason), "{number}");
         assert_eq!(decision.recommendation, None, "{number}");
+        checked(number);
     }
 }
 
 #[test]
-fn what_failed_is_told_in_both_cases() {
+pub(in crate::simulate::hpa) fn what_failed_is_told_in_both_cases() {
     let metrics = [object(10), external(10)];
     let error = SimulateError::ReadingFailed { message: "no sample for 3m".to_owned() };
     let down = sync(&mut known(spec(1, 9, &metrics)), NOW, 3, &[failed(), reading(20)]);
@@ -126,10 +130,12 @@ fn what_failed_is_told_in_both_cases() {
 }
 
 #[test]
-fn g7_g8_a_workload_at_zero_wakes_only_if_the_controller_put_it_there() {
+pub(in crate::simulate::hpa) fn g7_g8_a_workload_at_zero_wakes_only_if_the_controller_put_it_there()
+{
     let mut hpa = known(spec(0, 10, &[object(15_000)]));
     assert_eq!(sync(&mut hpa, NOW, 5, &[Reading::Object(0)]).replicas, 0, "G7");
     assert!(hpa.scaled_to_zero(), "G7");
+    checked("G7");
 
     let later = NOW + Duration::from_secs(600);
     assert_eq!(sync(&mut hpa.clone(), later, 0, &[Reading::Object(0)]).replicas, 0);
@@ -147,6 +153,7 @@ fn g7_g8_a_workload_at_zero_wakes_only_if_the_controller_put_it_there() {
     assert_eq!((decision.recommendation, decision.replicas), (Some(1), 2), "G8 with behavior");
     hpa.set_spec(raised).unwrap();
     assert_eq!(sync(&mut hpa, later, 0, &[Reading::Object(10_000)]).replicas, 2, "G8");
+    checked("G8");
 }
 
 #[test]
