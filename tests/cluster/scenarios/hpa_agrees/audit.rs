@@ -24,7 +24,9 @@ pub(super) struct Sync {
     /// Whether that was refused, because the HPA that the controller knew was older than its own last
     /// write: its store lagged behind.
     pub(super) outdated: bool,
-    /// When its last write arrived: by then it was done with its arithmetic.
+    /// When its first write arrived: by then it was done with its arithmetic.
+    pub(super) computed: Option<Timestamp>,
+    /// When its last write arrived: by then it had noted what it did.
     pub(super) wrote: Option<Timestamp>,
 }
 
@@ -76,6 +78,10 @@ pub(super) fn syncs(log: &Path, until: Timestamp) -> BTreeMap<String, Vec<Sync>>
             continue;
         }
         let Some(sync) = of_hpa.last_mut() else { continue };
+        if matches!(what, What::PutScale | What::PutStatus) {
+            sync.computed = sync.computed.or(Some(at));
+            sync.wrote = Some(at);
+        }
         match what {
             What::GetScale => {}
             What::GetMetric => sync.asked.push(id),
@@ -83,13 +89,11 @@ pub(super) fn syncs(log: &Path, until: Timestamp) -> BTreeMap<String, Vec<Sync>>
                 *conflict = !ok;
                 if ok {
                     sync.written = Some(count(&body["spec"]["replicas"]));
-                    sync.wrote = Some(at);
                 }
             }
             What::PutStatus => {
                 sync.shown = ok.then(|| Shown::new(&body["status"]));
                 sync.outdated = !ok;
-                sync.wrote = Some(at);
             }
         }
     }
@@ -110,6 +114,7 @@ impl Sync {
             written: None,
             shown: None,
             outdated: false,
+            computed: None,
             wrote: None,
         }
     }

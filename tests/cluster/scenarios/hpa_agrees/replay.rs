@@ -44,11 +44,15 @@ pub(super) struct Compared {
     pub(super) slowest: Duration,
 }
 
-/// When the controller's clock was read in one sync: not before the first, not after the second.
+/// When the controller's clock was read in one sync.
 #[derive(Clone, Copy)]
 struct Span {
+    /// Not before this.
     from: Duration,
-    to: Duration,
+    /// For its arithmetic not after this.
+    computed: Duration,
+    /// And for what it notes not after this.
+    noted: Duration,
 }
 
 /// How a comparison ended.
@@ -150,24 +154,23 @@ impl<'a> Replay<'a> {
             pods: reads.last().map_or(&[], |read| &read.pods),
             readings: &readings,
         };
-        let Span { from, to } = self.span(sync, &reads);
+        let span = self.span(sync, &reads);
+        let Span { from, computed, noted } = span;
         // What is remembered as young as it can be, and as old as it can be.
         let youngest = self.late.clone().sync(from, &observation);
-        let oldest = self.hpa.clone().sync(to, &observation);
+        let oldest = self.hpa.clone().sync(computed, &observation);
         let decision = self.hpa.sync(from, &observation);
-        self.late.sync(to, &observation);
-        self.lines.push(line(sync, Span { from, to }, &observation, &decision));
+        self.late.sync(noted, &observation);
+        self.lines.push(line(sync, span, &observation, &decision));
         if youngest != decision || oldest != decision {
-            let known = to - from;
-            return End::Undecided(format!(
-                "the controller's clock is known to within {known:?}, and that decides"
-            ));
+            let what = "when this sync or one before it read the clock is not known well enough";
+            return End::Undecided(what.to_owned());
         }
         if sync.outdated && (sync.spec_replicas == 0 || decision.replicas == 0) {
             let what = "at zero the controller worked with an HPA older than its own last write";
             return End::Undecided(what.to_owned());
         }
-        self.compared.count(sync, to - from, &decision);
+        self.compared.count(sync, noted - from, &decision);
         let places: Vec<usize> = reads.iter().map(|read| read.place).collect();
         match self.compare(sync, &places, &decision) {
             Ok(()) => End::Alike,
@@ -217,8 +220,11 @@ impl<'a> Replay<'a> {
             _ => sync.began,
         };
         let from = self.log.time(answered);
-        let to = sync.wrote.map(|wrote| self.log.time(wrote));
-        Span { from, to: to.unwrap_or_else(|| from + self.log.took_around(answered)) }
+        let until = |at: Option<Timestamp>| match at {
+            Some(at) => self.log.time(at),
+            None => from + self.log.took_around(answered),
+        };
+        Span { from, computed: until(sync.computed), noted: until(sync.wrote) }
     }
 }
 
@@ -272,7 +278,7 @@ fn line(sync: &Sync, span: Span, observation: &Observation<'_>, decision: &Decis
     let mut line = format!(
         "{:8.3}..{:8.3} spec {} status {}",
         (span.from - BEFORE).as_secs_f64(),
-        (span.to - BEFORE).as_secs_f64(),
+        (span.noted - BEFORE).as_secs_f64(),
         sync.spec_replicas,
         sync.status_replicas
     );
