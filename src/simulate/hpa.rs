@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::simulate::SimulateError;
 
 use self::behavior::Behavior;
-use self::history::{Recommendations, ScaleEvent, ScaleEvents};
+use self::history::{Recommendation, Recommendations, ScaleEvents};
 use self::metric::{MetricSpec, Reading};
 use self::per_pod::Readiness;
 use self::pod::Pod;
@@ -29,6 +29,8 @@ pub mod rate;
 pub mod tolerance;
 pub mod total;
 
+#[cfg(test)]
+mod fixtures;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
@@ -211,7 +213,8 @@ impl Hpa {
         let current = observation.spec_replicas;
         if !self.seen {
             self.seen = true;
-            self.recommendations.push(now, current);
+            let first = Recommendation { at: now, replicas: current };
+            self.recommendations = Recommendations::of(vec![first]);
         }
         let decision = self.decide(now, observation);
         if decision.replicas != current {
@@ -319,14 +322,9 @@ impl Hpa {
         self.scaled_to_zero =
             from > 0 && to == 0 && self.spec.min_replicas() == 0 && self.spec.can_wake();
         let Some(behavior) = &self.spec.behavior else { return };
-        let (events, rules) = if to > from {
-            (&mut self.events.up, &behavior.scale_up)
-        } else {
-            (&mut self.events.down, &behavior.scale_down)
-        };
+        let rules = if to > from { &behavior.scale_up } else { &behavior.scale_down };
         let longest = rules.policies.iter().map(|policy| policy.period).max().unwrap_or_default();
-        events.retain(|event| now.saturating_sub(event.at) <= longest);
-        events.push(ScaleEvent { at: now, change: to.saturating_sub(from).saturating_abs() });
+        self.events.note(now, from, to, longest);
     }
 
     fn tolerances(&self) -> Tolerances {

@@ -122,7 +122,12 @@ impl Bed {
     /// Has kube-apiserver ask this adapter, waits until the three API services are Available, and
     /// takes them away when the answer is dropped.
     pub(crate) fn register(&self, adapter: &Adapter) -> Registration {
-        Registration::new(&self.kubectl, self.install(), adapter.secure_port())
+        self.register_port(adapter.secure_port())
+    }
+
+    /// The same for any server on loopback that shows a serving certificate of this bed.
+    pub(crate) fn register_port(&self, port: u16) -> Registration {
+        Registration::new(&self.kubectl, self.install(), port)
     }
 
     /// Applies `deploy/` once (starting an adapter does it) and gives back the API services, which

@@ -1,8 +1,12 @@
 //! What the controller remembers between two syncs: its recommendations and its scale events.
+//!
+//! It keeps both in slots. A new entry takes the place of one that has expired; other expired ones
+//! stay where they are, and count for whoever looks back further: the policies of the other
+//! direction, or wider windows after an edit of the spec.
 
 use std::time::Duration;
 
-/// The raw recommendations of the recent past, newest last.
+/// The raw recommendations of the recent past, in no order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recommendations(Vec<Recommendation>);
 
@@ -28,15 +32,19 @@ impl Recommendations {
         &self.0
     }
 
-    /// Adds an entry.
-    pub(super) fn push(&mut self, at: Duration, replicas: i32) {
-        self.0.push(Recommendation { at, replicas });
+    /// Adds an entry in the place of one that is older than the window, if there is one.
+    pub(super) fn log(&mut self, entry: Recommendation, window: Duration) {
+        put(&mut self.0, entry, |old| entry.at.saturating_sub(old.at) > window);
     }
 
-    /// Drops entries older than the window. The controller keeps them in slots that it reuses one by
-    /// one; since a window only moves forward, an expired entry never counts again either way.
-    pub(super) fn drop_older_than(&mut self, window: Duration, now: Duration) {
-        self.0.retain(|entry| now.saturating_sub(entry.at) <= window);
+    /// The counts recommended at most a window ago. An entry exactly as old as the window is in.
+    pub(super) fn not_older_than(
+        &self,
+        window: Duration,
+        now: Duration,
+    ) -> impl Iterator<Item = i32> + '_ {
+        let young = move |entry: &&Recommendation| now.saturating_sub(entry.at) <= window;
+        self.0.iter().filter(young).map(|entry| entry.replicas)
     }
 
     /// The counts recommended less than a window ago. An entry exactly as old as the window is out.
@@ -50,7 +58,8 @@ impl Recommendations {
     }
 }
 
-/// The changes the controller made, kept as long as the longest policy of their direction looks back.
+/// The changes the controller made. One expires when the longest policy of its own direction no
+/// longer looks back to it, yet counts for the policies of the other as long as it is there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScaleEvents {
     /// Pods added.
@@ -68,7 +77,23 @@ pub struct ScaleEvent {
     pub change: i32,
 }
 
+/// Puts an entry in the place of the last one that is free, or behind all others.
+fn put<T>(entries: &mut Vec<T>, entry: T, is_free: impl Fn(&T) -> bool) {
+    match entries.iter_mut().rev().find(|entry| is_free(entry)) {
+        Some(slot) => *slot = entry,
+        None => entries.push(entry),
+    }
+}
+
 impl ScaleEvents {
+    /// Notes a change from one count to another; `longest` is how far the policies of its direction
+    /// look back.
+    pub(super) fn note(&mut self, at: Duration, from: i32, to: i32, longest: Duration) {
+        let events = if to > from { &mut self.up } else { &mut self.down };
+        let event = ScaleEvent { at, change: to.saturating_sub(from).saturating_abs() };
+        put(events, event, |old| at.saturating_sub(old.at) > longest);
+    }
+
     /// How many replicas there were a period ago: the current ones less those added since, plus
     /// those removed since. Events strictly younger than the period count.
     pub(super) fn replicas_before(&self, period: Duration, current: i32, now: Duration) -> i32 {

@@ -68,7 +68,7 @@ pub enum Reading {
     PerPod(PodValues),
     /// The object's value, in milli units.
     Object(i64),
-    /// The items of an external metric, in milli units.
+    /// The items of an external metric, in milli units; without items it counts as failed.
     External(Vec<i64>),
     /// Nothing, and why.
     Failed(String),
@@ -107,6 +107,10 @@ impl View<'_> {
                     Ok(self.total().average_value(*usage, *target))
                 }
             },
+            (MetricSpec::External { .. }, Some(Reading::External(items))) if items.is_empty() => {
+                let message = "the metrics API answered with an empty list".to_owned();
+                Err(SimulateError::ReadingFailed { message })
+            }
             (MetricSpec::External { target }, Some(Reading::External(items))) => match target {
                 TotalTarget::Value(target) => self.total().value(sum_for_value(items), *target),
                 TotalTarget::AverageValue(target) => {

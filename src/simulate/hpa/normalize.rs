@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::Limit;
-use super::history::Recommendations;
+use super::history::{Recommendation, Recommendations};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// Replicas may at most multiply by this in one sync.
 const SCALE_UP_FACTOR: i32 = 2;
@@ -21,10 +21,8 @@ pub fn stabilize(
     window: Duration,
     now: Duration,
 ) -> i32 {
-    log.drop_older_than(window, now);
-    let logged = log.entries().iter().map(|entry| entry.replicas);
-    let highest = logged.fold(recommendation, i32::max);
-    log.push(now, recommendation);
+    let highest = log.not_older_than(window, now).fold(recommendation, i32::max);
+    log.log(Recommendation { at: now, replicas: recommendation }, window);
     highest
 }
 

@@ -12,7 +12,7 @@ use super::tolerance::{Tolerances, round_up};
 use crate::simulate::SimulateError;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// What the arithmetic over pods works on.
 #[derive(Debug, Clone, Copy)]

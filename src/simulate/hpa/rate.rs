@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::Limit;
 use super::behavior::{PolicyUnit, ScalingRules, SelectPolicy};
-use super::history::{Recommendations, ScaleEvents};
+use super::history::{Recommendation, Recommendations, ScaleEvents};
 use super::tolerance::{round_up, truncate};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// How far back recommendations count, per direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +30,8 @@ pub fn stabilize(
 ) -> i32 {
     let lowest = log.younger_than(windows.up, now).fold(recommendation, i32::min);
     let highest = log.younger_than(windows.down, now).fold(recommendation, i32::max);
-    log.drop_older_than(windows.up.max(windows.down), now);
-    log.push(now, recommendation);
+    let entry = Recommendation { at: now, replicas: recommendation };
+    log.log(entry, windows.up.max(windows.down));
     current.max(lowest).min(highest)
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::behavior::{Behavior, ScalingPolicy};
+use super::fixtures::checked;
 use super::history::Recommendations;
 use super::metric::{MetricSpec, Reading, Resource, ResourceTarget, TotalTarget};
 use super::pod::{Pod, PodValue};
@@ -55,7 +56,7 @@ fn failed() -> Reading {
 }
 
 #[test]
-fn f11_the_first_sync_ever_does_not_scale_down() {
+pub(in crate::simulate::hpa) fn f11_the_first_sync_ever_does_not_scale_down() {
     let mut hpa = Hpa::new(spec(1, 10, &[external(1_000)])).unwrap();
     let ask = [Reading::External(vec![3_000])];
     let first = sync(&mut hpa, NOW, 5, &ask);
@@ -64,10 +65,11 @@ fn f11_the_first_sync_ever_does_not_scale_down() {
     assert_eq!(sync(&mut hpa, NOW + window, 5, &ask).replicas, 5);
     let later = NOW + window + Duration::from_secs(1);
     assert_eq!(sync(&mut hpa, later, 5, &ask).replicas, 3);
+    checked("F11");
 }
 
 #[test]
-fn the_replica_limits_hold_end_to_end() {
+pub(in crate::simulate::hpa) fn the_replica_limits_hold_end_to_end() {
     let zero = [levels(&[0, 0, 0])];
     let cases = [
         ("G1", spec(2, 10, &[cpu()]), vec![levels(&[10, 95, 10])], 3, 2),
@@ -80,6 +82,7 @@ fn the_replica_limits_hold_end_to_end() {
     ];
     for (number, spec, readings, current, replicas) in cases {
         assert_eq!(sync(&mut known(spec), NOW, current, &readings).replicas, replicas, "{number}");
+        checked(number);
     }
 }
 
@@ -88,7 +91,7 @@ fn reading(value: i64) -> Reading {
 }
 
 #[test]
-fn counts_outside_the_limits_are_set_without_reading_metrics() {
+pub(in crate::simulate::hpa) fn counts_outside_the_limits_are_set_without_reading_metrics() {
     let cases = [
         ("G3", spec(1, 10, &[external(10)]), 0, 0, Reason::ScalingDisabled),
         ("G3", spec(0, 10, &[external(10)]), 0, 0, Reason::ScalingDisabled),
@@ -99,11 +102,12 @@ fn counts_outside_the_limits_are_set_without_reading_metrics() {
         let decision = sync(&mut known(spec), NOW, current, &[reading(90)]);
         assert_eq!((decision.replicas, decision.reason), (replicas, reason), "{number}");
         assert_eq!(decision.recommendation, None, "{number}");
+        checked(number);
     }
 }
 
 #[test]
-fn what_failed_is_told_in_both_cases() {
+pub(in crate::simulate::hpa) fn what_failed_is_told_in_both_cases() {
     let metrics = [object(10), external(10)];
     let error = SimulateError::ReadingFailed { message: "no sample for 3m".to_owned() };
     let down = sync(&mut known(spec(1, 9, &metrics)), NOW, 3, &[failed(), reading(20)]);
@@ -114,16 +118,24 @@ fn what_failed_is_told_in_both_cases() {
     let none = sync(&mut known(spec(1, 9, &metrics)), NOW, 3, &[]);
     assert_eq!((none.replicas, none.reason), (3, Reason::MetricsFailed));
     assert_eq!(none.failures.len(), 2);
+    // A list without items is no zero: with it the log alone could raise the count.
+    let empty = Reading::External(Vec::new());
+    let mut hpa = known(spec(1, 9, &[external(10)]));
+    assert_eq!(sync(&mut hpa, NOW, 3, &[reading(90)]).replicas, 6);
+    let unknown = sync(&mut hpa, NOW + Duration::from_secs(15), 6, &[empty]);
+    assert_eq!((unknown.replicas, unknown.reason), (6, Reason::MetricsFailed));
     // A reading of another kind is a failure too, never a zero.
     let mixed = sync(&mut known(spec(1, 9, &[external(10)])), NOW, 3, &[Reading::Object(90)]);
     assert_eq!((mixed.replicas, mixed.reason), (3, Reason::MetricsFailed));
 }
 
 #[test]
-fn g7_g8_a_workload_at_zero_wakes_only_if_the_controller_put_it_there() {
+pub(in crate::simulate::hpa) fn g7_g8_a_workload_at_zero_wakes_only_if_the_controller_put_it_there()
+{
     let mut hpa = known(spec(0, 10, &[object(15_000)]));
     assert_eq!(sync(&mut hpa, NOW, 5, &[Reading::Object(0)]).replicas, 0, "G7");
     assert!(hpa.scaled_to_zero(), "G7");
+    checked("G7");
 
     let later = NOW + Duration::from_secs(600);
     assert_eq!(sync(&mut hpa.clone(), later, 0, &[Reading::Object(0)]).replicas, 0);
@@ -141,6 +153,7 @@ fn g7_g8_a_workload_at_zero_wakes_only_if_the_controller_put_it_there() {
     assert_eq!((decision.recommendation, decision.replicas), (Some(1), 2), "G8 with behavior");
     hpa.set_spec(raised).unwrap();
     assert_eq!(sync(&mut hpa, later, 0, &[Reading::Object(10_000)]).replicas, 2, "G8");
+    checked("G8");
 }
 
 #[test]
@@ -223,4 +236,47 @@ fn a_spec_that_the_api_server_refuses_is_refused() {
     no_period.scale_up.policies[0].period = zero;
     let refused = Hpa::new(HpaSpec { behavior: Some(no_period), ..good });
     assert_eq!(refused.unwrap_err().to_string(), "period is 0ns, but must be 1 to 1800 s");
+}
+
+/// Seen with a real controller: 34 replicas became 52, not 36.
+#[test]
+fn a_fall_counts_for_the_rise_as_long_as_the_rise_looks_back() {
+    let seconds = Duration::from_secs;
+    let mut behavior = Behavior::default();
+    behavior.scale_down.stabilization_window = Some(Duration::ZERO);
+    behavior.scale_down.policies = vec![ScalingPolicy::pods(100, seconds(5))];
+    behavior.scale_up.policies = vec![ScalingPolicy::percent(100, seconds(15))];
+    let with = HpaSpec { behavior: Some(behavior), ..spec(1, 100, &[external(1_000)]) };
+    let mut hpa = known(with);
+    let mut replicas = 40;
+    let mut seen = Vec::new();
+    // Two falls at once, then one that finds both expired for the policies of its own direction and
+    // takes the place of the second: the first still counts for the rise, for 15 s.
+    for (at, value) in [(0, 30_000), (1, 20_000), (8, 10_000), (9, 100_000)] {
+        replicas = sync(&mut hpa, NOW + seconds(at), replicas, &[reading(value)]).replicas;
+        seen.push(replicas);
+    }
+    // 10 now, 10 + 10 + 10 removed; of these the second is forgotten: (10 + 20) × 2.
+    assert_eq!(seen, [30, 20, 10, 60]);
+}
+
+#[test]
+fn a_wider_window_finds_what_no_slot_was_needed_for() {
+    let window = |seconds| {
+        let mut behavior = Behavior::default();
+        behavior.scale_down.stabilization_window = Some(Duration::from_secs(seconds));
+        HpaSpec { behavior: Some(behavior), ..spec(1, 100, &[external(1_000)]) }
+    };
+    let mut hpa = known(window(20));
+    for (at, value) in [(0, 9_000), (15, 9_000), (60, 9_000)] {
+        let at = NOW + Duration::from_secs(at);
+        assert_eq!(sync(&mut hpa, at, 9, &[reading(value)]).replicas, 9);
+    }
+    // The entry of 60 took the place of that of 15; that of 0 is there for an hour's window.
+    hpa.set_spec(window(3_600)).unwrap();
+    let entries = hpa.recommendations.entries();
+    let ages: Vec<_> = entries.iter().map(|entry| entry.at - NOW).collect();
+    assert_eq!(ages, [Duration::ZERO, Duration::from_secs(60)]);
+    let later = NOW + Duration::from_secs(3_601);
+    assert_eq!(sync(&mut hpa, later, 9, &[reading(1_000)]).replicas, 9, "that of 60 counts");
 }

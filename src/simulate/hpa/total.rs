@@ -6,7 +6,7 @@ use super::tolerance::{Tolerances, round_up, round_up_usage};
 use crate::simulate::SimulateError;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// What the arithmetic over a total works on.
 #[derive(Debug, Clone, Copy)]

@@ -25,6 +25,25 @@ const USERS: [(&str, &str, &str); 4] = [
     ("kube-scheduler", "system:kube-scheduler", ""),
 ];
 
+/// What the HPA controller reads and writes, with the bodies and to the microsecond: the exact course
+/// of each of its syncs. Nobody else's requests are written down.
+const AUDIT_POLICY: &str = r#"
+apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+rules:
+  - level: None
+    nonResourceURLs: ["*"]
+  - level: None
+    resources: [{group: "", resources: [events]}, {group: events.k8s.io, resources: [events]}]
+  - level: RequestResponse
+    users: ["system:serviceaccount:kube-system:horizontal-pod-autoscaler"]
+  - level: None
+"#;
+
+/// The scale-down window of an HPA that names none: minutes would outlast any test.
+pub(crate) const DOWNSCALE_STABILIZATION: Duration = Duration::from_secs(6);
+
 const FAKE_NODES: [&str; 2] = ["fake-0", "fake-1"];
 
 /// What KWOK does to nodes and pods; `pod-complete` beside them is for the pods of a Job and keeps
@@ -88,6 +107,11 @@ impl ControlPlane {
         path
     }
 
+    /// Where kube-apiserver writes what the HPA controller asks it: one JSON event a line.
+    pub(crate) fn audit_log(&self) -> PathBuf {
+        self.file("audit.log")
+    }
+
     /// The ids of all processes, oldest first.
     pub(crate) fn pids(&self) -> Vec<u32> {
         self.processes.iter().map(Process::pid).collect()
@@ -107,6 +131,7 @@ impl ControlPlane {
             ("front-proxy-ca.crt", &front_proxy_authority.certificate()),
             ("service-account.key", service_account_key),
             ("service-account.pub", service_account_public_key),
+            ("audit-policy.yaml", &AUDIT_POLICY.to_owned()),
         ] {
             fs::write(self.file(name), text).unwrap();
         }
@@ -174,6 +199,10 @@ impl ControlPlane {
             "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
             format!("--service-account-signing-key-file={}", self.text("service-account.key")),
             format!("--service-account-key-file={}", self.text("service-account.pub")),
+            format!("--audit-policy-file={}", self.text("audit-policy.yaml")),
+            format!("--audit-log-path={}", self.text("audit.log")),
+            // On by itself from Kubernetes 1.37 on, whose rules are the simulator's.
+            "--feature-gates=HPAScaleToZero=true".to_owned(),
         ];
         let ready = format!("{}/readyz", self.server);
         let api_server = self.process("kube-apiserver", &tools.kube_apiserver, &arguments);
@@ -189,7 +218,18 @@ impl ControlPlane {
             format!("--root-ca-file={}", self.text("ca.crt")),
             // The static user may only impersonate: each controller gets its own rights this way.
             "--use-service-account-credentials=true".to_owned(),
+            "--feature-gates=HPAScaleToZero=true".to_owned(),
             "--horizontal-pod-autoscaler-sync-period=1s".to_owned(),
+            format!(
+                "--horizontal-pod-autoscaler-downscale-stabilization={}s",
+                DOWNSCALE_STABILIZATION.as_secs()
+            ),
+            // It would write phases into the pods that a test keeps terminating, at a time of its own.
+            "--controllers=*,-pod-garbage-collector-controller".to_owned(),
+            // Dozens of HPAs, each once a second, and some of them wait for their metric.
+            "--concurrent-horizontal-pod-autoscaler-syncs=64".to_owned(),
+            "--kube-api-qps=500".to_owned(),
+            "--kube-api-burst=1000".to_owned(),
             // Nobody renews the fake nodes' heartbeats: after 50 s they would be taken for dead, and
             // their pods marked as not ready, which nobody would ever take back.
             "--node-monitor-grace-period=24h".to_owned(),

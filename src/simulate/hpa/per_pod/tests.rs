@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{PerPod, Readiness};
 use crate::simulate::SimulateError;
 use crate::simulate::hpa::Proposal;
+use crate::simulate::hpa::fixtures::checked;
 use crate::simulate::hpa::pod::{Phase, Pod, PodValue, PodValues, ReadyCondition};
 use crate::simulate::hpa::tolerance::Tolerances;
 
@@ -96,7 +97,7 @@ fn cpu(number: &'static str, current: i32, pods: &[State], levels: &[i64], perce
 }
 
 #[test]
-fn cpu_utilization_gives_the_controllers_counts() {
+pub(in crate::simulate::hpa) fn cpu_utilization_gives_the_controllers_counts() {
     let a1 = [300, 500, 700];
     let a6 = [100, 300, 500, 250, 250];
     let a8 = [4_000, 9_500, 3_000, 7_000, 3_200, 2_000];
@@ -133,11 +134,12 @@ fn cpu_utilization_gives_the_controllers_counts() {
         if let Some(usage) = usage {
             assert_eq!(proposal.current_usage, usage, "{}", case.number);
         }
+        checked(case.number);
     }
 }
 
 #[test]
-fn a19_cpu_without_values_pods_or_requests_has_no_proposal() {
+pub(in crate::simulate::hpa) fn a19_cpu_without_values_pods_or_requests_has_no_proposal() {
     let three = [Good, Good, Good];
     assert_eq!(cpu("A19", 3, &three, &[], 100).propose(), Err(SimulateError::NoValues));
     assert_eq!(cpu("A19", 3, &[], &[100], 100).propose(), Err(SimulateError::NoPods));
@@ -153,10 +155,11 @@ fn a19_cpu_without_values_pods_or_requests_has_no_proposal() {
     pods[1].request_milli = None;
     let missing = SimulateError::MissingRequest { pod: "pod1".to_owned() };
     assert_eq!(ask(&pods, &values(&[100, 100, 100], 2)), Err(missing));
+    checked("A19");
 }
 
 #[test]
-fn the_tolerance_is_per_direction() {
+pub(in crate::simulate::hpa) fn the_tolerance_is_per_direction() {
     let case = |number, levels: &[i64], scale_up, scale_down| Cpu {
         requests: vec![900, 1_000, 1_100],
         tolerances: Tolerances { scale_up, scale_down },
@@ -172,11 +175,12 @@ fn the_tolerance_is_per_direction() {
     ];
     for (case, replicas) in cases {
         assert_eq!(case.propose().unwrap().replicas, replicas, "{}", case.number);
+        checked(case.number);
     }
 }
 
 #[test]
-fn a_pods_metric_gives_the_controllers_counts() {
+pub(in crate::simulate::hpa) fn a_pods_metric_gives_the_controllers_counts() {
     let case = |current: i32, states: &[State], levels: &[i64], target: i64, up: f64| {
         let pods: Vec<Pod> =
             states.iter().enumerate().map(|(place, state)| pod(place, *state, 0)).collect();
@@ -206,6 +210,7 @@ fn a_pods_metric_gives_the_controllers_counts() {
     ];
     for (number, proposal, replicas) in cases {
         assert_eq!(proposal.unwrap().replicas, replicas, "{number}");
+        checked(number);
     }
     assert_eq!(case(3, &[], &[100], 100, 0.1), Err(SimulateError::NoPods));
     assert_eq!(case(3, &[Pending], &[100], 100, 0.1), Err(SimulateError::NoValues));

@@ -2,6 +2,7 @@
 
 use super::{Total, sum_for_average_value, sum_for_value};
 use crate::simulate::SimulateError;
+use crate::simulate::hpa::fixtures::checked;
 use crate::simulate::hpa::pod::{Pod, ReadyCondition};
 use crate::simulate::hpa::tolerance::Tolerances;
 
@@ -40,7 +41,7 @@ fn case(number: &'static str, current: i32, usage: i64, target: i64) -> Case {
 }
 
 #[test]
-fn a_value_target_gives_the_controllers_counts() {
+pub(in crate::simulate::hpa) fn a_value_target_gives_the_controllers_counts() {
     let overflowed = sum_for_value(&[i64::MAX, i64::MAX]);
     let cases = [
         (case("D1", 3, 20_000, 15_000), 4),
@@ -62,6 +63,7 @@ fn a_value_target_gives_the_controllers_counts() {
         let proposal = case.total(|total| total.value(case.usage, case.target)).unwrap();
         assert_eq!(proposal.replicas, replicas, "{}", case.number);
         assert_eq!(proposal.current_usage, case.usage, "{}", case.number);
+        checked(case.number);
     }
 }
 
@@ -74,7 +76,7 @@ fn a_value_target_needs_pods_only_for_a_change() {
 }
 
 #[test]
-fn an_average_value_target_gives_the_controllers_counts() {
+pub(in crate::simulate::hpa) fn an_average_value_target_gives_the_controllers_counts() {
     // The count, and the average that the status reports where the fixture states it.
     let cases = [
         (case("D6", 3, 20_000, 5_000), 4, Some(6_667)),
@@ -97,6 +99,7 @@ fn an_average_value_target_gives_the_controllers_counts() {
         if let Some(usage) = usage {
             assert_eq!(proposal.current_usage, usage, "{}", case.number);
         }
+        checked(case.number);
     }
 }
 
