@@ -3,6 +3,8 @@
 //! Only shapes and descriptions: the JSON schema made from these types finds unknown and
 //! misspelt keys, `resolve` finds everything else.
 
+pub mod smoothing;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -112,7 +114,7 @@ pub struct MetricPolicySpec {
     pub combine: Option<String>,
     /// Smoothing steps, in order.
     #[serde(default)]
-    pub smooth: Vec<SmoothStep>,
+    pub smooth: Vec<smoothing::SmoothStep>,
     /// What may be published.
     pub guard: Option<Guard>,
 }
@@ -202,22 +204,6 @@ pub enum ReduceBy {
     Max,
     /// The smallest.
     Min,
-}
-
-/// One smoothing step: exactly one kind.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SmoothStep {
-    /// Exponentially weighted moving average.
-    pub ewma: Option<Ewma>,
-}
-
-/// Exponentially weighted moving average.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Ewma {
-    /// The age at which a sample weighs half, e.g. `30s`.
-    pub half_life: String,
 }
 
 /// What may be published.

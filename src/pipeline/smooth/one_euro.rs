@@ -1,0 +1,127 @@
+//! The One Euro filter (Casiez, Roussel and Vogel 2012), for samples that are seconds apart.
+
+use crate::domain::finite::Finite;
+use crate::domain::sample::Sample;
+use crate::pipeline::smooth::{between, seconds_between};
+use jiff::Timestamp;
+use std::f64::consts::TAU;
+use std::time::Duration;
+
+/// A low-pass filter with the cutoff `fc = fmin + B |dx|`, weight `1 / (1 + 1/(2 pi fc dt))`. The
+/// speed `dx` is that from the last answer to the new sample, smoothed with a fixed cutoff, as a
+/// share of the full scale in a second.
+///
+/// A long gap makes both weights approach one by itself.
+#[derive(Clone, Debug)]
+pub(super) struct OneEuro {
+    cutoff: f64,
+    speed: f64,
+    derivative_cutoff: f64,
+    scale: Option<Finite>,
+    state: Option<State>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct State {
+    at: Timestamp,
+    value: Finite,
+    /// In full scales per second.
+    speed: Finite,
+}
+
+impl OneEuro {
+    pub(super) fn new(
+        time_constant: Duration,
+        speed: Finite,
+        derivative: Duration,
+        scale: Option<Finite>,
+    ) -> Self {
+        let cutoff = |constant: Duration| 1.0 / (TAU * constant.as_secs_f64());
+        Self {
+            cutoff: cutoff(time_constant),
+            speed: speed.get(),
+            derivative_cutoff: cutoff(derivative),
+            scale,
+            state: None,
+        }
+    }
+
+    pub(super) fn step(&mut self, sample: Sample) -> Finite {
+        let next = match self.state {
+            None => State { at: sample.at, value: sample.value, speed: Finite::ZERO },
+            Some(before) => self.next(before, sample),
+        };
+        self.state = Some(next);
+        next.value
+    }
+
+    fn next(&self, before: State, sample: Sample) -> State {
+        let gap = seconds_between(before.at, sample.at);
+        let seen = self.share(before.value, sample.value) / gap;
+        let seen = Finite::new(seen).unwrap_or(before.speed);
+        let speed = between(before.speed, seen, weight(self.derivative_cutoff, gap));
+        let cutoff = self.cutoff + self.speed * speed.get().abs();
+        let value = between(before.value, sample.value, weight(cutoff, gap));
+        State { at: sample.at, value, speed }
+    }
+
+    /// The difference as a share of the full scale: at most two without one.
+    fn share(&self, before: Finite, now: Finite) -> f64 {
+        let size = |it: Finite| Finite::new(it.get().abs()).unwrap_or(Finite::ZERO);
+        let scale = self.scale.unwrap_or_else(|| size(before).max(size(now))).get();
+        if scale > 0.0 { now.get() / scale - before.get() / scale } else { 0.0 }
+    }
+}
+
+/// The weight of a new sample `gap` seconds after the last.
+fn weight(cutoff: f64, gap: f64) -> f64 {
+    1.0 / (1.0 + 1.0 / (TAU * cutoff * gap))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(speed: f64, values: impl Iterator<Item = f64>) -> Vec<f64> {
+        let seconds = Duration::from_secs;
+        let speed = Finite::new(speed).unwrap();
+        let mut filter = OneEuro::new(seconds(120), speed, seconds(30), None);
+        let steps = (0i64..).zip(values).map(|(n, value)| {
+            let at = Timestamp::from_second(n * 15).unwrap();
+            filter.step(Sample { at, value: Finite::new(value).unwrap() }).get()
+        });
+        steps.collect()
+    }
+
+    #[test]
+    fn without_speed_it_is_a_low_pass_filter_of_its_time_constant() {
+        // The weight is 15/(15+120) = 1/9 by hand, twice.
+        let got = run(0.0, [9.0, 18.0, 18.0].into_iter());
+        for (got, want) in got.into_iter().zip([9.0, 10.0, 10.0 + 8.0 / 9.0]) {
+            assert!((got - want).abs() < 1e-12, "{got} is not {want}");
+        }
+    }
+
+    #[test]
+    fn it_follows_a_step_faster_than_it_lets_noise_through() {
+        let noise = || (0..200).map(|n| if n % 2 == 0 { 95.0 } else { 105.0 });
+        let sway = |values: &[f64]| {
+            let tail = &values[100..];
+            tail.iter().fold(
+                0.0,
+                |most, it| if (it - 100.0).abs() > most { (it - 100.0).abs() } else { most },
+            )
+        };
+        let (slow, default) = (run(0.0, noise()), run(0.5, noise()));
+        assert!(sway(&default) < 2.0, "of 5 remain {}", sway(&default));
+        let step = || std::iter::repeat_n(100.0, 20).chain(std::iter::repeat_n(200.0, 8));
+        let (slow_step, default_step) = (run(0.0, step()), run(0.5, step()));
+        let (slow_end, default_end) = (slow_step[23], default_step[23]);
+        // One minute after a step of 100: the calm filter is not half way, the default beyond 3/4.
+        assert!(
+            slow_end < 150.0 && default_end > 175.0,
+            "{slow_end} {default_end} {}",
+            sway(&slow)
+        );
+    }
+}
