@@ -51,8 +51,9 @@ pub fn run(policy: &Policy, window: &Window, memory: &mut Memory, now: Timestamp
         .map(|(object, sample)| (object.clone(), guard::apply(&policy.guard, sample, now)))
         .collect();
     let nothing = || {
-        let begins = !memory.objects.is_empty();
-        let why = if begins { "a rate needs a second sample" } else { "no signal has a sample" };
+        let mut known = memory.objects.values();
+        let is_begun = known.any(|it| guard::is_servable(&policy.guard, it.at, now));
+        let why = if is_begun { "a rate needs a second sample" } else { "no signal has a sample" };
         values.is_empty().then(|| why.to_owned())
     };
     let why = combined.trouble.or_else(nothing);
@@ -87,8 +88,11 @@ impl Memory {
         }
     }
 
+    /// Forgets the objects of which nothing can be served any more; they are pods that left. The
+    /// one number of a metric without objects will come back: a window that forgot its largest
+    /// value in an outage would scale down after it. Its filters know how to take a long gap.
     fn forget(&mut self, is_servable: impl Fn(Timestamp) -> bool) -> usize {
-        self.objects.retain(|_, it| is_servable(it.at));
+        self.objects.retain(|object, it| object.is_none() || is_servable(it.at));
         series::evict_oldest(&mut self.objects, |it| it.at)
     }
 }

@@ -175,6 +175,22 @@ fn a_rate_has_no_value_before_its_second_sample_and_after_a_long_gap() {
 }
 
 #[test]
+fn a_window_outlives_an_outage_that_is_longer_than_the_hold() {
+    let largest = |it: String| {
+        let it = it.replace("running + waiting", "running");
+        it.replace("guard:", "smooth: [{windowMax: {window: 15m}}]\n      guard:")
+    };
+    let mut world = World::new(policy(largest));
+    world.read(0, None, 100, 90.0);
+    assert_eq!(world.value(100).0, 90.0);
+    assert_eq!(world.absence(600), "no sample for 8m20s: no signal has a sample");
+    world.read(0, None, 615, 5.0);
+    assert_eq!(world.value(615), (90.0, 615, Standing::Fresh));
+    world.read(0, None, 1_000, 5.0);
+    assert_eq!(world.value(1_000).0, 5.0, "15 minutes after");
+}
+
+#[test]
 fn a_trend_that_shoots_below_zero_is_published_as_zero() {
     let holt = |it: String| {
         let it = it.replace("running + waiting", "running");

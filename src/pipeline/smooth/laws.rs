@@ -101,7 +101,12 @@ fn smoother() -> impl Strategy<Value = Smoothing> {
             span: span(window)
         }),
         (3usize..20).prop_map(|window| Smoothing::Median { window, span: span(window) }),
-        (seconds(5..300), numbers(0.0..10.0), seconds(5..100), prop::option::of(whole(1..100_000)))
+        (
+            seconds(5..300),
+            numbers(0.0..10.0),
+            seconds(5..100), // A full scale is of the size of the values.
+            prop::option::of(whole(100_000..2_000_000))
+        )
             .prop_map(|(time_constant, speed, derivative, scale)| Smoothing::OneEuro {
                 time_constant,
                 speed,
@@ -198,7 +203,9 @@ proptest! {
 
     #[test]
     fn a_shift_passes_through(setting in smoother(), series in series(), shift in 0u32..1_000_000) {
-        prop_assume!(laws(&setting).shifts);
+        if !laws(&setting).shifts {
+            return Ok(());
+        }
         let shift = f64::from(shift);
         let moved: Vec<(i64, f64)> = series.iter().map(|(at, it)| (*at, it + shift)).collect();
         let plain = smoothed(&[setting], &series);
@@ -210,7 +217,9 @@ proptest! {
 
     #[test]
     fn no_value_leaves_the_range_of_what_came_in(settings in chain(), series in series()) {
-        prop_assume!(settings.iter().all(|it| laws(it).stays_in_range));
+        if !settings.iter().all(|it| laws(it).stays_in_range) {
+            return Ok(());
+        }
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         for ((_, value), got) in series.iter().zip(smoothed(&settings, &series)) {
             if *value < low { low = *value; }
@@ -288,23 +297,22 @@ proptest! {
             let (mut counter, mut before) = (f64::from(begin), None);
             for ((millis, _), is_restart) in series.iter().zip(&restarts) {
                 let gap = before.map(|it| (millis - it) as f64 / 1e3);
-                counter += gap.unwrap_or_default() * per_second;
-                if *is_restart {
-                    // Whoever counts began anew just after the last sample.
-                    counter = gap.unwrap_or_default() * per_second;
-                }
+                let counted = gap.unwrap_or_default() * per_second;
+                // Whoever counts began anew just after the last sample. It is seen only if the
+                // counter has not passed its old value since.
+                let is_restart = *is_restart && counted < counter;
+                counter = if is_restart { counted } else { counter + counted };
                 before = Some(*millis);
                 let at = Timestamp::from_millisecond(*millis).unwrap();
                 let answer = chain.step(Sample { at, value: number(counter) });
                 let is_known = gap.is_some_and(|it| it <= 300.0);
                 prop_assert_eq!(answer.is_some(), is_known);
-                // A counter that restarts and passes its old value is not seen to have restarted.
-                if let Some(answer) = answer && !restarts.iter().any(|it| *it) {
+                if let Some(answer) = answer {
                     let got = answer.value.get();
-                    let slack = 1e-6 * (1.0 + per_second) * 1e3;
+                    // What is left of the digits of a large counter over a gap of a millisecond.
+                    let slack = 1e-5 * (1.0 + per_second);
                     prop_assert!((got - per_second).abs() <= slack, "{} {}", got, per_second);
                 }
-                prop_assert!(answer.is_none_or(|it| !it.value.is_negative()));
             }
         }
     }

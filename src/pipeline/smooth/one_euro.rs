@@ -3,13 +3,13 @@
 use crate::domain::finite::Finite;
 use crate::domain::sample::Sample;
 use crate::pipeline::smooth::{between, seconds_between};
-use jiff::Timestamp;
 use std::f64::consts::TAU;
 use std::time::Duration;
 
 /// A low-pass filter with the cutoff `fc = fmin + B |dx|`, weight `1 / (1 + 1/(2 pi fc dt))`. The
-/// speed `dx` is that from the last answer to the new sample, smoothed with a fixed cutoff, as a
-/// share of the full scale in a second.
+/// speed `dx` is that from the last sample to the new one, smoothed with a fixed cutoff, as a share
+/// of the full scale in a second. (From the last answer, as the paper has it, a high speed makes a
+/// loop that never forgets how it began, and replicas would not agree.)
 ///
 /// A long gap makes both weights approach one by itself.
 #[derive(Clone, Debug)]
@@ -23,8 +23,8 @@ pub(super) struct OneEuro {
 
 #[derive(Clone, Copy, Debug)]
 struct State {
-    at: Timestamp,
-    value: Finite,
+    sample: Sample,
+    answer: Finite,
     /// In full scales per second.
     speed: Finite,
 }
@@ -48,21 +48,21 @@ impl OneEuro {
 
     pub(super) fn step(&mut self, sample: Sample) -> Finite {
         let next = match self.state {
-            None => State { at: sample.at, value: sample.value, speed: Finite::ZERO },
+            None => State { sample, answer: sample.value, speed: Finite::ZERO },
             Some(before) => self.next(before, sample),
         };
         self.state = Some(next);
-        next.value
+        next.answer
     }
 
     fn next(&self, before: State, sample: Sample) -> State {
-        let gap = seconds_between(before.at, sample.at);
-        let seen = self.share(before.value, sample.value) / gap;
+        let gap = seconds_between(before.sample.at, sample.at);
+        let seen = self.share(before.sample.value, sample.value) / gap;
         let seen = Finite::new(seen).unwrap_or(before.speed);
         let speed = between(before.speed, seen, weight(self.derivative_cutoff, gap));
         let cutoff = self.cutoff + self.speed * speed.get().abs();
-        let value = between(before.value, sample.value, weight(cutoff, gap));
-        State { at: sample.at, value, speed }
+        let answer = between(before.answer, sample.value, weight(cutoff, gap));
+        State { sample, answer, speed }
     }
 
     /// The difference as a share of the full scale: at most two without one.
@@ -81,6 +81,7 @@ fn weight(cutoff: f64, gap: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::Timestamp;
 
     fn run(speed: f64, values: impl Iterator<Item = f64>) -> Vec<f64> {
         let seconds = Duration::from_secs;

@@ -49,6 +49,7 @@ pub(super) fn resolve(
     let signals =
         signals::resolve(signals, metric_type, lookback, sources, &path_of_signals, faults);
     let smooth = smoothing::resolve(smooth, interval, &path.key("smooth"), faults);
+    smoothing::check_counter(smooth.as_deref(), combine.as_ref(), &path.key("smooth"), faults);
     Some(Policy {
         key: PolicyKey { namespace: namespace?, name: name? },
         metric: metric_name?,

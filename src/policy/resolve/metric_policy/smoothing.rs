@@ -7,6 +7,7 @@ use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::domain::finite::Finite;
 use crate::domain::limits;
+use crate::policy::Combine;
 use crate::policy::resolve::Faults;
 use crate::policy::smoothing::Smoothing;
 use crate::policy::wire::smoothing as wire;
@@ -48,6 +49,25 @@ pub(super) fn resolve(
         return None;
     }
     Some(resolved)
+}
+
+/// A rate takes one counter: a sum falls when one of its counters begins anew, and what is left of
+/// it would count as new events.
+pub(super) fn check_counter(
+    smooth: Option<&[Smoothing]>,
+    combine: Option<&Combine>,
+    path: &Path,
+    faults: &mut Faults,
+) {
+    let (Some([Smoothing::Rate { .. }, ..]), Some(Combine::Expression(expression))) =
+        (smooth, combine)
+    else {
+        return;
+    };
+    if expression.used().len() > 1 {
+        let fault = Fault::new(path.index(0), "a rate takes one counter, `combine` has several");
+        faults.add(fault.hint("write a policy for each, or add up `rate(…)` in PromQL"));
+    }
 }
 
 /// The steps that suit a kind of signal.

@@ -288,3 +288,28 @@ fn what_is_wrong_with_several_steps_is_told_in_one_pass() {
     let expected = ["[0].hampel.window", "[0].hampel.threshold", "[1].holt.damping"];
     assert_eq!(paths, expected.map(|it| format!("policies[0].spec.smooth{it}")));
 }
+
+#[test]
+fn a_rate_of_several_counters_is_refused() {
+    let text = "apiVersion: foresail.dev/v1alpha1
+kind: AdapterConfig
+sources: [{name: default, prometheus: {url: 'http://127.0.0.1:1'}}]
+policies:
+  - metadata: {name: llama, namespace: inference}
+    spec:
+      metric: {name: demand, type: External}
+      signals:
+        a: {source: default, prometheus: {query: a}}
+        b: {source: default, prometheus: {query: b}}
+      combine: COMBINE
+      smooth: [{signal: requestRate}]
+";
+    for (combine, expected) in
+        [("a * 2", None), ("a + b", Some("a rate takes one counter, `combine` has several"))]
+    {
+        let faults = resolve::load(&text.replace("COMBINE", combine)).unwrap().faults;
+        let problems: Vec<&str> = faults.iter().map(|it| it.problem.as_str()).collect();
+        assert_eq!(problems.first().copied(), expected, "{combine}");
+        assert!(problems.len() <= 1, "{problems:?}");
+    }
+}
