@@ -264,6 +264,20 @@ proptest! {
     }
 
     #[test]
+    fn a_signal_that_comes_back_after_a_long_gap_is_believed(
+        settings in chain(), series in series(), value in 0u32..1_000_000,
+    ) {
+        let memory: Duration = settings.iter().map(|it| it.memory(INTERVAL)).sum();
+        let gap = i64::try_from((memory * 10_000).as_millis()).unwrap();
+        let mut chain = Chain::new(&settings);
+        go_on(&mut chain, &series);
+        let back = series.last().unwrap().0 + gap;
+        let got = go_on(&mut chain, &[(back, f64::from(value))]).pop().unwrap();
+        // A filter with a gain never believes quite all of it.
+        prop_assert!((got - f64::from(value)).abs() < 1e4, "{} is not {}", got, value);
+    }
+
+    #[test]
     fn the_past_is_forgotten_after_the_backfill(
         setting in smoother(),
         pasts in prop::array::uniform2(prop::collection::vec(0u32..1_000_000, 1..30)),
