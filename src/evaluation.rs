@@ -10,7 +10,7 @@ use crate::domain::name::{ObjectName, PolicyKey};
 use crate::domain::sample::Sample;
 use crate::pipeline::outcome::Outcome;
 use crate::pipeline::{self, Memory};
-use crate::policy::{Config, Policy, Smoothing};
+use crate::policy::{Config, Policy};
 use crate::published::{Entry, Published, Snapshot, State};
 use crate::series::{Samples, Window};
 use jiff::Timestamp;
@@ -117,7 +117,7 @@ impl Evaluation {
         let slot = self.slots.get_mut(&policy.key)?;
         let PastState::Missing(tries) = slot.past else { return None };
         // Filters in a row forget one after the other, so their memories add up.
-        let span: Duration = policy.smooth.iter().map(Smoothing::memory).sum();
+        let span: Duration = policy.smooth.iter().map(|it| it.memory(policy.interval)).sum();
         if span.is_zero() || tries == limits::BACKFILL_TRIES {
             return None;
         }
@@ -220,18 +220,16 @@ fn entry(policy: &Policy, state: State) -> Entry {
         policy: policy.key.clone(),
         subject: policy.subject.clone(),
         labels: policy.labels.clone(),
-        window: averaged_over(&policy.smooth),
+        window: averaged_over(policy),
         state,
     }
 }
 
-/// The window that an answer names: the half-lives of the smoothing, within which lies half of
-/// what a value is made from.
-fn averaged_over(smooth: &[Smoothing]) -> Option<Duration> {
-    let half_lives = smooth.iter().map(|step| match step {
-        Smoothing::Ewma { half_life } => *half_life,
-    });
-    half_lives.reduce(Duration::saturating_add)
+/// The window that an answer names: the times over which the smoothing averages, within which lies
+/// most of what a value is made from. None where nothing is averaged.
+fn averaged_over(policy: &Policy) -> Option<Duration> {
+    let times = policy.smooth.iter().map(|step| step.averaged_over(policy.interval));
+    times.reduce(Duration::saturating_add).filter(|it| !it.is_zero())
 }
 
 #[cfg(test)]

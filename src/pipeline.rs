@@ -9,6 +9,7 @@ pub mod guard;
 pub mod outcome;
 pub mod smooth;
 
+use crate::domain::finite::Finite;
 use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
 use crate::pipeline::outcome::{Absence, Outcome, Value};
@@ -29,7 +30,10 @@ pub struct Memory {
 #[derive(Clone, Debug)]
 struct Remembered {
     chain: Chain,
-    smoothed: Sample,
+    /// When the newest combined sample was true.
+    at: Timestamp,
+    /// The newest that the chain answered; nothing while a rate has only one sample.
+    smoothed: Option<Sample>,
 }
 
 /// Evaluates `policy` at `now`.
@@ -38,13 +42,20 @@ pub fn run(policy: &Policy, window: &Window, memory: &mut Memory, now: Timestamp
     for (object, sample) in &combined.samples {
         memory.take(policy, object, *sample);
     }
-    let evicted = memory.forget(|it| guard::is_servable(&policy.guard, it.at, now));
+    let evicted = memory.forget(|at| guard::is_servable(&policy.guard, at, now));
     let values: Vec<(Option<ObjectName>, Value)> = memory
         .objects
         .iter()
-        .map(|(object, it)| (object.clone(), guard::apply(&policy.guard, it.smoothed, now)))
+        .filter_map(|(object, it)| Some((object, it.smoothed?)))
+        .filter(|(_, sample)| guard::is_servable(&policy.guard, sample.at, now))
+        .map(|(object, sample)| (object.clone(), guard::apply(&policy.guard, sample, now)))
         .collect();
-    let nothing = || values.is_empty().then(|| "no signal has a sample".to_owned());
+    let nothing = || {
+        let mut known = memory.objects.values();
+        let is_begun = known.any(|it| guard::is_servable(&policy.guard, it.at, now));
+        let why = if is_begun { "a rate needs a second sample" } else { "no signal has a sample" };
+        values.is_empty().then(|| why.to_owned())
+    };
     let why = combined.trouble.or_else(nothing);
     let absent = why.map(|why| Absence { last: memory.last, why });
     Outcome { values, absent, evicted }
@@ -60,20 +71,29 @@ impl Memory {
     /// Smooths one combined sample. One that is not newer than the last changes nothing.
     fn take(&mut self, policy: &Policy, object: &Option<ObjectName>, sample: Sample) {
         self.last = self.last.max(Some(sample.at));
+        let at = sample.at;
+        // A trend may shoot below zero, and nothing that is asked for is less than nothing.
+        let raised = |it: Sample| Sample { value: it.value.max(Finite::ZERO), ..it };
         match self.objects.get_mut(object) {
-            Some(it) if it.smoothed.at >= sample.at => {}
-            Some(it) => it.smoothed = it.chain.step(sample),
+            Some(it) if it.at >= at => {}
+            Some(it) => {
+                it.at = at;
+                it.smoothed = it.chain.step(sample).map(raised).or(it.smoothed);
+            }
             None => {
                 let mut chain = Chain::new(&policy.smooth);
-                let smoothed = chain.step(sample);
-                self.objects.insert(object.clone(), Remembered { chain, smoothed });
+                let smoothed = chain.step(sample).map(raised);
+                self.objects.insert(object.clone(), Remembered { chain, at, smoothed });
             }
         }
     }
 
-    fn forget(&mut self, is_servable: impl Fn(&Sample) -> bool) -> usize {
-        self.objects.retain(|_, it| is_servable(&it.smoothed));
-        series::evict_oldest(&mut self.objects, |it| it.smoothed.at)
+    /// Forgets the objects of which nothing can be served any more; they are pods that left. The
+    /// one number of a metric without objects will come back: a window that forgot its largest
+    /// value in an outage would scale down after it. Its filters know how to take a long gap.
+    fn forget(&mut self, is_servable: impl Fn(Timestamp) -> bool) -> usize {
+        self.objects.retain(|object, it| object.is_none() || is_servable(it.at));
+        series::evict_oldest(&mut self.objects, |it| it.at)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod forecast;
 mod keep_good;
 pub mod promql;
 pub mod resolve;
+pub mod smoothing;
 pub mod wire;
 
 use crate::document::fault::Fault;
@@ -19,6 +20,7 @@ use crate::domain::name::{MetricName, PolicyKey, SignalName, SourceName};
 use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
 use crate::policy::promql::SeriesSelector;
+use crate::policy::smoothing::Smoothing;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -163,28 +165,6 @@ pub enum Combine {
     Only,
     /// By an expression over the signals, in their order.
     Expression(Expression),
-}
-
-/// One smoothing step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Smoothing {
-    /// Exponentially weighted moving average, by half-life.
-    Ewma {
-        /// The age at which a sample weighs half.
-        half_life: Duration,
-    },
-}
-
-impl Smoothing {
-    /// How far back a sample still shows in the last published digit.
-    #[must_use]
-    pub fn memory(&self) -> Duration {
-        match self {
-            Self::Ewma { half_life } => {
-                half_life.saturating_mul(crate::domain::limits::BACKFILL_HALF_LIVES)
-            }
-        }
-    }
 }
 
 /// What may be published.

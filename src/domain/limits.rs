@@ -154,3 +154,42 @@ pub const LATE_PERCENT_DEFAULT: f64 = 0.5;
 pub const OVER_HISTORY_DEFAULT: f64 = 1.2;
 /// `limits.overObserved` when a policy names none.
 pub const OVER_OBSERVED_DEFAULT: f64 = 3.0;
+/// Samples that one smoothing step with a window remembers of one object. More of them share the
+/// window's 512 slots: one slot keeps what matters of its samples.
+pub const SMOOTHING_SAMPLES_MAX: usize = 512;
+/// Samples of a median: three is the fewest of which one can be an outlier.
+pub const MEDIAN_SAMPLES_MIN: usize = 3;
+/// Samples of a median: half of them are its delay, and at 15 s this is twelve minutes.
+pub const MEDIAN_SAMPLES_MAX: usize = 99;
+/// A median counts samples back to so many times its window at the policy's interval, so that
+/// those from before a long gap do not vote against those after it.
+pub const MEDIAN_SPANS: u32 = 2;
+/// What Holt's trend may keep of itself in one step at most: an undamped trend runs away.
+pub const HOLT_DAMPING_MAX: f64 = 0.99;
+/// Buckets of a percentile: 32 for each doubling, so that values may span a factor of 256 at full
+/// resolution; beyond it the smallest values share one.
+pub const PERCENTILE_BUCKETS_MAX: usize = 256;
+/// The lowest quantile of a percentile; the smallest value is a matter of `windowMin`.
+pub const PERCENTILE_MIN: f64 = 0.01;
+/// The highest quantile of a percentile; the largest value is a matter of `windowMax`.
+pub const PERCENTILE_MAX: f64 = 0.99;
+/// How many half-lives of history prime a percentile: a thousandth of the weight does not move it.
+pub const PERCENTILE_HALF_LIVES: u32 = 10;
+/// How much history primes a slew limit: what it holds back for longer it should not be asked to.
+pub const SLEW_MEMORY: Duration = Duration::from_secs(3600);
+/// Events in the window of a rate: 400 random ones keep two standard deviations of it within 10 %,
+/// which is what the HPA ignores.
+pub const RATE_EVENTS: f64 = 400.0;
+/// The shortest window of a rate when a policy names none.
+pub const RATE_WINDOW_MIN: Duration = Duration::from_secs(60);
+/// The longest window of a rate when a policy names none; half of it is its delay.
+pub const RATE_WINDOW_MAX: Duration = Duration::from_secs(300);
+/// Intervals in the window of a rate, so that one lost sample changes little.
+pub const RATE_INTERVALS_MIN: u32 = 4;
+/// A counter that was not seen for so long begins anew, as in Prometheus; longer where the window
+/// of its rate is longer.
+pub const RATE_STALE: Duration = Duration::from_secs(300);
+
+const _: () = assert!(MEDIAN_SAMPLES_MAX <= SMOOTHING_SAMPLES_MAX);
+const _: () = assert!(RATE_WINDOW_MIN.as_secs() < RATE_WINDOW_MAX.as_secs());
+const _: () = assert!(PERCENTILE_HALF_LIVES <= BACKFILL_HALF_LIVES);

@@ -104,6 +104,82 @@ fn history_makes_a_late_starter_agree_with_one_that_was_there() {
     assert!((values[0] - values[1]).abs() < 1e-6, "{values:?}");
 }
 
+/// One step of every kind.
+const STEPS: [&str; 14] = [
+    "ewma: {halfLife: 1m}",
+    "holt: {}",
+    "hampel: {}",
+    "median: {}",
+    "oneEuro: {}",
+    "kalman: {}",
+    "windowMax: {window: 5m}",
+    "windowMin: {window: 5m}",
+    "windowQuantile: {window: 5m}",
+    "percentile: {}",
+    "deadband: {share: 0.2}",
+    "asymmetric: {}",
+    "slewLimit: {upPerMinute: 8, downPerMinute: 2}",
+    "rate: {}",
+];
+
+#[test]
+fn every_kind_of_smoothing_agrees_after_its_backfill_and_lives_as_it_was_primed() {
+    for step in STEPS {
+        let config = config(&CONFIG.replace("ewma: {halfLife: 15s}", step));
+        let policy = config.policies.first().unwrap();
+        let begin = || {
+            let mut evaluation = Evaluation::default();
+            evaluation.configure(&config);
+            evaluation
+        };
+        // A counter for the rate, a load for the others; an hour and a half longer than the
+        // longest memory, which is the percentile's five hours.
+        let is_counter = step.starts_with("rate");
+        let load = |n: u32| f64::from(n % 17 + n / 40 % 5 * 3);
+        let counted = |n: u32| (0..=n).map(load).sum();
+        let value = |n: u32| if is_counter { counted(n) } else { load(n) };
+        let series: Vec<Sample> =
+            (0..1_560_u32).map(|n| sample(i64::from(n) * 15, value(n))).collect();
+        let (newest, past) = series.split_last().unwrap();
+        let live = |it: &Sample| reading(it.at.as_second(), it.value.get());
+        let mut old = begin();
+        for it in &series {
+            old.evaluate(policy, live(it), None, it.at);
+            // A second look at the same sample changes nothing.
+            old.evaluate(policy, live(it), None, at(it.at.as_second() + 5));
+        }
+        let primed = |from: usize| {
+            let mut new = begin();
+            let history = past[from..].iter().map(|it| (None, *it)).collect();
+            new.evaluate(policy, live(newest), Some(&vec![history]), newest.at);
+            served(&new, "a", newest.at.as_second())
+        };
+        let lived = served(&old, "a", newest.at.as_second());
+        assert_eq!(primed(0), lived, "{step}");
+        let wanted = begin().wanted_past(policy).unwrap();
+        assert_eq!(wanted.step, policy.interval, "{step}");
+        let samples = usize::try_from(wanted.span.as_secs().div_ceil(15)).unwrap();
+        let [late, lived] = [primed(past.len() - samples), lived].map(Result::unwrap);
+        assert!((late - lived).abs() < 1e-6, "{step}: {late} is not {lived}");
+    }
+}
+
+#[test]
+fn the_window_of_an_answer_is_what_the_smoothing_averages_over() {
+    for (steps, seconds) in [
+        ("ewma: {halfLife: 15s}", Some(15)),
+        ("ewma: {halfLife: 15s}}, {windowMax: {}", Some(75)),
+        ("median: {}}, {deadband: {}", Some(75)),
+        ("rate: {}}, {asymmetric: {}", Some(120)),
+        ("holt: {}", Some(15)),
+        ("hampel: {}", None),
+    ] {
+        let config = config(&CONFIG.replace("ewma: {halfLife: 15s}", steps));
+        let window = averaged_over(config.policies.first().unwrap());
+        assert_eq!(window, seconds.map(Duration::from_secs), "{steps}");
+    }
+}
+
 #[test]
 fn samples_leave_once_nobody_can_use_them() {
     let config = config(CONFIG);

@@ -160,6 +160,51 @@ fn smoothing_steps_once_for_each_new_sample() {
 }
 
 #[test]
+fn a_rate_has_no_value_before_its_second_sample_and_after_a_long_gap() {
+    let rate = |it: String| {
+        let it = it.replace("running + waiting", "running");
+        it.replace("guard:", "smooth: [{rate: {}}]\n      guard:")
+    };
+    let mut world = World::new(policy(rate));
+    world.read(0, None, 100, 5_000.0);
+    assert_eq!(world.absence(100), "no sample for 0s: a rate needs a second sample");
+    world.read(0, None, 110, 5_070.0);
+    assert_eq!(world.value(110), (7.0, 110, Standing::Fresh));
+    world.read(0, None, 500, 9_000.0);
+    assert_eq!(world.absence(500), "no sample for 0s: a rate needs a second sample");
+}
+
+#[test]
+fn a_window_outlives_an_outage_that_is_longer_than_the_hold() {
+    let largest = |it: String| {
+        let it = it.replace("running + waiting", "running");
+        it.replace("guard:", "smooth: [{windowMax: {window: 15m}}]\n      guard:")
+    };
+    let mut world = World::new(policy(largest));
+    world.read(0, None, 100, 90.0);
+    assert_eq!(world.value(100).0, 90.0);
+    assert_eq!(world.absence(600), "no sample for 8m20s: no signal has a sample");
+    world.read(0, None, 615, 5.0);
+    assert_eq!(world.value(615), (90.0, 615, Standing::Fresh));
+    world.read(0, None, 1_000, 5.0);
+    assert_eq!(world.value(1_000).0, 5.0, "15 minutes after");
+}
+
+#[test]
+fn a_trend_that_shoots_below_zero_is_published_as_zero() {
+    let holt = |it: String| {
+        let it = it.replace("running + waiting", "running");
+        it.replace("guard:", "smooth: [{holt: {level: 0.9, trend: 0.9}}]\n      guard:")
+    };
+    let mut world = World::new(policy(holt));
+    for (second, value) in [(100, 500.0), (115, 300.0), (130, 100.0), (145, 0.0)] {
+        world.read(0, None, second, value);
+        world.run(second);
+    }
+    assert_eq!(world.value(145).0, 0.0);
+}
+
+#[test]
 fn pods_live_and_leave_on_their_own() {
     let pods = |it: String| {
         it.replace("type: External", "type: Pods")

@@ -4,6 +4,7 @@
 //! misspelt keys, `resolve` finds everything else.
 
 pub mod forecast;
+pub mod smoothing;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -114,7 +115,7 @@ pub struct MetricPolicySpec {
     pub combine: Option<String>,
     /// Smoothing steps, in order.
     #[serde(default)]
-    pub smooth: Vec<SmoothStep>,
+    pub smooth: Vec<smoothing::SmoothStep>,
     /// A forecast of the peak over the lead time; none when left out.
     pub forecast: Option<forecast::Forecast>,
     /// What may be published.
@@ -206,22 +207,6 @@ pub enum ReduceBy {
     Max,
     /// The smallest.
     Min,
-}
-
-/// One smoothing step: exactly one kind.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SmoothStep {
-    /// Exponentially weighted moving average.
-    pub ewma: Option<Ewma>,
-}
-
-/// Exponentially weighted moving average.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Ewma {
-    /// The age at which a sample weighs half, e.g. `30s`.
-    pub half_life: String,
 }
 
 /// What may be published.

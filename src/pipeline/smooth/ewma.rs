@@ -2,6 +2,7 @@
 
 use crate::domain::finite::Finite;
 use crate::domain::sample::Sample;
+use crate::pipeline::smooth::{between, faded, seconds_between};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -24,14 +25,28 @@ impl Ewma {
         let smoothed = match self.state {
             None => sample.value,
             Some((at, before)) => {
-                let gap = sample.at.duration_since(at).as_secs_f64();
-                let weight = 1.0 - (-gap / self.half_life.as_secs_f64()).exp2();
-                // A weighted mean of two finite numbers; written so that it cannot overflow.
-                let mean = before.get() * (1.0 - weight) + sample.value.get() * weight;
-                Finite::new(mean).unwrap_or(sample.value)
+                let weight = faded(seconds_between(at, sample.at), self.half_life);
+                between(before, sample.value, weight)
             }
         };
         self.state = Some((sample.at, smoothed));
         smoothed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::smooth::tests::answers;
+
+    #[test]
+    fn ewma_meets_the_golden_vector_b1() {
+        // Half-life 60 s, given to four decimals.
+        let series = [(0, 10.0), (15, 12.0), (30, 11.0), (60, 15.0), (75, 14.0), (180, 18.0)];
+        let expected = [10.0, 10.3182, 10.4267, 11.7662, 12.1216, 16.2523];
+        let mut ewma = Ewma::new(Duration::from_secs(60));
+        for (got, want) in answers(|it| ewma.step(it), series).into_iter().zip(expected) {
+            assert!((got.get() - want).abs() < 5e-5, "{got} is not {want}");
+        }
     }
 }

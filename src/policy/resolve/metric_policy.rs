@@ -2,6 +2,7 @@
 
 mod forecast;
 mod signals;
+mod smoothing;
 
 use super::{Faults, Sources};
 use crate::document::fault::Fault;
@@ -17,7 +18,7 @@ use crate::domain::quantity;
 use crate::domain::selector;
 use crate::policy::expression::Expression;
 use crate::policy::wire;
-use crate::policy::{Combine, Guard, Policy, Smoothing};
+use crate::policy::{Combine, Guard, Policy};
 use std::time::Duration;
 
 /// Settles one policy; `None` when something is wrong with it.
@@ -49,7 +50,8 @@ pub(super) fn resolve(
     let metric_type = metric.metric_type;
     let signals =
         signals::resolve(signals, metric_type, lookback, sources, &path_of_signals, faults);
-    let smooth = smoothing(smooth, &path.key("smooth"), faults);
+    let smooth = smoothing::resolve(smooth, interval, &path.key("smooth"), faults);
+    smoothing::check_counter(smooth.as_deref(), combine.as_ref(), &path.key("smooth"), faults);
     let forecast = forecast::resolve(forecast.as_ref(), &path.key("forecast"), faults);
     Some(Policy {
         key: PolicyKey { namespace: namespace?, name: name? },
@@ -234,39 +236,6 @@ fn combine_of(
 /// What `combine` knows, for faults that have no better hint.
 const COMBINE_HINT: &str = "use numbers, signals, + - * / %, comparisons with ?:, and max, min, \
                             abs, ceil, floor, sqrt";
-
-fn smoothing(
-    steps: &[wire::SmoothStep],
-    path: &Path,
-    faults: &mut Faults,
-) -> Option<Vec<Smoothing>> {
-    if steps.len() > limits::SMOOTHING_STEPS_MAX {
-        let problem = format!("more than {} steps", limits::SMOOTHING_STEPS_MAX);
-        faults.add(Fault::new(path.clone(), problem).hint("each step adds its own delay"));
-        return None;
-    }
-    let resolved = steps.iter().enumerate().map(|(index, step)| {
-        let path = path.index(index);
-        let wire::SmoothStep { ewma: Some(wire::Ewma { half_life }) } = step else {
-            faults.add(
-                Fault::new(path, "a step names its kind").hint("write `- ewma: {halfLife: 30s}`"),
-            );
-            return None;
-        };
-        let path = path.key("ewma").key("halfLife");
-        let half_life = faults.take(path.clone(), duration::parse(half_life))?;
-        if half_life.is_zero() || half_life > limits::DURATION_MAX {
-            let most = duration::Shown(limits::DURATION_MAX);
-            let fault = Fault::new(path, format!("a half-life is above 0s and at most {most}"));
-            faults.add(fault.hint("30s to 2m suits most signals"));
-            return None;
-        }
-        Some(Smoothing::Ewma { half_life })
-    });
-    // Every step is looked at before the first fault makes the whole unusable.
-    let resolved: Vec<_> = resolved.collect();
-    resolved.into_iter().collect()
-}
 
 fn guard_of(
     guard: Option<&wire::Guard>,

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::domain::finite::Finite;
-use crate::policy::{Ask, Combine, QueryMethod, Reduce, Smoothing, SourceKind};
+use crate::policy::smoothing::Smoothing;
+use crate::policy::{Ask, Combine, QueryMethod, Reduce, SourceKind};
 use std::time::Duration;
 
 /// The example of the README, plus one policy each of the other types.
