@@ -154,3 +154,22 @@ pub const LATE_PERCENT_DEFAULT: f64 = 0.5;
 pub const OVER_HISTORY_DEFAULT: f64 = 1.2;
 /// `limits.overObserved` when a policy names none.
 pub const OVER_OBSERVED_DEFAULT: f64 = 3.0;
+
+/// `forecast.season` when a policy names none: a day.
+pub const SEASON_DEFAULT: Duration = Duration::from_secs(24 * 3600);
+/// The shortest season: a step would be shorter than the shortest interval by more than a little.
+pub const SEASON_MIN: Duration = Duration::from_secs(120);
+/// Steps of a season in a history: minutes of a day, below which similar moments are chance.
+pub const HISTORY_STEPS_PER_SEASON: usize = 1_440;
+/// Seasons of history: two weeks of days, so that each weekday is there twice.
+pub const HISTORY_SEASONS: usize = 14;
+/// Which part of a season is kept finer: an hour of a day, as far back as a forecast looks closely.
+pub const HISTORY_FINE_PART: u32 = 24;
+/// Steps of the finer part: an hour of 5 s.
+pub const HISTORY_FINE_STEPS_MAX: usize = 720;
+/// One history, everything included: a thousand of them and the rest fit into 256 MiB.
+pub const HISTORY_BYTES_MAX: usize = 128 * 1024;
+
+const _: () = assert!(
+    4 * (HISTORY_SEASONS * HISTORY_STEPS_PER_SEASON + HISTORY_FINE_STEPS_MAX) < HISTORY_BYTES_MAX
+);
