@@ -173,3 +173,26 @@ pub const HISTORY_BYTES_MAX: usize = 128 * 1024;
 const _: () = assert!(
     4 * (HISTORY_SEASONS * HISTORY_STEPS_PER_SEASON + HISTORY_FINE_STEPS_MAX) < HISTORY_BYTES_MAX
 );
+
+/// Points per series that one chunk of a backfill may ask for; Prometheus refuses more than 11,000.
+pub const BACKFILL_CHUNK_POINTS_MAX: usize = 8_000;
+/// Samples of the past in one step of a history: those of the usual interval in a minute. More
+/// would change the mean little and cost the source as much again.
+pub const BACKFILL_SAMPLES_PER_STEP: u32 = 4;
+/// A chunk of so few steps is not halved any more when it is too much for its source.
+pub const BACKFILL_CHUNK_STEPS_MIN: i64 = 30;
+/// Chunks that are read from one source at once; live reads have permits of their own.
+pub const BACKFILL_CHUNKS_AT_ONCE: usize = 2;
+/// How long a source rests after a chunk, at least; otherwise as long as the chunk took, so that a
+/// source which is slow because it is busy is not kept so.
+pub const BACKFILL_REST_MIN: Duration = Duration::from_millis(50);
+/// How long after its first failure a chunk is asked for again; then twice as long each time.
+pub const BACKFILL_RETRY_MIN: Duration = Duration::from_secs(1);
+/// The longest wait before a chunk is asked for again: a source that was away for long is soon
+/// found back, and one that stays away costs little.
+pub const BACKFILL_RETRY_MAX: Duration = Duration::from_secs(300);
+/// How often the log tells how far all backfills are.
+pub const BACKFILL_TELL: Duration = Duration::from_secs(10);
+
+const _: () = assert!(BACKFILL_CHUNK_POINTS_MAX < 11_000);
+const _: () = assert!(HISTORY_FINE_STEPS_MAX < BACKFILL_CHUNK_POINTS_MAX / 2);
