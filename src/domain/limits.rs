@@ -167,6 +167,8 @@ pub const HISTORY_SEASONS: usize = 14;
 pub const HISTORY_FINE_PART: u32 = 24;
 /// Steps of the finer part: an hour of 5 s.
 pub const HISTORY_FINE_STEPS_MAX: usize = 720;
+/// Stretches of a history of which live samples saw only a part and which were not read again yet.
+pub const HISTORY_GAPS_MAX: usize = 32;
 /// One history, everything included: a thousand of them and the rest fit into 256 MiB.
 pub const HISTORY_BYTES_MAX: usize = 128 * 1024;
 
@@ -191,6 +193,9 @@ pub const BACKFILL_RETRY_MIN: Duration = Duration::from_secs(1);
 /// The longest wait before a chunk is asked for again: a source that was away for long is soon
 /// found back, and one that stays away costs little.
 pub const BACKFILL_RETRY_MAX: Duration = Duration::from_secs(300);
+/// Chunks of one policy that wait to be read: two weeks halved as often as may be. Gaps beyond that
+/// stay gaps.
+pub const BACKFILL_CHUNKS_MAX: usize = 1_500;
 /// How often the log tells how far all backfills are.
 pub const BACKFILL_TELL: Duration = Duration::from_secs(10);
 

@@ -51,6 +51,20 @@ pub enum ChunkFailure {
 pub(super) struct Backfill {
     waiting: Vec<Waiting>,
     total: usize,
+    /// The last part of a season, and anything as short, is asked for as finely as it is kept.
+    fine: Cut,
+    coarse: Cut,
+    /// Whether there is nobody to ask.
+    is_given_up: bool,
+}
+
+/// How a stretch of the past is cut into chunks.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    /// How far apart samples are.
+    spacing: Duration,
+    /// How many steps of the history one chunk has at most.
+    steps_max: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -63,6 +77,10 @@ struct Waiting {
     due: Timestamp,
     is_reading: bool,
 }
+
+/// Up to so many steps a gap joins one that is not over yet, so that a source which fails now and
+/// then is not asked about each of its failures.
+const JOINED_STEPS_MAX: i64 = 5;
 
 impl Chunk {
     /// What the history gets from what was read for this chunk: combined and smoothed as if it had
@@ -81,31 +99,58 @@ impl Chunk {
 }
 
 impl Backfill {
-    /// All that is missing in a history into which live samples began to come in the step `edge`.
-    pub(super) fn plan(policy: &Policy, history: &History, edge: i64) -> Self {
+    /// All that is missing in a history into which live samples began to come in the step with
+    /// which `gap` begins.
+    pub(super) fn plan(policy: &Policy, history: &History, gap: Range<i64>) -> Self {
         let per_season = index(history.steps_per_season());
-        let fine = history.fine_step();
         let part = (per_season / i64::from(limits::HISTORY_FINE_PART)).max(1);
-        let oldest = edge - per_season * index(limits::HISTORY_SEASONS);
-        let wanted =
-            |steps, spacing, due| Waiting { steps, spacing, failures: 0, due, is_reading: false };
-        let over = history.start_of(edge + 1);
-        let settled = over.checked_add(limits::SETTLE).unwrap_or(Timestamp::MAX);
-        let mut waiting = vec![
-            // The step that live samples saw a part of, once it is over.
-            wanted(edge..edge + 1, fine, settled),
-            wanted(edge - part..edge, fine, Timestamp::MIN),
-        ];
         let spacing = spacing(policy.interval, history.step());
-        let most = steps_at_once(policy, spacing, history.step()).min(per_season);
-        let mut end = edge - part;
-        while end > oldest {
-            let begin = (end - most).max(oldest);
-            waiting.push(wanted(begin..end, spacing, Timestamp::MIN));
+        let steps_max = steps_at_once(policy, spacing, history.step()).min(per_season);
+        let edge = gap.start;
+        let mut plan = Self {
+            waiting: Vec::new(),
+            total: 0,
+            fine: Cut { spacing: history.fine_step(), steps_max: part },
+            coarse: Cut { spacing, steps_max },
+            is_given_up: false,
+        };
+        plan.add(history, edge - per_season * index(limits::HISTORY_SEASONS)..edge - part);
+        plan.add(history, edge - part..edge);
+        plan.add(history, gap);
+        plan
+    }
+
+    /// Adds steps that are newer than all others: in front, and newest first, to be asked for once
+    /// they are over. They join the newest ones where both are few.
+    pub(super) fn add(&mut self, history: &History, gap: Range<i64>) {
+        if self.is_given_up || self.waiting.len() >= limits::BACKFILL_CHUNKS_MAX {
+            return;
+        }
+        let over = |end| {
+            let settled = history.start_of(end).checked_add(limits::SETTLE);
+            settled.unwrap_or(Timestamp::MAX)
+        };
+        if let Some(newest) = self.waiting.first_mut()
+            && !newest.is_reading
+            && (newest.steps.start..=newest.steps.end).contains(&gap.start)
+            && gap.end - newest.steps.start <= JOINED_STEPS_MAX
+        {
+            newest.steps.end = newest.steps.end.max(gap.end);
+            newest.due = newest.due.max(over(newest.steps.end));
+            return;
+        }
+        let is_short = gap.end - gap.start <= self.fine.steps_max;
+        let Cut { spacing, steps_max } = if is_short { self.fine } else { self.coarse };
+        let mut pieces = Vec::new();
+        let mut end = gap.end;
+        while end > gap.start {
+            let begin = (end - steps_max).max(gap.start);
+            let (steps, due) = (begin..end, over(end));
+            pieces.push(Waiting { steps, spacing, failures: 0, due, is_reading: false });
             end = begin;
         }
-        let total = waiting.len();
-        Self { waiting, total }
+        self.total += pieces.len();
+        self.waiting.splice(..0, pieces);
     }
 
     pub(super) fn progress(&self) -> Progress {
@@ -157,6 +202,7 @@ impl Backfill {
     pub(super) fn give_up(&mut self) {
         self.total -= self.waiting.len();
         self.waiting.clear();
+        self.is_given_up = true;
     }
 }
 

@@ -6,6 +6,7 @@ use crate::evaluation::backfill::Backfill;
 use crate::pipeline::{self, Memory};
 use crate::policy::Policy;
 use crate::series::Window;
+use crate::series::history::History;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -69,15 +70,14 @@ impl Slot {
         self.memory = Memory::default().with_history_of(std::mem::take(&mut self.memory));
     }
 
-    /// Once the first live sample shows where the history begins, the rest is asked for.
+    /// Asks for what is missing: everything, once the first live sample shows where the history
+    /// begins, and later what was missed.
     pub(super) fn plan_backfill(&mut self) {
-        if self.backfill.is_some() {
-            return;
-        }
-        if let Some((history, edge)) =
-            self.memory.history().and_then(|it| Some((it, it.partial()?)))
-        {
-            self.backfill = Some(Backfill::plan(&self.policy, history, edge));
+        let Some(gap) = self.memory.history_mut().and_then(History::take_gap) else { return };
+        let Some(history) = self.memory.history() else { return };
+        match &mut self.backfill {
+            None => self.backfill = Some(Backfill::plan(&self.policy, history, gap)),
+            Some(backfill) => backfill.add(history, gap),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! wall-clock grid, so that all replicas mean the same by a step. A step of which nothing is known
 //! is NaN, never zero. Bounded by construction; never asks the time.
 
+mod gaps;
 mod ring;
 
 use crate::domain::limits;
@@ -17,8 +18,8 @@ use std::time::Duration;
 ///
 /// **Who wins.** A step that live samples saw from its beginning is theirs: they are what was
 /// published, and a source may say something else about a moment later. Everything else is the
-/// backfill's: what nobody saw, and the one step in which live samples began, of which they saw
-/// only a part. The two are never mixed in one step, since they may be apart by different times.
+/// backfill's: what nobody saw, and steps of which live samples saw only a part, because they began
+/// in it or because some were missed. The two are never mixed in one step, since they may be apart by different times.
 /// So replicas that were started at different times end up with the same steps: each either saw a
 /// step whole, or has it from the same source, asked at the same instants.
 ///
@@ -31,6 +32,8 @@ pub struct History {
     coarse: Ring,
     /// The last `limits::HISTORY_FINE_PART` of a season.
     fine: Ring,
+    /// Steps that live samples missed or saw a part of, since that was asked last.
+    gap: Option<Range<i64>>,
     steps_per_season: usize,
     step: Duration,
     fine_step: Duration,
@@ -55,21 +58,27 @@ impl History {
         let places = places.unwrap_or(usize::MAX).min(limits::HISTORY_FINE_STEPS_MAX);
         let fine = Ring::new(Steps::new(fine_step, 1), places.saturating_add(1), interval);
         let count = u32::try_from(per_season).unwrap_or(u32::MAX);
-        Self { coarse, fine, steps_per_season: per_season, step: season / count, fine_step }
+        let step = season / count;
+        Self { coarse, fine, gap: None, steps_per_season: per_season, step, fine_step }
     }
 
     /// Takes one live sample. Ignored when it is not newer than the last one, or so far in the
     /// future that a clock must be wrong.
     pub fn record(&mut self, sample: Sample, now: Timestamp) {
         if sample.at <= latest(now) {
-            self.coarse.record(sample);
+            let gap = self.coarse.record(sample);
             self.fine.record(sample);
+            self.gap = match (self.gap.take(), gap) {
+                (Some(known), Some(new)) => Some(known.start..new.end),
+                (known, new) => known.or(new),
+            };
         }
     }
 
     /// Takes all samples that there are of the whole steps `steps`, in any order; some from before
     /// may be among them, which only stand for steps that have none. A step that is not over at
-    /// `now` is left alone, and so is one of which live samples saw the whole.
+    /// `now` is left alone, and so is one of which live samples saw the
+    /// whole.
     pub fn fill(
         &mut self,
         steps: Range<i64>,
@@ -89,6 +98,7 @@ impl History {
 
     /// Forgets what lies in the future, after a clock that was wrong was set back.
     pub fn forget_the_future(&mut self, now: Timestamp) {
+        self.gap = None;
         self.coarse.forget_after(self.coarse.steps.index_of(latest(now)));
         self.fine.forget_after(self.fine.steps.index_of(latest(now)));
     }
@@ -138,10 +148,11 @@ impl History {
         Some(((oldest..=newest).find(is_known)?, (oldest..=newest).rev().find(is_known)?))
     }
 
-    /// The step in which live samples began, of which they saw a part, until it is filled.
-    #[must_use]
-    pub fn partial(&self) -> Option<i64> {
-        self.coarse.partial()
+    /// The steps of which live samples turned out to have seen only a part, or nothing, since this
+    /// was asked last: the one in which they began, and those between samples further apart than
+    /// one and a half intervals. They wait to be filled.
+    pub fn take_gap(&mut self) -> Option<Range<i64>> {
+        self.gap.take()
     }
 
     /// The step in which `at` lies: whole steps since the epoch.

@@ -7,6 +7,7 @@ use crate::support::adapter::{
 };
 use crate::support::wait;
 use crate::support::web::{Asked, Behaviour, Web};
+use std::collections::BTreeSet;
 
 const RANGE: &str = "/prom/api/v1/query_range";
 /// Fourteen seasons of two minutes.
@@ -70,14 +71,17 @@ async fn the_past_is_read_newest_first_once_for_each_start() {
     let adapter = Setup::new(&config).log_filter("foresail=debug").start().await;
     all_is_read(&adapter).await;
     adapter.logs(&["asking for the past", "policy=inference/total"]).await;
-    adapter.logs(&["past read", "chunks_done=8", "chunks_total=16"]).await;
-    adapter.logs(&["INFO", "the past of all policies is read", "chunks_total=16"]).await;
-    assert!((chunks(&adapter, "filled").await.unwrap() - CHUNKS).abs() < 0.5);
+    adapter.logs(&["past read", "policy=inference/total", "chunks_done=", "chunks_total="]).await;
+    adapter.logs(&["INFO", "the past of all policies is read"]).await;
+    assert!(chunks(&adapter, "filled").await.unwrap() > CHUNKS - 0.5);
     let first: Vec<_> = web.asked(RANGE).iter().map(asked).collect();
     covers_everything(&first);
-    // The first two are the step in which it started, which has to be over first, and the hour.
-    let days = &first[2..];
-    assert!(days.windows(2).all(|it| it[0].0 > it[1].0), "newest first: {days:?}");
+    // Apart from the step in which it started, the last hour, and what a busy machine missed.
+    let days: Vec<_> = first.iter().filter(|it| it.1 - it.0 > 60.0).collect();
+    assert!(
+        days.len() >= 14 && days.windows(2).all(|it| it[0].0 > it[1].0),
+        "newest first: {days:?}"
+    );
     drop(adapter);
     let adapter = Adapter::start(&config).await;
     all_is_read(&adapter).await;
@@ -97,7 +101,7 @@ async fn a_killed_chunk_is_read_again_and_live_values_never_wait() {
         wait::seen(failed > 2.5, failed)
     })
     .await;
-    assert!((pending(&adapter).await.unwrap() - CHUNKS).abs() < 0.5, "nothing is given up");
+    assert!(pending(&adapter).await.unwrap() > CHUNKS - 0.5, "nothing is given up");
     let killed = web.asked(RANGE).len();
     web.set(RANGE, Behaviour::Prometheus(42.0));
     all_is_read(&adapter).await;
@@ -133,10 +137,12 @@ async fn a_source_that_forgets_everything_is_asked_once() {
     let adapter = Adapter::start(&of_prometheus(&web)).await;
     wait::until("the whole past", async || {
         let empty = chunks(&adapter, "empty").await?;
-        wait::seen((empty - CHUNKS).abs() < 0.5 && pending(&adapter).await? < 0.5, empty)
+        wait::seen(empty > CHUNKS - 0.5 && pending(&adapter).await? < 0.5, empty)
     })
     .await;
-    assert_eq!(web.asked(RANGE).len(), 16);
+    let asked: BTreeSet<String> =
+        web.asked(RANGE).iter().map(|it| it.parameters["end"].clone()).collect();
+    assert_eq!(web.asked(RANGE).len(), asked.len(), "each once");
 }
 
 #[tokio::test]
@@ -150,4 +156,29 @@ async fn a_page_has_no_past() {
     adapter.logs(&["the history grows live", "policy=inference/total"]).await;
     assert!(pending(&adapter).await.unwrap() < 0.5);
     assert!(web.asked("/page").iter().all(|it| it.parameters.is_empty()));
+}
+
+#[tokio::test]
+async fn what_an_outage_hid_is_read_when_it_is_over() {
+    let web = Web::start().await;
+    web.set("/prom", Behaviour::Prometheus(42.0));
+    let adapter = Adapter::start(&of_prometheus(&web)).await;
+    all_is_read(&adapter).await;
+    let before = web.asked(RANGE).len();
+    web.set("/prom", Behaviour::Answer(503, Vec::new()));
+    wait::until("some failed reads", async || {
+        let name = "foresail_source_reads_total{source=\"default\",result=\"refused\"}";
+        let refused = adapter.metric(name).await?;
+        wait::seen(refused > 2.5, refused)
+    })
+    .await;
+    assert_eq!(web.asked(RANGE).len(), before, "a source that is away is asked for one thing");
+    web.set("/prom", Behaviour::Prometheus(42.0));
+    wait::until("the gap", async || {
+        let asked = web.asked(RANGE).len();
+        wait::seen(asked > before && pending(&adapter).await? < 0.5, asked)
+    })
+    .await;
+    let (start, end, _) = asked(&web.asked(RANGE)[before]);
+    assert!((2.0..60.0).contains(&(end - start)), "from {start} to {end}");
 }

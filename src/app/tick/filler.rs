@@ -23,8 +23,12 @@ pub(super) struct Filler {
     readers: HashMap<Id, (Chunk, Instant)>,
     lanes: BTreeMap<SourceName, Lane>,
     metrics: BackfillMetrics,
-    told: Option<(Instant, Progress)>,
+    /// When the log said last how many chunks are done, while it is worth telling.
+    told: Option<(Instant, usize)>,
 }
+
+/// From so many chunks on the log tells how far they are; fewer are gaps, not a beginning.
+const WORTH_TELLING: usize = 10;
 
 /// What a chunk brought.
 type Brought = Result<Vec<Sample>, ChunkFailure>;
@@ -143,18 +147,18 @@ impl Filler {
 
     /// One line for all policies together, now and then while it goes on, and at the end.
     fn tell(&mut self, all: Progress, clock: Instant) {
-        let (since, told) = self.told.unwrap_or((clock, Progress::default()));
-        let is_over = all.chunks_done == all.chunks_total;
-        if all == told || (!is_over && clock.duration_since(since) < limits::BACKFILL_TELL) {
-            self.told = Some((since, told));
-            return;
-        }
-        self.told = Some((clock, all));
         let Progress { chunks_done, chunks_total } = all;
-        if is_over {
+        let pending = chunks_total.saturating_sub(chunks_done);
+        if pending >= WORTH_TELLING && self.told.is_none() {
+            self.told = Some((clock, chunks_done));
+        }
+        let Some((since, told)) = self.told else { return };
+        if pending == 0 {
             tracing::info!(chunks_done, chunks_total, "the past of all policies is read");
-        } else {
+            self.told = None;
+        } else if told != chunks_done && clock.duration_since(since) >= limits::BACKFILL_TELL {
             tracing::info!(chunks_done, chunks_total, "reading the past");
+            self.told = Some((clock, chunks_done));
         }
     }
 }

@@ -212,6 +212,48 @@ fn the_end_of_what_a_source_remembers_is_no_failure() {
 }
 
 #[test]
+fn what_was_missed_is_asked_for_once_live_reads_are_back() {
+    let config = usual();
+    let key = key(&config);
+    let mut evaluation = live(&config, BEGIN + 30, BEGIN + 90);
+    let policy = &config.policies[0];
+    fill(&mut evaluation, Timestamp::from_second(BEGIN + 90).unwrap(), Timestamp::MIN);
+    for (second, missing, asked) in [
+        // One read, two reads, an hour and a half, and three days.
+        (BEGIN + 120, 1, (1, 3)),
+        (BEGIN + 600, 1, (2, 11)),
+        (BEGIN + 600 + 5_400, 1, (10, 101)),
+        (BEGIN + 6_000 + 3 * 86_400, 4, (100, 4_421)),
+    ] {
+        let at = Timestamp::from_second(second).unwrap();
+        let failed = || Err("connection refused".to_owned());
+        let trouble = at.checked_sub(Duration::from_secs(15)).unwrap();
+        evaluation.evaluate(policy, vec![failed(), failed()], None, trouble).unwrap();
+        assert_eq!(evaluation.next_chunk_after(at), None, "not while it is away");
+        read(&mut evaluation, &config, None, at);
+        let later = after(at, Duration::from_secs(61));
+        let chunks = fill(&mut evaluation, later, Timestamp::MIN);
+        assert_eq!(chunks.len(), missing, "{chunks:?}");
+        let (oldest, newest) = (chunks.last().unwrap(), &chunks[0]);
+        assert_eq!((oldest.start - BEGIN / 60, newest.end - BEGIN / 60), asked);
+        let history = evaluation.history(&key).unwrap();
+        let (from, to) = history.known_span().unwrap();
+        assert!((history.coverage(from, to) - 1.0).abs() < 1e-12, "no gap is left");
+    }
+    // Failures one after the other are asked about together.
+    let mut at = Timestamp::from_second(BEGIN + 6_000 + 3 * 86_400).unwrap();
+    for _ in 0..3 {
+        at = after(at, Duration::from_secs(30));
+        read(&mut evaluation, &config, None, at);
+    }
+    let later = after(at, Duration::from_secs(61));
+    assert_eq!(fill(&mut evaluation, later, Timestamp::MIN).len(), 1);
+    evaluation.skip_backfill(policy);
+    read(&mut evaluation, &config, None, after(later, Duration::from_secs(60)));
+    assert_eq!(evaluation.next_chunk_after(later), None, "nobody to ask");
+}
+
+#[test]
 fn an_unchanged_policy_keeps_its_history_and_a_changed_one_begins_anew() {
     let before = usual();
     let mut evaluation = live(&before, BEGIN + 30, BEGIN + 90);

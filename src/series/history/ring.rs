@@ -1,6 +1,7 @@
 //! Numbers on a regular wall-clock grid: the newest so many steps, each the mean of its samples.
 
 use crate::domain::sample::Sample;
+use crate::series::history::gaps::Gaps;
 use jiff::Timestamp;
 use std::ops::Range;
 use std::time::Duration;
@@ -50,8 +51,8 @@ pub(super) struct Ring {
     newest: Option<i64>,
     /// The step into which live samples go.
     open: Option<Open>,
-    /// The step in which live samples began: earlier ones may be missing in it.
-    partial: Option<i64>,
+    /// Of what live samples saw only a part.
+    gaps: Gaps,
     /// The newest live sample.
     last: Option<Sample>,
     /// How long a sample stands for steps that have none of their own.
@@ -85,34 +86,51 @@ impl Open {
 impl Ring {
     pub(super) fn new(steps: Steps, places: usize, stands_for: Duration) -> Self {
         let values = vec![f32::NAN; places.max(1)].into_boxed_slice();
-        Self { steps, values, newest: None, open: None, partial: None, last: None, stands_for }
+        let gaps = Gaps::default();
+        Self { steps, values, newest: None, open: None, gaps, last: None, stands_for }
     }
 
-    /// Takes one live sample. One that is not newer than the last changes nothing.
-    pub(super) fn record(&mut self, sample: Sample) {
+    /// Takes one live sample; one that is not newer than the last changes nothing. Answers the
+    /// steps of which live samples turn out to have seen only a part, if there are new ones.
+    pub(super) fn record(&mut self, sample: Sample) -> Option<Range<i64>> {
         if self.last.is_some_and(|last| last.at >= sample.at) {
-            return;
+            return None;
         }
         let index = self.steps.index_of(sample.at);
         self.advance(index);
-        match self.last {
-            Some(last) => self.carry(last, index),
-            None => self.partial = Some(index),
+        let gap = match self.last {
+            Some(last) => {
+                self.carry(last, index);
+                self.gap(last, sample)
+            }
+            None => Some(index..index.saturating_add(1)),
+        };
+        if let Some(gap) = &gap {
+            self.gaps.add(gap.clone());
         }
         self.last = Some(sample);
         let mut open = match self.open.filter(|it| it.index == index) {
             Some(open) => open,
             // What was backfilled is whole.
-            None if !self.value(index).is_nan() => return,
+            None if !self.value(index).is_nan() => return gap,
             None => Open::of(index),
         };
         open.add(sample);
         self.put(index, open.mean());
         self.open = Some(open);
+        gap
+    }
+
+    /// The steps between two samples of which one or more in between were missed.
+    fn gap(&self, last: Sample, next: Sample) -> Option<Range<i64>> {
+        let usual = last.at.checked_add(self.stands_for.saturating_mul(3) / 2);
+        let is_missed = usual.is_ok_and(|usual| next.at > usual);
+        let (from, to) = (self.steps.index_of(last.at), self.steps.index_of(next.at));
+        is_missed.then(|| from.max(self.oldest().unwrap_or(from))..to.saturating_add(1))
     }
 
     /// Takes all samples there are of `steps`, and some from before, sorted by time; writes those
-    /// steps of which nothing is known, and the one that live samples saw a part of.
+    /// steps of which nothing is known, and those of which live samples saw only a part.
     pub(super) fn fill(&mut self, steps: Range<i64>, samples: &[Sample]) {
         let mut open: Option<Open> = None;
         let mut before: Option<Sample> = None;
@@ -140,6 +158,8 @@ impl Ring {
         if let Some(before) = before {
             self.carry_into(before, steps.end, &steps);
         }
+        // Of what was not among these samples the source knows nothing.
+        self.gaps.close(&steps);
     }
 
     /// Drops everything from after the step `latest`.
@@ -150,7 +170,7 @@ impl Ring {
         }
         self.newest = Some(latest);
         self.open = None;
-        self.partial = None;
+        self.gaps.clear();
         self.last = None;
     }
 
@@ -162,11 +182,6 @@ impl Ring {
     /// The oldest step that has a place.
     pub(super) fn oldest(&self) -> Option<i64> {
         self.newest.map(|newest| self.oldest_place(newest))
-    }
-
-    /// The step in which live samples began.
-    pub(super) fn partial(&self) -> Option<i64> {
-        self.partial
     }
 
     /// The value of one step; NaN when it is unknown.
@@ -191,13 +206,12 @@ impl Ring {
 
     /// How much it takes, apart from itself.
     pub(super) fn heap_bytes(&self) -> usize {
-        size_of_val(&*self.values)
+        size_of_val(&*self.values) + self.gaps.heap_bytes()
     }
 
     fn complete(&mut self, done: Open) {
-        if self.partial == Some(done.index) {
+        if self.gaps.contains(done.index) {
             // The part that live samples saw gives way to the whole.
-            self.partial = None;
             self.open = self.open.filter(|it| it.index != done.index);
             self.put(done.index, done.mean());
         } else {

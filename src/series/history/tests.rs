@@ -107,11 +107,12 @@ fn a_clock_that_was_set_back_leaves_what_was_before() {
 
 #[test]
 fn the_step_in_which_live_samples_began_is_filled_and_whole_ones_are_not() {
-    let mut history = live(day(), &[sample(630, 7.0), sample(660, 2.0), sample(720, 3.0)]);
-    assert_eq!(history.partial(), Some(10));
-    let past: Vec<Sample> = (36..49).map(|n| sample(n * 15, 1.0)).collect();
+    let seen = [(630, 7.0), (645, 7.0), (660, 2.0), (675, 2.0), (690, 2.0), (705, 2.0), (720, 3.0)];
+    let mut history = live(day(), &seen.map(|(second, value)| sample(second, value)));
+    assert_eq!(history.take_gap(), Some(10..11));
+    assert_eq!(history.take_gap(), None, "told once");
+    let past: Vec<Sample> = (36..48).map(|n| sample(n * 15, 1.0)).collect();
     history.fill(9..13, past.clone(), at(720));
-    assert_eq!(history.partial(), None);
     let expected = [Some(1.0), Some(1.0), Some(2.0), Some(3.0)];
     assert_eq!(shown(&history, 9, 13), expected);
     // A straggler of a step that was filled is part of it already.
@@ -119,6 +120,18 @@ fn the_step_in_which_live_samples_began_is_filled_and_whole_ones_are_not() {
     late.fill(9..11, past, at(661));
     late.record(sample(645, 50.0), at(662));
     assert_eq!(shown(&late, 9, 12), [Some(1.0), Some(1.0), None]);
+}
+
+#[test]
+fn a_gap_is_told_when_the_next_sample_comes() {
+    let mut history = live(day(), &[sample(30, 1.0), sample(45, 1.0), sample(60, 1.0)]);
+    assert_eq!(history.take_gap(), Some(0..1));
+    // A page that is a little late is no gap; a read that failed is one, and so is an outage.
+    for (second, gap) in [(80, None), (95, None), (125, Some(1..3)), (600, Some(2..11))] {
+        history.record(sample(second, 1.0), at(second));
+        assert_eq!(history.take_gap(), gap, "{second}");
+    }
+    assert_eq!(history.values(3, 10).filter(|it| !it.is_nan()).count(), 0);
 }
 
 #[test]
@@ -177,29 +190,31 @@ proptest! {
     }
 
     #[test]
-    fn a_restarted_replica_knows_what_one_knows_that_was_there(
+    fn a_replica_that_started_late_or_missed_samples_ends_up_like_one_that_saw_all(
         samples in series(),
         start in any::<prop::sample::Index>(),
+        missed in prop::collection::vec(prop::bool::weighted(0.2), 600),
         cuts in prop::collection::vec(0_i64..200, 0..5),
     ) {
         let Some(last) = samples.last() else { return Ok(()) };
         let now = last.at + Duration::from_secs(120);
-        let old = live(day(), &samples);
-        let mut new = live(day(), &samples[start.index(samples.len())..]);
+        let all = live(day(), &samples);
+        // Whether one was missed shows when the next one comes.
+        let is_seen = |it: &(&Sample, bool)| !it.1 || it.0 == last;
+        let seen = samples.iter().zip(missed).skip(start.index(samples.len())).filter(is_seen);
+        let mut one = live(day(), &seen.map(|(it, _)| *it).collect::<Vec<_>>());
         // Newest first, cut anywhere between steps, and one of them twice.
-        let begin = new.index_of(samples[0].at) - 3;
-        let end = new.partial().map_or(begin, |it| it + 1);
+        let (begin, end) = (one.index_of(samples[0].at) - 3, one.index_of(now));
         let mut edges: Vec<i64> = cuts.iter().map(|it| (begin + it).min(end)).collect();
         edges.extend([begin, end]);
         edges.sort_unstable();
         for pair in edges.windows(2).rev().chain(edges.windows(2).take(1)) {
-            let (from, to) = (new.start_of(pair[0]), new.start_of(pair[1]));
+            let (from, to) = (one.start_of(pair[0]), one.start_of(pair[1]));
             let chunk = samples.iter().filter(|it| it.at >= from - INTERVAL && it.at < to);
-            new.fill(pair[0]..pair[1], chunk.copied(), now);
+            one.fill(pair[0]..pair[1], chunk.copied(), now);
         }
-        let to = old.index_of(now);
-        prop_assert_eq!(shown(&new, begin, to), shown(&old, begin, to));
-        prop_assert_eq!(fine(&new), fine(&old));
+        prop_assert_eq!(shown(&one, begin, end), shown(&all, begin, end));
+        prop_assert_eq!(fine(&one), fine(&all));
     }
 
     #[test]
