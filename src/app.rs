@@ -159,7 +159,7 @@ impl App {
         let alive = health.add_live("tick");
         tasks.spawn("pulse", pulse.clone().watch(alive, stop_work.clone()));
         let first = health.add_ready("first-evaluation");
-        let tick = Tick::new(Arc::clone(&published), metrics.tick(), pulse, first);
+        let tick = Tick::new(Arc::clone(&published), &metrics, pulse, first);
         tasks.spawn("tick", tick.run(loaded, stop_work.clone()));
 
         // The servers answer from what is published.

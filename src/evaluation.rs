@@ -4,15 +4,21 @@
 //! the only live one; a test, a benchmark or a simulation turns its own by hand. Never does I/O
 //! and never asks the time.
 
+pub mod backfill;
+mod slot;
+
 use crate::domain::labels::Labels;
 use crate::domain::limits;
 use crate::domain::name::{ObjectName, PolicyKey};
 use crate::domain::sample::Sample;
+use crate::evaluation::backfill::{Backfill, Chunk, ChunkFailure, Progress};
+use crate::evaluation::slot::{PastState, Slot};
+use crate::pipeline;
 use crate::pipeline::outcome::Outcome;
-use crate::pipeline::{self, Memory};
 use crate::policy::{Config, Policy};
 use crate::published::{Entry, Published, Snapshot, State};
-use crate::series::{Samples, Window};
+use crate::series::Samples;
+use crate::series::history::History;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,36 +31,21 @@ pub struct Evaluation {
     snapshot: Snapshot,
 }
 
-/// One policy with everything that is kept for it.
-#[derive(Debug)]
-struct Slot {
-    policy: Arc<Policy>,
-    window: Window,
-    memory: Memory,
-    past: PastState,
-}
-
-/// Whether a policy has been primed with its past.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PastState {
-    /// Not yet, after so many tries.
-    Missing(u32),
-    Known,
-}
-
 /// What one read of all signals of a policy brought, in their order; an error is already told in
 /// words.
 pub type Readings = Vec<Result<Samples, String>>;
 
-/// What the past of all signals of a policy was, in their order.
-pub type History = Vec<Vec<(Option<ObjectName>, Sample)>>;
+/// What all signals of a policy were in the past, in their order; each oldest first.
+pub type Recording = Vec<Vec<(Option<ObjectName>, Sample)>>;
 
-/// The past that a policy wants to be primed with.
+/// The instants of the past about which a policy's sources are to be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Past {
-    /// How far back.
-    pub span: Duration,
-    /// How far apart: the policy's interval, or more where that would be too many points.
+    /// The first.
+    pub from: Timestamp,
+    /// None is later.
+    pub to: Timestamp,
+    /// How far apart they are: the policy's interval, or more where that would be too many.
     pub step: Duration,
 }
 
@@ -111,19 +102,19 @@ impl Evaluation {
         }
     }
 
-    /// The past that would help this policy: it smooths, and was not primed yet. Asked for a few
-    /// times at most.
-    pub fn wanted_past(&mut self, policy: &Policy) -> Option<Past> {
+    /// The past that would help this policy when it is evaluated for the instant `at`: it smooths,
+    /// and was not primed yet. Asked for a few times at most.
+    pub fn wanted_past(&mut self, policy: &Policy, at: Timestamp) -> Option<Past> {
         let slot = self.slots.get_mut(&policy.key)?;
         let PastState::Missing(tries) = slot.past else { return None };
-        // Filters in a row forget one after the other, so their memories add up.
-        let span: Duration = policy.smooth.iter().map(|it| it.memory(policy.interval)).sum();
+        let span = backfill::memory(policy);
         if span.is_zero() || tries == limits::BACKFILL_TRIES {
             return None;
         }
         slot.past = PastState::Missing(tries + 1);
         let points = u32::try_from(limits::BACKFILL_POINTS_MAX).unwrap_or(u32::MAX);
-        Some(Past { span, step: policy.interval.max(span / points) })
+        let step = policy.interval.max(span / points);
+        Some(Past { from: at.checked_sub(span).ok()?, to: at.checked_sub(step).ok()?, step })
     }
 
     /// Takes what was read for a policy and evaluates it at `now`; its past, where it is given, is
@@ -133,7 +124,7 @@ impl Evaluation {
         &mut self,
         policy: &Policy,
         readings: Readings,
-        past: Option<&History>,
+        past: Option<&Recording>,
         now: Timestamp,
     ) -> Option<Outcome> {
         let slot = self.slots.get_mut(&policy.key)?;
@@ -155,9 +146,94 @@ impl Evaluation {
         }
         let mut outcome = pipeline::run(policy, &slot.window, &mut slot.memory, now);
         outcome.evicted += evicted;
+        slot.plan_backfill();
         let entry = entry(policy, State::Evaluated(outcome.clone()));
         self.snapshot.put(policy.metric_key(), entry);
         Some(outcome)
+    }
+
+    /// The next chunk of a history to ask for, among the policies that `may` ask now; the policy
+    /// that has least comes first. A policy whose last read failed does not ask: a source that is
+    /// away is asked for one thing.
+    pub fn next_chunk(&mut self, now: Timestamp, may: impl Fn(&Policy) -> bool) -> Option<Chunk> {
+        let due = self.asking().filter_map(|(slot, backfill)| {
+            let is_due = backfill.due().is_some_and(|it| it <= now) && may(&slot.policy);
+            is_due.then(|| (backfill.progress().chunks_done, &slot.policy.key))
+        });
+        let key = due.min()?.1.clone();
+        let slot = self.slots.get_mut(&key)?;
+        let history = slot.memory.history()?;
+        let (steps, spacing) = slot.backfill.as_mut()?.next(now)?;
+        let past = backfill::past(&slot.policy, history, &steps, spacing);
+        Some(Chunk { policy: Arc::clone(&slot.policy), steps, past })
+    }
+
+    /// How long it is until the next chunk is due; `None` while there is none to wait for.
+    #[must_use]
+    pub fn next_chunk_after(&self, now: Timestamp) -> Option<Duration> {
+        let due = self.asking().filter_map(|(_, backfill)| backfill.due()).min()?;
+        Some(Duration::try_from(due.duration_since(now)).unwrap_or_default())
+    }
+
+    /// The policies whose last read was good, and what their histories lack.
+    fn asking(&self) -> impl Iterator<Item = (&Slot, &Backfill)> {
+        let is_well = |slot: &&Slot| slot.window.signals.iter().all(|it| it.trouble.is_none());
+        let slots = self.slots.values().filter(is_well);
+        slots.filter_map(|slot| Some((slot, slot.backfill.as_ref()?)))
+    }
+
+    /// Takes what a chunk brought, as digested by it; answers how far its policy was before, and is
+    /// now. `None` when there is no such policy any more, or it is not the one that asked.
+    pub fn take_chunk(
+        &mut self,
+        chunk: &Chunk,
+        brought: Result<Vec<Sample>, ChunkFailure>,
+        now: Timestamp,
+    ) -> Option<(Progress, Progress)> {
+        let slot = self.slots.get_mut(&chunk.policy.key)?;
+        if *slot.policy != *chunk.policy {
+            return None;
+        }
+        let backfill = slot.backfill.as_mut()?;
+        let before = backfill.progress();
+        match brought {
+            Ok(samples) => {
+                slot.memory.history_mut()?.fill(chunk.steps.clone(), samples, now);
+                backfill.finish(&chunk.steps);
+            }
+            Err(failure) => backfill.fail(&chunk.steps, failure, now),
+        }
+        Some((before, backfill.progress()))
+    }
+
+    /// Notes that the sources of a policy cannot be asked about the past: its history grows live.
+    pub fn skip_backfill(&mut self, policy: &Policy) {
+        let slot = self.slots.get_mut(&policy.key);
+        if let Some(backfill) = slot.and_then(|it| it.backfill.as_mut()) {
+            backfill.give_up();
+        }
+    }
+
+    /// How far the backfill of a policy is; `None` when it has no history, or no sample yet.
+    #[must_use]
+    pub fn progress(&self, policy: &PolicyKey) -> Option<Progress> {
+        self.slots.get(policy)?.backfill.as_ref().map(Backfill::progress)
+    }
+
+    /// How far all backfills are, together.
+    #[must_use]
+    pub fn progress_of_all(&self) -> Progress {
+        let each = self.slots.values().filter_map(|it| it.backfill.as_ref());
+        each.map(Backfill::progress).fold(Progress::default(), |sum, it| Progress {
+            chunks_done: sum.chunks_done + it.chunks_done,
+            chunks_total: sum.chunks_total + it.chunks_total,
+        })
+    }
+
+    /// The past of a policy that forecasts one number.
+    #[must_use]
+    pub fn history(&self, policy: &PolicyKey) -> Option<&History> {
+        self.slots.get(policy)?.memory.history()
     }
 
     /// Makes what was evaluated visible.
@@ -175,43 +251,6 @@ impl Evaluation {
     pub fn samples(&self) -> usize {
         let tracks = self.slots.values().flat_map(|slot| &slot.window.signals);
         tracks.map(|track| track.samples.len()).sum()
-    }
-}
-
-impl Slot {
-    fn new(policy: &Arc<Policy>) -> Self {
-        let policy = Arc::clone(policy);
-        let window = Window::new(policy.signals.len());
-        Self { policy, window, memory: Memory::default(), past: PastState::Missing(0) }
-    }
-
-    /// Begins anew when the clock was set back: everything newer than now would be in the way of
-    /// what is read from now on, and would be served for as long as the jump.
-    fn forget_the_future(&mut self, now: Timestamp) {
-        let latest = now.checked_add(limits::CLOCK_JUMP).unwrap_or(Timestamp::MAX);
-        let tracks = self.window.signals.iter().flat_map(|it| it.samples.values());
-        if tracks.map(|it| it.at).chain(self.memory.last()).any(|at| at > latest) {
-            self.window = Window::new(self.policy.signals.len());
-            self.memory = Memory::default();
-        }
-    }
-
-    /// Begins anew from the past, oldest first.
-    fn prime(&mut self, past: &History) {
-        self.window = Window::new(self.policy.signals.len());
-        self.memory = Memory::default();
-        self.past = PastState::Known;
-        let instants: BTreeSet<Timestamp> =
-            past.iter().flatten().map(|(_, sample)| sample.at).collect();
-        let mut unread: Vec<_> = past.iter().map(|it| it.iter().peekable()).collect();
-        for at in instants {
-            for (track, unread) in self.window.signals.iter_mut().zip(&mut unread) {
-                while let Some(one) = unread.next_if(|(_, sample)| sample.at <= at) {
-                    track.extend([one.clone()]);
-                }
-            }
-            pipeline::run(&self.policy, &self.window, &mut self.memory, at);
-        }
     }
 }
 

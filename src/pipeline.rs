@@ -10,21 +10,25 @@ pub mod outcome;
 pub mod smooth;
 
 use crate::domain::finite::Finite;
+use crate::domain::limits;
+use crate::domain::metric::Subject;
 use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
 use crate::pipeline::outcome::{Absence, Outcome, Value};
 use crate::pipeline::smooth::Chain;
 use crate::policy::Policy;
+use crate::series::history::History;
 use crate::series::{self, Window};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// What a policy remembers between runs: for each object its smoothing and its newest good
-/// sample.
+/// sample, and the past of its only number where a forecast wants it.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     objects: BTreeMap<Option<ObjectName>, Remembered>,
     last: Option<Timestamp>,
+    history: Option<History>,
 }
 
 #[derive(Clone, Debug)]
@@ -40,7 +44,7 @@ struct Remembered {
 pub fn run(policy: &Policy, window: &Window, memory: &mut Memory, now: Timestamp) -> Outcome {
     let combined = combine::all(policy, window);
     for (object, sample) in &combined.samples {
-        memory.take(policy, object, *sample);
+        memory.take(policy, object, *sample, now);
     }
     let evicted = memory.forget(|at| guard::is_servable(&policy.guard, at, now));
     let values: Vec<(Option<ObjectName>, Value)> = memory
@@ -62,6 +66,39 @@ pub fn run(policy: &Policy, window: &Window, memory: &mut Memory, now: Timestamp
 }
 
 impl Memory {
+    /// Nothing is remembered yet. There is room for the past where `policy` forecasts one number;
+    /// a default memory has none.
+    #[must_use]
+    pub fn new(policy: &Policy) -> Self {
+        let forecast = policy.forecast.as_ref().filter(|_| policy.subject != Subject::Pods);
+        let steps = limits::HISTORY_STEPS_PER_SEASON;
+        let history = forecast.map(|it| History::new(it.season, steps, policy.interval));
+        Self { history, ..Self::default() }
+    }
+
+    /// This memory with the past of `other`.
+    #[must_use]
+    pub fn with_history_of(self, other: Self) -> Self {
+        Self { history: other.history, ..self }
+    }
+
+    /// The past of the only number, combined and smoothed.
+    #[must_use]
+    pub fn history(&self) -> Option<&History> {
+        self.history.as_ref()
+    }
+
+    /// The same, for a backfill.
+    pub fn history_mut(&mut self) -> Option<&mut History> {
+        self.history.as_mut()
+    }
+
+    /// The newest combined and smoothed sample of an object.
+    #[must_use]
+    pub fn smoothed(&self, object: Option<&ObjectName>) -> Option<Sample> {
+        self.objects.get(&object.cloned()).and_then(|it| it.smoothed)
+    }
+
     /// The time of the newest combined sample; `None` if there never was one.
     #[must_use]
     pub fn last(&self) -> Option<Timestamp> {
@@ -69,22 +106,35 @@ impl Memory {
     }
 
     /// Smooths one combined sample. One that is not newer than the last changes nothing.
-    fn take(&mut self, policy: &Policy, object: &Option<ObjectName>, sample: Sample) {
+    fn take(
+        &mut self,
+        policy: &Policy,
+        object: &Option<ObjectName>,
+        sample: Sample,
+        now: Timestamp,
+    ) {
         self.last = self.last.max(Some(sample.at));
         let at = sample.at;
         // A trend may shoot below zero, and nothing that is asked for is less than nothing.
         let raised = |it: Sample| Sample { value: it.value.max(Finite::ZERO), ..it };
-        match self.objects.get_mut(object) {
-            Some(it) if it.at >= at => {}
+        let smoothed = match self.objects.get_mut(object) {
+            Some(it) if it.at >= at => return,
             Some(it) => {
+                let smoothed = it.chain.step(sample).map(raised);
                 it.at = at;
-                it.smoothed = it.chain.step(sample).map(raised).or(it.smoothed);
+                it.smoothed = smoothed.or(it.smoothed);
+                smoothed
             }
             None => {
                 let mut chain = Chain::new(&policy.smooth);
                 let smoothed = chain.step(sample).map(raised);
                 self.objects.insert(object.clone(), Remembered { chain, at, smoothed });
+                smoothed
             }
+        };
+        let history = self.history.as_mut().filter(|_| object.is_none());
+        if let (Some(history), Some(smoothed)) = (history, smoothed) {
+            history.record(smoothed, now);
         }
     }
 

@@ -1,9 +1,12 @@
 //! What the tick, the sources and the configuration count, for `/metrics`.
 
+pub(crate) mod backfill;
+
 use crate::domain::name::{PolicyKey, SourceName};
 use crate::pipeline::outcome::{Outcome, Standing};
 use crate::policy::{Config, Policy};
 use crate::source::Reason;
+use backfill::BackfillMetrics;
 use jiff::SignedDuration;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -28,6 +31,7 @@ const SECONDS: [f64; 14] =
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     tick: TickMetrics,
+    backfill: BackfillMetrics,
     reads: Family<ReadLabels, Counter>,
     read_seconds: Family<SourceLabels, Histogram, MakeHistogram>,
     loads: Family<LoadLabels, Counter>,
@@ -96,6 +100,7 @@ impl Metrics {
         let histogram: MakeHistogram = || Histogram::new(SECONDS);
         let metrics = Self {
             tick: TickMetrics::register(registry),
+            backfill: BackfillMetrics::register(registry),
             reads: Family::default(),
             read_seconds: Family::new_with_constructor(histogram),
             loads: Family::default(),
@@ -117,6 +122,10 @@ impl Metrics {
 
     pub(crate) fn tick(&self) -> TickMetrics {
         self.tick.clone()
+    }
+
+    pub(crate) fn backfill(&self) -> BackfillMetrics {
+        self.backfill.clone()
     }
 
     pub(crate) fn source(&self, name: &SourceName) -> SourceMetrics {

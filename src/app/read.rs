@@ -1,20 +1,24 @@
-//! The reads of one policy for one instant: all signals at once, capped for each source, with one
-//! deadline over everything.
+//! The reads of one policy: for one instant all signals at once, capped for each source, with one
+//! deadline over everything; and for a chunk of its past one signal after the other.
 
 use crate::app::metrics::SourceMetrics;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
 use crate::domain::name::{ObjectName, SourceName};
 use crate::domain::sample::Sample;
-use crate::evaluation::{History, Past, Readings};
+use crate::evaluation::backfill::{Chunk, ChunkFailure};
+use crate::evaluation::{Past, Readings, Recording};
 use crate::policy::{Policy, Signal};
 use crate::series::Samples;
-use crate::source::{ReadError, Source};
+use crate::source::{ReadError, Reason, Source};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::Semaphore;
+
+/// Samples of one signal over time, oldest first.
+type Samplings = Vec<(Option<ObjectName>, Sample)>;
 
 /// The sources of a configuration, with their caps.
 #[derive(Clone, Debug, Default)]
@@ -38,7 +42,7 @@ pub(crate) struct PolicyRead {
     pub(crate) policy: Arc<Policy>,
     pub(crate) at: Timestamp,
     pub(crate) readings: Readings,
-    pub(crate) history: Option<History>,
+    pub(crate) recording: Option<Recording>,
 }
 
 impl Sources {
@@ -49,6 +53,20 @@ impl Sources {
             (name, Arc::new(MeteredSource { source, permits, metrics }))
         });
         Self(metered.collect())
+    }
+
+    /// Whether all signals of a policy have a past: a sum of a past and of nothing is not a past.
+    pub(crate) fn have_past(&self, policy: &Policy) -> bool {
+        policy
+            .signals
+            .iter()
+            .all(|it| self.get(&it.source).is_some_and(|it| it.usable_with_history().is_some()))
+    }
+
+    /// Whether live reads leave a source room for the past: it is not in the middle of a burst.
+    pub(crate) fn is_calm(&self, name: &SourceName) -> bool {
+        let source = self.0.get(name);
+        source.is_none_or(|it| it.permits.available_permits() > limits::READS_AT_ONCE / 2)
     }
 
     fn get(&self, name: &SourceName) -> Option<Arc<MeteredSource>> {
@@ -71,22 +89,19 @@ pub(crate) async fn read(
     });
     let readings = futures::future::join_all(live).await;
     // A source that is away would be asked for the past, and said to have none, again and again.
-    let history = match past.filter(|_| readings.iter().all(Result::is_ok)) {
-        Some(past) => history(&policy, &sources, at, past).await,
+    let recording = match past.filter(|_| readings.iter().all(Result::is_ok)) {
+        Some(past) => recording(&policy, &sources, past).await,
         None => None,
     };
-    PolicyRead { policy: Arc::clone(&policy), at, readings, history }
+    PolicyRead { policy: Arc::clone(&policy), at, readings, recording }
 }
 
 /// The past of all signals, or nothing when one of them has none: a sum of a past and of nothing
 /// is not a past.
-async fn history(policy: &Policy, sources: &Sources, at: Timestamp, past: Past) -> Option<History> {
-    let Past { span, step } = past;
-    let to = at.checked_sub(step).ok()?;
-    let from = at.checked_sub(span).ok()?;
+async fn recording(policy: &Policy, sources: &Sources, past: Past) -> Option<Recording> {
     let reads = policy.signals.iter().map(|signal| async move {
         let source = sources.get(&signal.source)?;
-        let read = source.history(signal, (from, to), past).await?;
+        let read = source.history(signal, past).await?;
         // Not being primed is no failure: smoothing begins at the first live sample.
         read.inspect_err(|error| {
             let error = ErrorChain(error);
@@ -97,35 +112,81 @@ async fn history(policy: &Policy, sources: &Sources, at: Timestamp, past: Past) 
     futures::future::join_all(reads).await.into_iter().collect()
 }
 
+/// Reads a chunk of the past and digests it, apart from the threads that answer requests: that
+/// takes some milliseconds.
+pub(crate) async fn chunk(chunk: Chunk, sources: Sources) -> Result<Vec<Sample>, ChunkFailure> {
+    let recording = chunk_recording(&chunk, &sources).await?;
+    let policy = chunk.policy.key.clone();
+    let digested = tokio::task::spawn_blocking(move || chunk.digest(&recording)).await;
+    digested.map_err(|error| {
+        tracing::error!(%policy, error = %ErrorChain(&error), "a chunk of the past broke off");
+        ChunkFailure::Other
+    })
+}
+
+async fn chunk_recording(chunk: &Chunk, sources: &Sources) -> Result<Recording, ChunkFailure> {
+    let mut recording = Recording::new();
+    for signal in &chunk.policy.signals {
+        let source = sources.get(&signal.source).ok_or(ChunkFailure::Other)?;
+        let read = source.chunk(signal, chunk.past).await.ok_or(ChunkFailure::Other)?;
+        let samples = read.map_err(|error| {
+            let (policy, signal) = (&chunk.policy.key, &signal.name);
+            tracing::debug!(%policy, %signal, error = %ErrorChain(&error), "no chunk of the past");
+            match error.reason() {
+                Reason::TimedOut | Reason::TooLarge => ChunkFailure::TooMuch,
+                Reason::Unreachable | Reason::Refused | Reason::NotUnderstood | Reason::Empty => {
+                    ChunkFailure::Other
+                }
+            }
+        })?;
+        recording.push(samples);
+    }
+    Ok(recording)
+}
+
 impl MeteredSource {
+    fn usable_with_history(&self) -> Option<&Source> {
+        self.source.as_ref().ok().filter(|it| it.has_history())
+    }
+
     async fn read(&self, signal: &Signal, at: Timestamp) -> Result<Samples, String> {
         let source = self.source.as_ref().map_err(String::clone)?;
-        self.metered(source.read(&signal.ask, at)).await.map_err(|error| error.to_string())
+        self.permitted(source.read(&signal.ask, at)).await.map_err(|error| error.to_string())
     }
 
     /// `None` when this source has no past.
-    async fn history(
-        &self,
-        signal: &Signal,
-        span: (Timestamp, Timestamp),
-        past: Past,
-    ) -> Option<Result<Vec<(Option<ObjectName>, Sample)>, ReadError>> {
-        let source = self.source.as_ref().ok().filter(|it| it.has_history())?;
-        Some(self.metered(source.history(&signal.ask, span, past.step)).await)
+    async fn history(&self, signal: &Signal, past: Past) -> Option<Result<Samplings, ReadError>> {
+        let source = self.usable_with_history()?;
+        Some(self.permitted(source.history(&signal.ask, (past.from, past.to), past.step)).await)
     }
 
-    /// One read: capped, bounded in time with the wait for its turn, and counted.
+    /// The same without a permit, of which live reads shall have all: whoever asks for chunks
+    /// counts them.
+    async fn chunk(&self, signal: &Signal, past: Past) -> Option<Result<Samplings, ReadError>> {
+        let source = self.usable_with_history()?;
+        Some(self.metered(source.history(&signal.ask, (past.from, past.to), past.step)).await)
+    }
+
+    /// One read in its turn.
+    async fn permitted<T>(
+        &self,
+        read: impl Future<Output = Result<T, ReadError>>,
+    ) -> Result<T, ReadError> {
+        let turn = async {
+            let _permit = self.permits.acquire().await;
+            read.await
+        };
+        self.metered(turn).await
+    }
+
+    /// One read: bounded in time with the wait for its turn, and counted.
     async fn metered<T>(
         &self,
         read: impl Future<Output = Result<T, ReadError>>,
     ) -> Result<T, ReadError> {
         let begin = Instant::now();
-        let turn = async {
-            let _permit = self.permits.acquire().await;
-            read.await
-        };
         let deadline = limits::TICK_DEADLINE;
-        let result = tokio::time::timeout(deadline, turn).await;
+        let result = tokio::time::timeout(deadline, read).await;
         let result = result.unwrap_or(Err(ReadError::TimedOut(deadline)));
         self.metrics.observe(begin.elapsed(), result.as_ref().err().map(ReadError::reason));
         result

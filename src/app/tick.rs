@@ -4,6 +4,7 @@
 //! evaluated as soon as its own reads are in, so that a source which hangs, or an answer that
 //! takes long to parse, delays only what is made from it.
 
+mod filler;
 mod pulse;
 mod turn;
 
@@ -11,7 +12,7 @@ pub(crate) use pulse::Pulse;
 
 use crate::app::clock;
 use crate::app::configuration::Loaded;
-use crate::app::metrics::TickMetrics;
+use crate::app::metrics::{Metrics, TickMetrics};
 use crate::app::read::{self, PolicyRead, Sources};
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
@@ -21,6 +22,7 @@ use crate::policy::Policy;
 use crate::published::Published;
 use crate::series::grid::Grid;
 use crate::telemetry::health::Check;
+use filler::Filler;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -42,6 +44,7 @@ pub(crate) struct Tick {
     reads: JoinSet<PolicyRead>,
     /// Whose reads a task makes, for the day on which one panics.
     readers: HashMap<Id, Arc<Policy>>,
+    filler: Filler,
     published: Arc<Published>,
     metrics: TickMetrics,
     pulse: Pulse,
@@ -57,7 +60,7 @@ struct First {
 impl Tick {
     pub(crate) fn new(
         published: Arc<Published>,
-        metrics: TickMetrics,
+        metrics: &Metrics,
         pulse: Pulse,
         first: Arc<Check>,
     ) -> Self {
@@ -67,8 +70,9 @@ impl Tick {
             turns: BTreeMap::new(),
             reads: JoinSet::new(),
             readers: HashMap::new(),
+            filler: Filler::new(metrics.backfill()),
             published,
-            metrics,
+            metrics: metrics.tick(),
             pulse,
             first: First { check: first, begun: Instant::now() },
         }
@@ -84,7 +88,10 @@ impl Tick {
         loop {
             self.pulse.beat();
             self.note_first();
-            let sleep = self.start_due(clock::now());
+            let now = clock::now();
+            let sleep = self.start_due(now);
+            let past = self.filler.start(&mut self.evaluation, &self.sources, now);
+            let sleep = past.map_or(sleep, |it| it.min(sleep));
             tokio::select! {
                 () = stop.cancelled() => return,
                 Ok(()) = loaded.changed() => {
@@ -100,6 +107,9 @@ impl Tick {
                     }
                     self.evaluation.publish(&self.published);
                     self.metrics.hold(self.evaluation.samples());
+                }
+                Some(chunk) = self.filler.join_next() => {
+                    self.filler.take(&mut self.evaluation, chunk, clock::now());
                 }
                 () = tokio::time::sleep(sleep) => {}
             }
@@ -135,7 +145,7 @@ impl Tick {
                 continue;
             }
             let at = grid.at_or_before(settled);
-            let past = self.evaluation.wanted_past(&policy);
+            let past = self.evaluation.wanted_past(&policy, at);
             let read = read::read(Arc::clone(&policy), self.sources.clone(), at, past);
             let task = self.reads.spawn(read);
             self.readers.insert(task.id(), policy);
@@ -154,10 +164,10 @@ impl Tick {
                 return;
             }
         };
-        let PolicyRead { policy, at, readings, history } = read;
+        let PolicyRead { policy, at, readings, recording } = read;
         let now = clock::now();
         // What was read for a policy that is gone or changed meanwhile is nobody's.
-        let outcome = self.evaluation.evaluate(&policy, readings, history.as_ref(), now);
+        let outcome = self.evaluation.evaluate(&policy, readings, recording.as_ref(), now);
         let (Some(outcome), Some(turn)) = (outcome, self.turns.get_mut(&policy.key)) else {
             return;
         };

@@ -193,3 +193,50 @@ pub const RATE_STALE: Duration = Duration::from_secs(300);
 const _: () = assert!(MEDIAN_SAMPLES_MAX <= SMOOTHING_SAMPLES_MAX);
 const _: () = assert!(RATE_WINDOW_MIN.as_secs() < RATE_WINDOW_MAX.as_secs());
 const _: () = assert!(PERCENTILE_HALF_LIVES <= BACKFILL_HALF_LIVES);
+
+/// `forecast.season` when a policy names none: a day.
+pub const SEASON_DEFAULT: Duration = Duration::from_secs(24 * 3600);
+/// The shortest season: a step would be shorter than the shortest interval by more than a little.
+pub const SEASON_MIN: Duration = Duration::from_secs(120);
+/// Steps of a season in a history: minutes of a day, below which similar moments are chance.
+pub const HISTORY_STEPS_PER_SEASON: usize = 1_440;
+/// Seasons of history: two weeks of days, so that each weekday is there twice.
+pub const HISTORY_SEASONS: usize = 14;
+/// Which part of a season is kept finer: an hour of a day, as far back as a forecast looks closely.
+pub const HISTORY_FINE_PART: u32 = 24;
+/// Steps of the finer part: an hour of 5 s.
+pub const HISTORY_FINE_STEPS_MAX: usize = 720;
+/// Stretches of a history of which live samples saw only a part and which were not read again yet.
+pub const HISTORY_GAPS_MAX: usize = 32;
+/// One history, everything included: a thousand of them and the rest fit into 256 MiB.
+pub const HISTORY_BYTES_MAX: usize = 128 * 1024;
+
+const _: () = assert!(
+    4 * (HISTORY_SEASONS * HISTORY_STEPS_PER_SEASON + HISTORY_FINE_STEPS_MAX) < HISTORY_BYTES_MAX
+);
+
+/// Points per series that one chunk of a backfill may ask for; Prometheus refuses more than 11,000.
+pub const BACKFILL_CHUNK_POINTS_MAX: usize = 8_000;
+/// Samples of the past in one step of a history: those of the usual interval in a minute. More
+/// would change the mean little and cost the source as much again.
+pub const BACKFILL_SAMPLES_PER_STEP: u32 = 4;
+/// A chunk of so few steps is not halved any more when it is too much for its source.
+pub const BACKFILL_CHUNK_STEPS_MIN: i64 = 30;
+/// Chunks that are read from one source at once; live reads have permits of their own.
+pub const BACKFILL_CHUNKS_AT_ONCE: usize = 2;
+/// How long a source rests after a chunk, at least; otherwise as long as the chunk took, so that a
+/// source which is slow because it is busy is not kept so.
+pub const BACKFILL_REST_MIN: Duration = Duration::from_millis(50);
+/// How long after its first failure a chunk is asked for again; then twice as long each time.
+pub const BACKFILL_RETRY_MIN: Duration = Duration::from_secs(1);
+/// The longest wait before a chunk is asked for again: a source that was away for long is soon
+/// found back, and one that stays away costs little.
+pub const BACKFILL_RETRY_MAX: Duration = Duration::from_secs(300);
+/// Chunks of one policy that wait to be read: two weeks halved as often as may be. Gaps beyond that
+/// stay gaps.
+pub const BACKFILL_CHUNKS_MAX: usize = 1_500;
+/// How often the log tells how far all backfills are.
+pub const BACKFILL_TELL: Duration = Duration::from_secs(10);
+
+const _: () = assert!(BACKFILL_CHUNK_POINTS_MAX < 11_000);
+const _: () = assert!(HISTORY_FINE_STEPS_MAX < BACKFILL_CHUNK_POINTS_MAX / 2);

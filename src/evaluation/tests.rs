@@ -90,16 +90,17 @@ fn history_makes_a_late_starter_agree_with_one_that_was_there() {
     }
     let mut new = Evaluation::default();
     new.configure(&config);
-    let past = new.wanted_past(policy).unwrap();
-    assert_eq!((past.span.as_secs(), past.step.as_secs()), (450, 15));
+    let past = new.wanted_past(policy, newest.at).unwrap();
+    let span = newest.at.duration_since(past.from).as_secs();
+    assert_eq!((span, past.step.as_secs()), (450, 15));
     // A read that failed is no reason to begin without a past.
     new.evaluate(policy, vec![Err("connection refused".to_owned())], None, newest.at);
-    assert!(new.wanted_past(policy).is_some());
+    assert!(new.wanted_past(policy, newest.at).is_some());
     let from = series.len() - 31;
     let history = series[from..series.len() - 1].iter().map(|it| (None, *it)).collect();
     let live = reading(newest.at.as_second(), newest.value.get());
     new.evaluate(policy, live, Some(&vec![history]), newest.at);
-    assert_eq!(new.wanted_past(policy), None);
+    assert_eq!(new.wanted_past(policy, newest.at), None);
     let values = [&old, &new].map(|it| served(it, "a", newest.at.as_second()).unwrap());
     assert!((values[0] - values[1]).abs() < 1e-6, "{values:?}");
 }
@@ -156,9 +157,11 @@ fn every_kind_of_smoothing_agrees_after_its_backfill_and_lives_as_it_was_primed(
         };
         let lived = served(&old, "a", newest.at.as_second());
         assert_eq!(primed(0), lived, "{step}");
-        let wanted = begin().wanted_past(policy).unwrap();
+        let wanted = begin().wanted_past(policy, newest.at).unwrap();
         assert_eq!(wanted.step, policy.interval, "{step}");
-        let samples = usize::try_from(wanted.span.as_secs().div_ceil(15)).unwrap();
+        let samples =
+            usize::try_from(wanted.to.duration_since(wanted.from).as_secs().div_euclid(15) + 1)
+                .unwrap();
         let [late, lived] = [primed(past.len() - samples), lived].map(Result::unwrap);
         assert!((late - lived).abs() < 1e-6, "{step}: {late} is not {lived}");
     }
@@ -214,8 +217,8 @@ fn a_long_memory_is_primed_in_wider_steps_rather_than_in_part() {
     let config = config(&CONFIG.replace("halfLife: 15s", "halfLife: 6h"));
     let mut evaluation = Evaluation::default();
     evaluation.configure(&config);
-    let past = evaluation.wanted_past(config.policies.first().unwrap()).unwrap();
-    assert_eq!(past.span, Duration::from_secs(180 * 3600));
+    let past = evaluation.wanted_past(config.policies.first().unwrap(), at(1_000_000)).unwrap();
+    assert_eq!(past.from, at(1_000_000 - 180 * 3600));
     assert_eq!(past.step, Duration::from_secs(324));
 }
 
@@ -236,9 +239,13 @@ fn a_past_that_cannot_be_had_is_asked_for_a_few_times() {
     let mut evaluation = Evaluation::default();
     evaluation.configure(&config);
     let [smoothed, plain] = config.policies.as_slice() else { panic!("two policies") };
-    let asked = (0..10).filter(|_| evaluation.wanted_past(smoothed).is_some()).count();
+    let asked = (0..10).filter(|_| evaluation.wanted_past(smoothed, at(1_000)).is_some()).count();
     assert_eq!(asked, usize::try_from(limits::BACKFILL_TRIES).unwrap());
-    assert_eq!(evaluation.wanted_past(plain), None, "without smoothing there is nothing to prime");
+    assert_eq!(
+        evaluation.wanted_past(plain, at(1_000)),
+        None,
+        "without smoothing there is nothing to prime"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The settings of a forecast, settled.
 
 use crate::domain::finite::Finite;
+use crate::domain::limits;
 use std::time::Duration;
 
 /// A forecast of the peak over the lead time.
@@ -18,6 +19,8 @@ pub struct Forecast {
     pub quantile: Choice<f64>,
     /// How long the published value may not fall below its own recent maximum.
     pub down_window: Choice<Duration>,
+    /// How long until the day repeats.
+    pub season: Duration,
     /// Work that waits longer than this is late.
     pub max_wait: Duration,
     /// The share of the work that may be late.
@@ -30,6 +33,15 @@ pub struct Forecast {
     pub over_history: f64,
     /// Bound on the forecast, as a multiple of the observed value.
     pub over_observed: f64,
+}
+
+impl Forecast {
+    /// The step of the history: a minute where the season is a day.
+    #[must_use]
+    pub fn step(&self) -> Duration {
+        let steps = u32::try_from(limits::HISTORY_STEPS_PER_SEASON).unwrap_or(u32::MAX);
+        self.season / steps
+    }
 }
 
 /// A value that the policy gives, or leaves to Foresail.

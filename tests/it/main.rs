@@ -4,6 +4,7 @@ mod api_door;
 mod api_refusals;
 mod api_routes;
 mod api_world;
+mod backfill;
 mod command_line;
 mod demo;
 mod door;

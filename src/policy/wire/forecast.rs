@@ -27,6 +27,9 @@ pub struct Forecast {
     /// How long the published value may not fall below its own recent maximum: a duration, `0s`
     /// for off, or `auto`; `auto` when left out.
     pub down_window: Option<String>,
+    /// How long until the day repeats; 24h when left out. Other than that only for work that repeats
+    /// hourly, or for tests in compressed time. At least 2m.
+    pub season: Option<String>,
     /// What `auto` keeps to.
     pub objective: Option<Objective>,
     /// The metric's value that one pod serves when it is full; the AverageValue of the HPA that

@@ -30,6 +30,7 @@ pub(super) fn resolve(
     let down_window = down_window.and_then(|it| {
         at_most(it, limits::DOWN_WINDOW_MAX, down, faults, "it would never come down in a day")
     });
+    let season = season_of(wire.season.as_deref(), &path.key("season"), faults);
     let below = path.key("objective");
     let max_wait = match objective.max_wait.as_deref() {
         None => Some(limits::MAX_WAIT_DEFAULT),
@@ -50,6 +51,7 @@ pub(super) fn resolve(
         scale_target: wire.scale_target.as_ref().map(target_of),
         quantile: quantile?,
         down_window: down_window?,
+        season: season?,
         max_wait: max_wait?,
         late_share: late? / 100.0,
         pod_capacity: capacity?,
@@ -116,6 +118,19 @@ fn lead_time_of(text: Option<&str>, path: &Path, faults: &mut Faults) -> Option<
         return None;
     }
     at_most(lead_time, limits::LEAD_TIME_MAX, path, faults, "no forecast reaches this far")
+}
+
+fn season_of(text: Option<&str>, path: &Path, faults: &mut Faults) -> Option<Duration> {
+    let Some(text) = text else { return Some(limits::SEASON_DEFAULT) };
+    let season = faults.take(path.clone(), duration::parse(text))?;
+    let (problem, bound) = match season {
+        it if it < limits::SEASON_MIN => ("shorter", limits::SEASON_MIN),
+        it if it > limits::DURATION_MAX => ("longer", limits::DURATION_MAX),
+        it => return Some(it),
+    };
+    let fault = Fault::new(path.clone(), format!("{problem} than {}", duration::Shown(bound)));
+    faults.add(fault.hint("leave it out: most work repeats after a day"));
+    None
 }
 
 fn at_most(

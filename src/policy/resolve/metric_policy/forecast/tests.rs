@@ -1,5 +1,6 @@
 //! What policies may say about their forecast.
 
+use crate::domain::limits;
 use crate::policy::forecast::{Choice, Model};
 use crate::policy::{Config, resolve};
 use std::time::Duration;
@@ -24,6 +25,10 @@ fn an_empty_forecast_leaves_everything_to_foresail() {
     assert_eq!(forecast.quantile, Choice::Auto);
     assert_eq!(forecast.down_window, Choice::Auto);
     assert_eq!((forecast.max_wait, forecast.late_share), (Duration::from_secs(10), 0.005));
+    assert_eq!(
+        (forecast.season, forecast.step()),
+        (limits::SEASON_DEFAULT, Duration::from_secs(60))
+    );
     assert!(!forecast.is_shadow && !forecast.below_observed);
 }
 
@@ -55,6 +60,8 @@ fn what_cannot_be_meant_is_refused_with_a_hint() {
         ("{leadTime: 0s}", "shorter than 1s"),
         ("{leadTime: soon}", "leadTime"),
         ("{downWindow: 48h}", "longer than"),
+        ("{season: 1m}", "shorter than 2m"),
+        ("{season: 200h}", "longer than 168h"),
         ("{podCapacity: 0}", "serves nothing"),
         ("{objective: {latePercent: 80}}", "80 is not within"),
         ("{limits: {overObserved: 0.5}}", "0.5 is not within"),
