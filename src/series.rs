@@ -5,6 +5,7 @@
 //! bounded because a sample leaves as soon as no policy could still use it.
 
 pub mod grid;
+pub mod lead_time;
 
 use crate::domain::limits;
 use crate::domain::name::ObjectName;
