@@ -182,6 +182,10 @@ pub const STARTUP_RAISE_MAX: u32 = 3;
 /// tells a cold start: one was made or found for it, or its image was pulled. Conditions carry
 /// whole seconds, and without a pull a container follows within two.
 pub const COLD_WAIT: Duration = Duration::from_secs(4);
+/// Scale targets whose pods are measured: one for each policy that there may be.
+pub const SCALE_TARGETS_MAX: usize = POLICIES_MAX;
+/// How often it is looked which pods have started. Conditions carry whole seconds.
+pub const SUPPLY_LOOK: Duration = Duration::from_secs(1);
 /// The HPA controller's default sync period, which nothing in the API tells.
 pub const HPA_SYNC_DEFAULT: Duration = Duration::from_secs(15);
 /// The HPA's scale-down stabilisation window when it names none (the controller's default).

@@ -139,8 +139,8 @@ pub struct TargetSupply {
 /// Who uses a policy's metric, and with which pods.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Supply {
-    /// The HPAs that ask for the metric, by name.
-    pub hpas: Vec<HpaUse>,
+    /// The HPAs that ask for the metric, by name; `None` while it is not known which HPAs exist.
+    pub hpas: Option<Vec<HpaUse>>,
     /// Their scale targets, or the policy's; only those whose pods are known.
     pub targets: Vec<TargetSupply>,
 }
@@ -156,6 +156,12 @@ impl Supply {
     #[must_use]
     pub fn n_ready(&self) -> usize {
         self.targets.iter().map(|it| it.n_ready).sum()
+    }
+
+    /// Pods that are on their way.
+    #[must_use]
+    pub fn n_starting(&self) -> usize {
+        self.targets.iter().map(|it| it.starting.len()).sum()
     }
 
     /// For how long each pod has been starting by `now`, longest first: supply on its way.
@@ -204,7 +210,7 @@ mod tests {
         };
         assert_eq!(Supply::default().startup(), None);
         let targets = vec![target(60, 2, &[100, 110]), target(90, 3, &[105, 999])];
-        let supply = Supply { hpas: Vec::new(), targets };
+        let supply = Supply { hpas: None, targets };
         assert_eq!(supply.startup(), Some(Startup::given(Duration::from_secs(90))));
         assert_eq!(supply.n_ready(), 5);
         let ages = supply.starting(Timestamp::from_second(120).unwrap());

@@ -1,6 +1,7 @@
 //! The settings of a forecast, settled.
 
 use crate::domain::finite::Finite;
+use crate::domain::supply::{Startup, Supply};
 use std::time::Duration;
 
 /// A forecast of the peak over the lead time.
@@ -30,6 +31,17 @@ pub struct Forecast {
     pub over_history: f64,
     /// Bound on the forecast, as a multiple of the observed value.
     pub over_observed: f64,
+}
+
+impl Forecast {
+    /// How long a pod takes to start: as the policy says, or as it was measured, or the usual time.
+    #[must_use]
+    pub fn startup(&self, supply: Option<&Supply>) -> Startup {
+        match self.lead_time {
+            Choice::Given(time) => Startup::given(time),
+            Choice::Auto => supply.and_then(Supply::startup).unwrap_or_else(Startup::assumed),
+        }
+    }
 }
 
 /// A value that the policy gives, or leaves to Foresail.

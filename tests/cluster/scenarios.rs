@@ -4,6 +4,7 @@ mod api_is_served;
 mod broken_policies;
 mod door;
 mod hpa_scales;
+mod lead_time;
 mod lifecycle;
 mod numbers;
 mod prometheus_outage;
