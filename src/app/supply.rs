@@ -128,12 +128,28 @@ struct Keeper {
     seen: Option<State>,
 }
 
-/// What an index was made from; made from the same, it would be the same.
+/// What the index was made from; made from the same, it would be the same.
 struct State {
-    loaded: Arc<Loaded>,
-    changes: [u64; 3],
+    /// Before what they are about, so that a change in between is seen the next time.
+    changes: Changes,
+    uses: Vec<Use>,
     /// Pods that are starting grow older without any change.
     is_starting: bool,
+}
+
+/// How far each input had changed.
+struct Changes {
+    loaded: Arc<Loaded>,
+    hpas: u64,
+    starts: u64,
+    targets: u64,
+}
+
+/// Who uses one policy's metric, and whose pods tell its lead time.
+struct Use {
+    policy: PolicyKey,
+    hpas: Option<Arc<[HpaUse]>>,
+    measured: BTreeSet<ObjectRef>,
 }
 
 impl Keeper {
@@ -146,45 +162,51 @@ impl Keeper {
     }
 
     fn look(&mut self, now: Timestamp) {
-        let Feeds { hpas, starts, targets } = &self.index.feeds;
-        // Before what they are about, so that a change in between is seen the next time.
-        let changes = [hpas.changes(), starts.changes(), targets.changes()];
-        let loaded = Arc::clone(&self.loaded.borrow());
-        let is_same = |seen: &State| {
-            seen.changes == changes && Arc::ptr_eq(&seen.loaded, &loaded) && !seen.is_starting
+        let changes = self.changes();
+        let uses = match self.seen.take() {
+            Some(seen) if !seen.is_starting && seen.changes.is_same(&changes) => {
+                self.seen = Some(seen);
+                return;
+            }
+            Some(seen) if seen.changes.is_same_use(&changes) => seen.uses,
+            Some(_) | None => self.find_uses(&changes.loaded.config.policies),
         };
-        if self.seen.as_ref().is_some_and(is_same) {
-            return;
-        }
-        let policies = &loaded.config.policies;
-        let users: Vec<Option<Vec<HpaUse>>> = policies.iter().map(|it| self.users_of(it)).collect();
-        let wanted: Vec<BTreeSet<ObjectRef>> = policies
-            .iter()
-            .zip(&users)
-            .map(|(policy, users)| measured(policy, users.as_deref().unwrap_or_default()))
-            .collect();
-        self.wish(policies, wanted.iter().flatten());
         let measured = self.measure(now);
         let is_starting = measured.values().any(|it| !it.starting.is_empty());
-        let supplies = policies.iter().zip(users).zip(wanted).map(|((policy, hpas), targets)| {
-            let targets = targets.iter().filter_map(|it| measured.get(it).cloned()).collect();
-            (policy.key.clone(), Arc::new(Supply { hpas, targets }))
+        let supplies = uses.iter().map(|it| {
+            let targets = it.measured.iter().filter_map(|it| measured.get(it).cloned()).collect();
+            (it.policy.clone(), Arc::new(Supply { hpas: it.hpas.clone(), targets }))
         });
         let supplies = supplies.collect();
         *self.index.known.write().unwrap_or_else(PoisonError::into_inner) = supplies;
-        self.seen = Some(State { loaded, changes, is_starting });
+        self.seen = Some(State { changes, uses, is_starting });
     }
 
-    fn users_of(&self, policy: &Policy) -> Option<Vec<HpaUse>> {
-        let Policy { key, metric, subject, labels, .. } = policy;
-        self.index.feeds.hpas.users_of(&key.namespace, metric, subject, labels)
+    fn changes(&self) -> Changes {
+        let Feeds { hpas, starts, targets } = &self.index.feeds;
+        let loaded = Arc::clone(&self.loaded.borrow());
+        let (hpas, starts, targets) = (hpas.changes(), starts.changes(), targets.changes());
+        Changes { loaded, hpas, starts, targets }
+    }
+
+    fn find_uses(&self, policies: &[Arc<Policy>]) -> Vec<Use> {
+        let uses = policies.iter().map(|policy| {
+            let Policy { key, metric, subject, labels, .. } = &**policy;
+            let hpas = self.index.feeds.hpas.users_of(&key.namespace, metric, subject, labels);
+            let measured = measured(policy, hpas.as_deref().unwrap_or_default());
+            Use { policy: key.clone(), hpas, measured }
+        });
+        let uses: Vec<Use> = uses.collect();
+        self.wish(&uses);
+        uses
     }
 
     /// Says what is to be followed: the HPAs of all policies, the targets that are measured, and
     /// their pods.
-    fn wish<'a>(&self, policies: &[Arc<Policy>], wanted: impl Iterator<Item = &'a ObjectRef>) {
-        send(&self.hpa_namespaces, policies.iter().map(|it| it.key.namespace.clone()).collect());
-        let mut targets: BTreeSet<ObjectRef> = wanted.cloned().collect();
+    fn wish(&self, uses: &[Use]) {
+        send(&self.hpa_namespaces, uses.iter().map(|it| it.policy.namespace.clone()).collect());
+        let mut targets: BTreeSet<ObjectRef> =
+            uses.iter().flat_map(|it| &it.measured).cloned().collect();
         let left_out = targets.len().saturating_sub(limits::SCALE_TARGETS_MAX);
         for _ in 0..left_out {
             targets.pop_last();
@@ -227,6 +249,17 @@ impl Keeper {
     }
 }
 
+impl Changes {
+    fn is_same(&self, now: &Self) -> bool {
+        let of_pods = self.starts == now.starts && self.targets == now.targets;
+        of_pods && self.is_same_use(now)
+    }
+
+    fn is_same_use(&self, now: &Self) -> bool {
+        Arc::ptr_eq(&self.loaded, &now.loaded) && self.hpas == now.hpas
+    }
+}
+
 /// Whose pods tell the lead time of a policy that leaves it to Foresail.
 fn measured(policy: &Policy, users: &[HpaUse]) -> BTreeSet<ObjectRef> {
     match &policy.forecast {
@@ -250,4 +283,65 @@ fn send<T: PartialEq>(wish: &watch::Sender<T>, wanted: T) {
         *wished = wanted;
         is_new
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::finite::Finite;
+    use crate::domain::hpa::MetricTarget;
+    use crate::policy::resolve;
+    use std::time::Duration;
+
+    fn user(scales: &str) -> HpaUse {
+        HpaUse {
+            name: ObjectName::new("hpa").unwrap(),
+            scales: ObjectRef {
+                kind: ObjectKind { api_version: "apps/v1".into(), kind: "Deployment".into() },
+                namespace: Some(Namespace::new("a").unwrap()),
+                name: ObjectName::new(scales).unwrap(),
+            },
+            target: MetricTarget::AverageValue(Finite::new(8.0).unwrap()),
+            min_replicas: 1,
+            max_replicas: 9,
+            down_window: Duration::ZERO,
+        }
+    }
+
+    /// `KIND/name` of the targets measured for a policy with this key, used by two HPAs.
+    fn shown(key: &str) -> String {
+        let text = format!(
+            "
+apiVersion: foresail.dev/v1alpha1
+kind: AdapterConfig
+sources: [{{name: s, prometheus: {{url: 'http://p'}}}}]
+policies:
+  - metadata: {{name: p, namespace: a}}
+    spec:
+      metric: {{name: m, type: External}}
+      signals: {{x: {{source: s, prometheus: {{query: 'vector(1)'}}}}}}
+      {key}
+"
+        );
+        let config = resolve::load(&text).unwrap();
+        let [policy] = config.policies.as_slice() else { panic!("{:?}", config.faults) };
+        let targets = measured(policy, &[user("one"), user("two")]);
+        let shown = targets.iter().map(|it| format!("{}/{}", it.kind.kind, it.name));
+        shown.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_lead_time_is_measured_only_where_the_policy_leaves_it_to_foresail() {
+        for (key, expected) in [
+            ("forecast: {}", "Deployment/one Deployment/two"),
+            ("forecast: {leadTime: auto, mode: Shadow}", "Deployment/one Deployment/two"),
+            ("forecast: {scaleTarget: {kind: StatefulSet, name: x}}", "StatefulSet/x"),
+            ("forecast: {leadTime: 90s}", ""),
+            ("forecast: {leadTime: 90s, scaleTarget: {name: x}}", ""),
+            ("forecast: {mode: Off}", ""),
+            ("smooth: []", ""),
+        ] {
+            assert_eq!(shown(key), expected, "{key}");
+        }
+    }
 }

@@ -48,7 +48,7 @@ impl HpaIndex {
         metric: &MetricName,
         subject: &Subject,
         labels: &Labels,
-    ) -> Option<Vec<HpaUse>> {
+    ) -> Option<Arc<[HpaUse]>> {
         self.0.look(namespace, |hpas| {
             hpas.values().filter_map(|it| it.use_of(namespace, metric, subject, labels)).collect()
         })

@@ -3,12 +3,14 @@
 
 use crate::cluster::Client;
 use crate::cluster::watching::{Progress, follow};
+use crate::domain::labels::Labels;
 use crate::domain::name::{Namespace, ObjectName};
 use k8s_openapi::NamespaceResourceScope;
 use kube::runtime::watcher::{self, Event, ListSemantic, watcher};
 use kube::{Api, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use std::ops::Bound;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -253,7 +255,19 @@ impl<K: Kind> Namespaces<K> {
     }
 }
 
-pub(crate) fn plan(namespaces: &BTreeSet<Namespace>) -> BTreeSet<Scope> {
+/// Pods of one workload stand side by side and mostly carry the same labels: they share them.
+pub(crate) fn shared<T>(
+    kept: &BTreeMap<ObjectName, T>,
+    name: &ObjectName,
+    labels: Labels,
+    of: fn(&T) -> &Labels,
+) -> Labels {
+    let before = (Bound::Unbounded, Bound::Excluded(name.as_str()));
+    let neighbour = kept.range::<str, _>(before).next_back().map(|(_, it)| of(it));
+    neighbour.filter(|it| **it == labels).cloned().unwrap_or(labels)
+}
+
+fn plan(namespaces: &BTreeSet<Namespace>) -> BTreeSet<Scope> {
     if namespaces.len() > WATCHES_MAX {
         BTreeSet::from([Scope::All(namespaces.clone())])
     } else {

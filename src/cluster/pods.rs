@@ -1,7 +1,7 @@
 //! Which pods exist: a metadata-only watch of the namespaces that policies are about.
 
 use crate::cluster::Client;
-use crate::cluster::namespaces::{Kind, Namespaces};
+use crate::cluster::namespaces::{Kind, Namespaces, shared};
 use crate::domain::labels::Labels;
 use crate::domain::name::{Namespace, ObjectName};
 use crate::domain::ports::{Pods, PodsUnknown};
@@ -10,7 +10,6 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::ListSemantic;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -91,12 +90,9 @@ impl Kind for PodLabels {
         ListSemantic::Any
     }
 
-    /// Pods of one workload stand side by side and mostly carry the same labels: they share them.
     fn put(pods: &mut BTreeMap<ObjectName, Labels>, name: ObjectName, pod: Self::Object) -> bool {
-        let labels: Labels = pod.metadata.labels.unwrap_or_default().into_iter().collect();
-        let before = (Bound::Unbounded, Bound::Excluded(name.as_str()));
-        let neighbour = pods.range::<str, _>(before).next_back().map(|(_, labels)| labels);
-        let labels = neighbour.filter(|it| **it == labels).cloned().unwrap_or(labels);
+        let labels = pod.metadata.labels.unwrap_or_default().into_iter().collect();
+        let labels = shared(pods, &name, labels, |labels| labels);
         pods.insert(name, labels.clone()) != Some(labels)
     }
 }

@@ -1,7 +1,7 @@
 //! How pods start: a watch with their status, in the namespaces where a lead time is measured.
 
 use crate::cluster::Client;
-use crate::cluster::namespaces::{Kind, Namespaces};
+use crate::cluster::namespaces::{Kind, Namespaces, shared};
 use crate::domain::limits;
 use crate::domain::name::{Namespace, ObjectName};
 use crate::domain::supply::{PodStart, StartKind, since};
@@ -73,7 +73,10 @@ impl Kind for Starts {
 
     fn put(pods: &mut BTreeMap<ObjectName, PodStart>, name: ObjectName, pod: Pod) -> bool {
         match read(pod) {
-            Some(start) => pods.insert(name, start.clone()) != Some(start),
+            Some(mut start) => {
+                start.labels = shared(pods, &name, start.labels, |start| &start.labels);
+                pods.insert(name, start.clone()) != Some(start)
+            }
             None => pods.remove(&name).is_some(),
         }
     }

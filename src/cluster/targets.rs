@@ -19,7 +19,8 @@ use tracing::{Instrument, info, info_span, warn};
 
 /// How long a selector is believed. In most kinds it cannot change while the object lives.
 const REFRESH: Duration = Duration::from_secs(600);
-/// How long after a failure a target is asked again: it may not have been made yet.
+/// How long after a first failure a target is asked again: it may not have been made yet. Each
+/// further pause is twice as long, up to `REFRESH`, so that missing rights cost little.
 const RETRY: Duration = Duration::from_secs(15);
 /// One question; a dead connection must not hold up the others for ever.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -38,7 +39,14 @@ pub struct TargetIndex {
 #[derive(Debug)]
 struct Due {
     at: Instant,
-    fault: Option<String>,
+    trouble: Option<Trouble>,
+}
+
+#[derive(Debug)]
+struct Trouble {
+    fault: String,
+    /// How long it waits before it is asked again.
+    pause: Duration,
 }
 
 type Answer = Result<Selector, String>;
@@ -90,7 +98,7 @@ impl TargetIndex {
                 let due = self.take(&target, answer, dues.remove(&target));
                 dues.insert(target, due);
             }
-            let n_failing = dues.values().filter(|it| it.fault.is_some()).count();
+            let n_failing = dues.values().filter(|it| it.trouble.is_some()).count();
             self.n_failing.store(u64::try_from(n_failing).unwrap_or(u64::MAX), Ordering::Relaxed);
             let next = dues.values().map(|it| it.at).min();
             let next = next.unwrap_or_else(|| Instant::now() + REFRESH);
@@ -108,27 +116,28 @@ impl TargetIndex {
 
     /// Takes an answer in. What was known stays when there is none; trouble is logged once.
     fn take(&self, target: &ObjectRef, answer: Answer, before: Option<Due>) -> Due {
-        let fault_before = before.and_then(|it| it.fault);
+        let before = before.and_then(|it| it.trouble);
         let (kind, name) = (&target.kind.kind, &target.name);
+        let namespace = target.namespace.as_ref().map(tracing::field::display);
         let now = Instant::now();
         match answer {
             Ok(selector) => {
-                if fault_before.is_some() {
-                    info!(%kind, %name, "the scale target tells its pods now");
+                if before.is_some() {
+                    info!(%kind, %name, namespace, "the scale target tells its pods now");
                 }
                 self.put(target, selector);
-                Due { at: now + REFRESH, fault: None }
+                Due { at: now + REFRESH, trouble: None }
             }
             Err(fault) => {
-                if fault_before.as_ref() != Some(&fault) {
-                    let namespace = target.namespace.as_ref().map(tracing::field::display);
+                if before.as_ref().is_none_or(|it| it.fault != fault) {
                     warn!(
                         %kind, %name, namespace, error = %fault,
                         "the scale target does not tell its pods; how long they take to start is \
                          not measured"
                     );
                 }
-                Due { at: now + RETRY, fault: Some(fault) }
+                let trouble = Trouble { fault, pause: pause(before.map(|it| it.pause)) };
+                Due { at: now + trouble.pause, trouble: Some(trouble) }
             }
         }
     }
@@ -140,6 +149,11 @@ impl TargetIndex {
             self.changes.fetch_add(1, Ordering::Release);
         }
     }
+}
+
+/// How long to wait after a failure, by how long it was after the one before.
+fn pause(before: Option<Duration>) -> Duration {
+    before.map_or(RETRY, |it| REFRESH.min(it * 2))
 }
 
 type Kinds = BTreeMap<ObjectKind, Result<ApiResource, String>>;
@@ -184,5 +198,17 @@ async fn in_time<T>(asking: impl Future<Output = kube::Result<T>>) -> Result<T, 
     match tokio::time::timeout(DEADLINE, asking).await {
         Ok(answer) => answer.map_err(|error| whole(&error)),
         Err(_) => Err("no answer in time".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_from_the_first_failure_up_to_the_refresh() {
+        let pauses = std::iter::successors(Some(pause(None)), |before| Some(pause(Some(*before))));
+        let seconds: Vec<u64> = pauses.take(8).map(|it| it.as_secs()).collect();
+        assert_eq!(seconds, [15, 30, 60, 120, 240, 480, 600, 600]);
     }
 }

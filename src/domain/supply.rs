@@ -5,6 +5,7 @@ use crate::domain::labels::Labels;
 use crate::domain::limits;
 use crate::domain::object::ObjectRef;
 use jiff::Timestamp;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What is known of one pod's start.
@@ -140,16 +141,18 @@ pub struct TargetSupply {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Supply {
     /// The HPAs that ask for the metric, by name; `None` while it is not known which HPAs exist.
-    pub hpas: Option<Vec<HpaUse>>,
+    pub hpas: Option<Arc<[HpaUse]>>,
     /// Their scale targets, or the policy's; only those whose pods are known.
     pub targets: Vec<TargetSupply>,
 }
 
 impl Supply {
-    /// How long the slowest target takes to start a pod; `None` when no target's pods are known.
+    /// How long the slowest target takes to start a pod; one that was measured says more than any
+    /// that was not. `None` when no target's pods are known.
     #[must_use]
     pub fn startup(&self) -> Option<Startup> {
-        self.targets.iter().map(|it| it.startup).max_by_key(|it| it.time)
+        let startups = self.targets.iter().map(|it| it.startup);
+        startups.max_by_key(|it| (it.is_measured(), it.time))
     }
 
     /// Pods that serve.
@@ -196,8 +199,8 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_target_decides_and_pods_add_up() {
-        let target = |seconds: u64, n_ready: usize, starting: &[i64]| TargetSupply {
+    fn the_slowest_measured_target_decides_and_pods_add_up() {
+        let target = |startup, n_ready: usize, starting: &[i64]| TargetSupply {
             target: ObjectRef {
                 kind: crate::domain::object::ObjectKind::pod(),
                 namespace: None,
@@ -206,12 +209,20 @@ mod tests {
             n_ready,
             starting: starting.iter().map(|it| Timestamp::from_second(*it).unwrap()).collect(),
             n_troubled: 0,
-            startup: Startup::given(Duration::from_secs(seconds)),
+            startup,
+        };
+        let measured = |seconds| Startup {
+            time: Duration::from_secs(seconds),
+            basis: Basis::Measured { starts: 9, is_cold: false },
         };
         assert_eq!(Supply::default().startup(), None);
-        let targets = vec![target(60, 2, &[100, 110]), target(90, 3, &[105, 999])];
+        let unknown = target(Startup::assumed(), 0, &[]);
+        let slow = target(measured(90), 3, &[105, 999]);
+        let targets = vec![target(measured(60), 2, &[100, 110]), slow, unknown.clone()];
         let supply = Supply { hpas: None, targets };
-        assert_eq!(supply.startup(), Some(Startup::given(Duration::from_secs(90))));
+        assert_eq!(supply.startup(), Some(measured(90)));
+        let nothing = Supply { hpas: None, targets: vec![unknown] };
+        assert_eq!(nothing.startup(), Some(Startup::assumed()));
         assert_eq!(supply.n_ready(), 5);
         let ages = supply.starting(Timestamp::from_second(120).unwrap());
         assert_eq!(ages, [20, 15, 10, 0].map(Duration::from_secs));
