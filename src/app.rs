@@ -11,6 +11,7 @@ mod metrics;
 mod read;
 mod self_metrics;
 mod servers;
+mod supply;
 mod tasks;
 mod tick;
 
@@ -40,6 +41,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use supply::SupplyIndex;
 use tasks::{Ended, Tasks};
 use tick::{Pulse, Tick};
 use tokio::sync::watch;
@@ -149,7 +151,7 @@ impl App {
         tasks.spawn("certificates", run);
 
         // The door and the pods, from the cluster or without one.
-        let Outside { door, pods } =
+        let Outside { door, pods, supply: _ } =
             outside(mode.clone(), &loaded, &mut tasks, &stop_work, &mut health, &mut registries)
                 .await?;
         let door = Arc::new(door);
@@ -233,10 +235,13 @@ impl App {
     }
 }
 
-/// What comes from outside: who is let in, and which pods exist.
+/// What comes from outside: who is let in, which pods exist, and which are on their way.
 struct Outside {
     door: Door,
     pods: Arc<dyn Pods>,
+    /// `None` without a cluster.
+    #[expect(dead_code, reason = "the forecast stage reads it")]
+    supply: Option<Arc<SupplyIndex>>,
 }
 
 async fn outside(
@@ -253,7 +258,11 @@ async fn outside(
             let look = |it: &mut Arc<Token>| _ = it.reload_once();
             let run = look_every(Arc::clone(&token), look, stop.clone());
             tasks.spawn("token", run);
-            return Ok(Outside { door: Door::standalone(token), pods: Arc::new(NoCluster) });
+            return Ok(Outside {
+                door: Door::standalone(token),
+                pods: Arc::new(NoCluster),
+                supply: None,
+            });
         }
         Mode::Cluster { kubeconfig } => kubeconfig,
     };
@@ -275,8 +284,12 @@ async fn outside(
     tasks.spawn("pods-known", until_synced(Arc::clone(&pods), are_known, stop.clone()));
     self_metrics::pods(registries.own(), &pods);
 
+    // Who uses the metrics, and how long their pods take to start.
+    let supply = SupplyIndex::start(&client, loaded, tasks, stop);
+    self_metrics::supply(registries.own(), &supply);
+
     let door = Door::delegated(trusted, Arc::new(ClusterReviews::new(client)));
-    Ok(Outside { door, pods })
+    Ok(Outside { door, pods, supply: Some(supply) })
 }
 
 /// Makes a check pass once a value is there; then it stays so, since the last good one is kept.

@@ -1,10 +1,16 @@
 //! The cluster: the only room that holds a Kubernetes client. In comes what kube-apiserver knows
-//! about pods and about whom to trust; out goes the question what a user may do.
+//! about pods, about HPAs and what they scale, and about whom to trust; out goes the question what
+//! a user may do.
 //!
-//! Nothing is written to the cluster, and of the pods only the metadata is read.
+//! Nothing is written to the cluster. Of the pods only the metadata is read, and their status where
+//! a policy has its lead time measured.
 
+pub mod hpas;
+mod namespaces;
 pub mod pods;
 pub mod reviews;
+pub mod starts;
+pub mod targets;
 pub mod trust;
 mod watching;
 

@@ -7,6 +7,7 @@
 pub mod duration;
 pub mod error_chain;
 pub mod finite;
+pub mod hpa;
 pub mod identity;
 pub mod labels;
 pub mod limits;
@@ -17,3 +18,4 @@ pub mod ports;
 pub mod quantity;
 pub mod sample;
 pub mod selector;
+pub mod supply;

@@ -6,6 +6,7 @@
 
 pub mod grid;
 pub mod history;
+pub mod lead_time;
 
 use crate::domain::limits;
 use crate::domain::name::ObjectName;

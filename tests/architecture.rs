@@ -62,7 +62,7 @@ const ROOMS: &[Room] = &[
         name: "cluster",
         level: 5,
         may_name: &["domain"],
-        outside: &["k8s_openapi", "kube", "serde_json", "tokio", "tokio_util"],
+        outside: &["k8s_openapi", "kube", "serde", "serde_json", "tokio", "tokio_util"],
     },
     Room {
         name: "api",

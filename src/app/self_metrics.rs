@@ -1,5 +1,9 @@
 //! What the rooms count for themselves, put into one exposition page.
 
+mod supply;
+
+pub(super) use supply::supply;
+
 use crate::auth::Door;
 use crate::auth::counters::Reason;
 use crate::cluster::pods::PodIndex;
@@ -141,7 +145,7 @@ impl Collector for OfPods {
     }
 }
 
-fn counter(
+pub(super) fn counter(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,

@@ -240,3 +240,42 @@ pub const BACKFILL_TELL: Duration = Duration::from_secs(10);
 
 const _: () = assert!(BACKFILL_CHUNK_POINTS_MAX < 11_000);
 const _: () = assert!(HISTORY_FINE_STEPS_MAX < BACKFILL_CHUNK_POINTS_MAX / 2);
+
+/// How long a pod is taken to need before any start was seen: what a large model takes to load.
+pub const STARTUP_DEFAULT: Duration = Duration::from_secs(300);
+/// With fewer starts than this the measured time is raised to `STARTUP_UNSURE_MIN`: the one that
+/// was seen may have been a lucky one.
+pub const STARTUP_STARTS_MIN: u64 = 3;
+/// The shortest measured time that a few starts can prove.
+pub const STARTUP_UNSURE_MIN: Duration = Duration::from_secs(60);
+/// The longest measured time; a policy whose pods take longer names its lead time itself.
+pub const STARTUP_MAX: Duration = Duration::from_secs(1800);
+/// The share of the starts that are no longer than the measured time.
+pub const STARTUP_QUANTILE: f64 = 0.9;
+/// The age at which a start weighs half: images and models change from week to week.
+pub const STARTS_HALF_LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
+/// So many later starts halve a start's weight as well, so that a busy target learns of its new
+/// image within a day; the starts of a month still make a quantile of 46 of them.
+pub const STARTS_HALF_COUNT: f64 = 32.0;
+/// Once the recent cold starts weigh as much as so many new ones (the last five weigh 4.8), only
+/// these count: a fleet that grows past its nodes meets no other kind. A tenth of the starts can be
+/// enough for that, which is the share that the quantile looks at anyway.
+pub const COLD_STARTS_MIN: f64 = 4.5;
+/// Pods that are not ready yet raise the measured time to this multiple of it at most, so that a
+/// pod which never becomes ready cannot pretend to be a slow one.
+pub const STARTUP_RAISE_MAX: u32 = 3;
+/// A wait longer than this before a pod has a node, or between its sandbox and its first container,
+/// tells a cold start: one was made or found for it, or its image was pulled. Conditions carry
+/// whole seconds, and without a pull a container follows within two.
+pub const COLD_WAIT: Duration = Duration::from_secs(4);
+/// Scale targets whose pods are measured: one for each policy that there may be.
+pub const SCALE_TARGETS_MAX: usize = POLICIES_MAX;
+/// How often it is looked which pods have started. Conditions carry whole seconds.
+pub const SUPPLY_LOOK: Duration = Duration::from_secs(1);
+/// The HPA controller's default sync period, which nothing in the API tells.
+pub const HPA_SYNC_DEFAULT: Duration = Duration::from_secs(15);
+/// The HPA's scale-down stabilisation window when it names none (the controller's default).
+pub const HPA_DOWN_WINDOW_DEFAULT: Duration = Duration::from_secs(300);
+
+const _: () = assert!(STARTUP_MAX.as_secs() <= LEAD_TIME_MAX.as_secs());
+const _: () = assert!(STARTUP_DEFAULT.as_secs() < STARTUP_MAX.as_secs());

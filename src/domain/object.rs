@@ -86,7 +86,7 @@ impl ObjectKind {
 }
 
 /// One object.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectRef {
     /// What it is.
     pub kind: ObjectKind,

@@ -2,6 +2,7 @@
 
 use crate::domain::finite::Finite;
 use crate::domain::limits;
+use crate::domain::supply::{Startup, Supply};
 use std::time::Duration;
 
 /// A forecast of the peak over the lead time.
@@ -41,6 +42,15 @@ impl Forecast {
     pub fn step(&self) -> Duration {
         let steps = u32::try_from(limits::HISTORY_STEPS_PER_SEASON).unwrap_or(u32::MAX);
         self.season / steps
+    }
+
+    /// How long a pod takes to start: as the policy says, or as it was measured, or the usual time.
+    #[must_use]
+    pub fn startup(&self, supply: Option<&Supply>) -> Startup {
+        match self.lead_time {
+            Choice::Given(time) => Startup::given(time),
+            Choice::Auto => supply.and_then(Supply::startup).unwrap_or_else(Startup::assumed),
+        }
     }
 }
 

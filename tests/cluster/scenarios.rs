@@ -5,6 +5,7 @@ mod broken_policies;
 mod door;
 mod hpa_agrees;
 mod hpa_scales;
+mod lead_time;
 mod lifecycle;
 mod numbers;
 mod prometheus_outage;

@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_in_result, reason = "a test fails loudly")]
 
 use super::*;
+use crate::cluster::namespaces::{Known, Scope};
 use kube::core::{ObjectMeta, PartialObjectMetaExt};
+use kube::runtime::watcher::Event;
+
+type Metadata = PartialObjectMeta<Pod>;
 
 fn namespace(name: &str) -> Namespace {
     Namespace::new(name).unwrap()
@@ -24,13 +28,13 @@ fn pod(namespace: &str, name: &str, labels: &[(&str, &str)]) -> Metadata {
 struct Fed {
     index: PodIndex,
     scope: Scope,
-    listing: BTreeMap<Namespace, NamespacePods>,
+    listing: Known<Labels>,
 }
 
 impl Fed {
     fn new(wanted: &[&str], scope: Scope) -> Self {
         let index = PodIndex::default();
-        index.want(wanted.iter().map(|name| namespace(name)).collect());
+        index.0.want(wanted.iter().map(|name| namespace(name)).collect());
         Self { index, scope, listing: BTreeMap::new() }
     }
 
@@ -39,7 +43,7 @@ impl Fed {
     }
 
     fn take(&mut self, event: Event<Metadata>) {
-        self.index.take(event, &self.scope, &mut self.listing);
+        self.index.0.take(event, &self.scope, &mut self.listing);
     }
 
     fn list(&mut self, pods: Vec<Metadata>) {
@@ -122,7 +126,7 @@ fn a_watch_of_the_cluster_keeps_the_wanted_namespaces_only() {
 fn a_namespace_that_is_no_longer_wanted_is_forgotten_for_good() {
     let mut fed = Fed::one("a");
     fed.list(vec![pod("a", "p", LLAMA)]);
-    fed.index.want(BTreeSet::from([namespace("b")]));
+    fed.index.0.want(BTreeSet::from([namespace("b")]));
     assert_eq!(fed.names("a", ""), Err(PodsUnknown::NotSynced));
     // The last words of a watch that is being ended.
     fed.list(vec![pod("a", "p", LLAMA)]);
@@ -148,20 +152,9 @@ fn pods_without_a_usable_name_are_left_out() {
 fn pods_of_one_workload_share_their_labels() {
     let mut fed = Fed::one("a");
     fed.list((0..1_500).map(|number| pod("a", &format!("llama-{number:04}"), LLAMA)).collect());
-    let state = fed.index.read();
-    let addresses: BTreeSet<_> = state.known[&namespace("a")]
-        .values()
-        .map(|labels| std::ptr::from_ref(labels.get("app").unwrap()))
-        .collect();
-    assert_eq!(addresses.len(), 1);
-}
-
-#[test]
-fn many_namespaces_are_watched_as_one() {
-    let names = |n: usize| -> BTreeSet<Namespace> {
-        (0..n).map(|number| namespace(&format!("ns-{number}"))).collect()
-    };
-    assert_eq!(plan(&names(0)).len(), 0);
-    assert_eq!(plan(&names(WATCHES_MAX)).len(), WATCHES_MAX);
-    assert_eq!(plan(&names(17)), BTreeSet::from([Scope::All(names(17))]));
+    let addresses = fed.index.0.look(&namespace("a"), |pods| {
+        let labels = pods.values().map(|labels| std::ptr::from_ref(labels.get("app").unwrap()));
+        labels.collect::<BTreeSet<_>>().len()
+    });
+    assert_eq!(addresses, Some(1));
 }

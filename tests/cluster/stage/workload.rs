@@ -70,6 +70,23 @@ spec:
         self.bed.kubectl.apply(&changed(&text, &changes));
     }
 
+    /// Replaces the pods, one by one, by pods that are ready after another lead time.
+    pub(crate) fn change_lead_time(&self, lead_time: Duration) {
+        let delay =
+            format!(r#"{{"pod-ready.stage.kwok.x-k8s.io/delay":"{}s"}}"#, lead_time.as_secs());
+        let patch =
+            format!(r#"{{"spec":{{"template":{{"metadata":{{"annotations":{delay}}}}}}}}}"#);
+        let namespace = self.namespace;
+        self.bed
+            .kubectl
+            .ok(&format!("patch deployment llama --namespace {namespace} --patch {patch}"));
+    }
+
+    /// Takes the HPA away.
+    pub(crate) fn delete_hpa(&self) {
+        self.bed.kubectl.ok(&format!("delete hpa llama --namespace {}", self.namespace));
+    }
+
     /// `spec.replicas`, which the HPA writes.
     pub(crate) fn replicas(&self) -> i64 {
         self.deployment()["spec"]["replicas"].as_i64().unwrap()
