@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::behavior::Behavior;
+
 /// The raw recommendations of the recent past, newest last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recommendations(Vec<Recommendation>);
@@ -69,6 +71,18 @@ pub struct ScaleEvent {
 }
 
 impl ScaleEvents {
+    /// Adds a change, and drops those of its direction that no policy looks back to any more.
+    pub(super) fn remember(&mut self, behavior: &Behavior, now: Duration, from: i32, to: i32) {
+        let (events, rules) = if to > from {
+            (&mut self.up, &behavior.scale_up)
+        } else {
+            (&mut self.down, &behavior.scale_down)
+        };
+        let longest = rules.policies.iter().map(|policy| policy.period).max().unwrap_or_default();
+        events.retain(|event| now.saturating_sub(event.at) <= longest);
+        events.push(ScaleEvent { at: now, change: to.saturating_sub(from).saturating_abs() });
+    }
+
     /// How many replicas there were a period ago: the current ones less those added since, plus
     /// those removed since. Events strictly younger than the period count.
     pub(super) fn replicas_before(&self, period: Duration, current: i32, now: Duration) -> i32 {
