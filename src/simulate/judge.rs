@@ -4,8 +4,8 @@
 //! serve it), and for every step the value that would have been published then. Out: per day and in
 //! total the work, what of it was late, the pod-seconds paid and how much the replica count moved.
 //!
-//! `fluid` is a workload, `oracle` knows the best there could be, `frontier` and `choose` compare ways
-//! of publishing.
+//! `fluid` and `requests` are the workloads, `recorded` makes demand from what was recorded, `oracle`
+//! knows the best there could be, and `frontier` and `choose` compare ways of publishing.
 //!
 //! A step is one sync of the autoscaler. Steps are counted from the start of the demand, which is a
 //! midnight for whoever asks for days. Within one: pods become ready, the value is published, the
@@ -25,6 +25,8 @@ pub mod fluid;
 pub mod frontier;
 pub mod lead_time;
 pub mod oracle;
+pub mod recorded;
+pub mod requests;
 
 mod totals;
 
@@ -101,7 +103,7 @@ pub struct Moment {
 
 /// Demand, and the pods that serve it.
 pub trait Workload {
-    /// The demand in a step, in its own unit: the work that arrives per second, in the mean.
+    /// The demand in a step, in its own unit: the work in service if all were served on arrival.
     fn demand(&self, step: usize) -> f64;
     /// The pods that demand keeps busy; at least 0.
     fn need(&self, step: usize) -> u32;

@@ -19,6 +19,9 @@ impl<T: PartialOrd + Copy> SlidingMax<T> {
 
     /// Adds a step's value. Steps never fall.
     pub(super) fn push(&mut self, step: u32, value: T) {
+        if self.steps == 0 {
+            return;
+        }
         while self.entries.back().is_some_and(|(_, last)| *last <= value) {
             self.entries.pop_back();
         }
