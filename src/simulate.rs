@@ -9,12 +9,16 @@
 //! run, to the last request.
 //!
 //! `demand` says how many requests arrive, `fleet` serves them, `hpa` decides how many pods there
-//! should be, and `random` is the one source of chance.
+//! should be, `judge` replays recorded demand to say what a published value would have cost, and
+//! `random` is the one source of chance.
 
 pub mod demand;
 pub mod fleet;
 pub mod hpa;
+pub mod judge;
 pub mod random;
+
+mod window;
 
 /// Why settings were refused, or why one metric of an autoscaler has no proposal.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

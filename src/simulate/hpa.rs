@@ -21,6 +21,7 @@ use self::tolerance::Tolerances;
 
 pub mod behavior;
 pub mod history;
+pub mod lean;
 pub mod metric;
 pub mod normalize;
 pub mod per_pod;
@@ -267,7 +268,7 @@ impl Hpa {
     ) -> (Option<i32>, Vec<(usize, SimulateError)>) {
         let view = metric::View {
             observation,
-            tolerances: self.tolerances(),
+            tolerances: self.spec.tolerances(self.settings.tolerance),
             readiness: Readiness {
                 now,
                 cpu_initialization_period: self.settings.cpu_initialization_period,
@@ -321,19 +322,9 @@ impl Hpa {
     fn remember_change(&mut self, now: Duration, from: i32, to: i32) {
         self.scaled_to_zero =
             from > 0 && to == 0 && self.spec.min_replicas() == 0 && self.spec.can_wake();
-        let Some(behavior) = &self.spec.behavior else { return };
-        let rules = if to > from { &behavior.scale_up } else { &behavior.scale_down };
-        let longest = rules.policies.iter().map(|policy| policy.period).max().unwrap_or_default();
-        self.events.note(now, from, to, longest);
-    }
-
-    fn tolerances(&self) -> Tolerances {
-        let mut tolerances = Tolerances::both(self.settings.tolerance);
-        if let Some(Behavior { scale_up, scale_down }) = &self.spec.behavior {
-            tolerances.scale_up = scale_up.tolerance.unwrap_or(tolerances.scale_up);
-            tolerances.scale_down = scale_down.tolerance.unwrap_or(tolerances.scale_down);
+        if let Some(behavior) = &self.spec.behavior {
+            self.events.remember(behavior, now, from, to);
         }
-        tolerances
     }
 }
 
@@ -342,6 +333,16 @@ impl HpaSpec {
     #[must_use]
     pub fn min_replicas(&self) -> i32 {
         self.min_replicas.unwrap_or(1)
+    }
+
+    /// The tolerance per direction: the spec's own, or else the controller's.
+    fn tolerances(&self, default: f64) -> Tolerances {
+        let mut tolerances = Tolerances::both(default);
+        if let Some(Behavior { scale_up, scale_down }) = &self.behavior {
+            tolerances.scale_up = scale_up.tolerance.unwrap_or(default);
+            tolerances.scale_down = scale_down.tolerance.unwrap_or(default);
+        }
+        tolerances
     }
 
     /// Whether a metric exists that has a value while there are no pods.

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use super::behavior::Behavior;
+
 /// The raw recommendations of the recent past, in no order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Recommendations(Vec<Recommendation>);
@@ -86,10 +88,15 @@ fn put<T>(entries: &mut Vec<T>, entry: T, is_free: impl Fn(&T) -> bool) {
 }
 
 impl ScaleEvents {
-    /// Notes a change from one count to another; `longest` is how far the policies of its direction
-    /// look back.
-    pub(super) fn note(&mut self, at: Duration, from: i32, to: i32, longest: Duration) {
-        let events = if to > from { &mut self.up } else { &mut self.down };
+    /// Notes a change from one count to another.
+    pub(super) fn remember(&mut self, behavior: &Behavior, at: Duration, from: i32, to: i32) {
+        let (events, rules) = if to > from {
+            (&mut self.up, &behavior.scale_up)
+        } else {
+            (&mut self.down, &behavior.scale_down)
+        };
+        // How far the policies of its direction look back.
+        let longest = rules.policies.iter().map(|policy| policy.period).max().unwrap_or_default();
         let event = ScaleEvent { at, change: to.saturating_sub(from).saturating_abs() };
         put(events, event, |old| at.saturating_sub(old.at) > longest);
     }
