@@ -80,7 +80,8 @@ impl Rule {
 
 /// Runs the setting's steps with the candidate that the rule chooses at the beginning of each day,
 /// looking only at the days before. It is one run: pods, backlog and the autoscaler's memory carry
-/// over, and a hold counts the values that were published.
+/// over, and a hold counts the values that were published. The run begins with just the pods that its
+/// first step needs; to score from a day on, begin a day earlier and ask [`Run::since`].
 ///
 /// # Errors
 /// When the setting lies outside its range, or there is no candidate.
