@@ -20,6 +20,7 @@ pub mod cluster;
 pub mod document;
 pub mod domain;
 pub mod evaluation;
+pub mod forecast;
 pub mod pipeline;
 pub mod policy;
 pub mod published;

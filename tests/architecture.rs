@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 /// crates that it may use.
 const ROOMS: &[Room] = &[
     Room { name: "domain", level: 0, may_name: &[], outside: &[] },
+    Room { name: "forecast", level: 1, may_name: &[], outside: &[] },
     Room {
         name: "document",
         level: 1,
@@ -146,8 +147,17 @@ const FENCED: &[&str] = &[
 ];
 
 /// Rooms that calculate: no I/O, no tasks, and `now` is an argument.
-const PURE: &[&str] =
-    &["domain", "document", "policy", "series", "pipeline", "published", "simulate", "evaluation"];
+const PURE: &[&str] = &[
+    "domain",
+    "document",
+    "forecast",
+    "policy",
+    "series",
+    "pipeline",
+    "published",
+    "simulate",
+    "evaluation",
+];
 
 /// What a pure room must not contain.
 const IMPURE: &[&str] =

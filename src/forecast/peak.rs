@@ -1,0 +1,121 @@
+//! What a forecast says: the distribution of the peak, and what it rests on.
+
+use crate::forecast::Model;
+use crate::forecast::past::{Past, nearest_rank};
+
+/// The distribution of the peak over the next steps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Peak {
+    /// The model that made it.
+    pub model: Model,
+    /// What the model takes to be most likely, before uncertainty is added.
+    pub point: f64,
+    /// How many similar moments, or earlier errors, the distribution rests on.
+    pub n_similar: usize,
+    /// The forecasters that voted with their weights, which sum to 1; empty for models without a
+    /// vote.
+    pub weights: Vec<(&'static str, f64)>,
+    distribution: Distribution,
+}
+
+/// Logs of peaks in ascending order, and how to read a quantile off them.
+#[derive(Clone, Debug, PartialEq)]
+enum Distribution {
+    /// A sample: its members are equally likely.
+    Sample { sorted: Vec<f64>, offset: f64 },
+    /// Quantiles at these levels, both ascending.
+    Levels { levels: &'static [f64], sorted: Vec<f64>, offset: f64 },
+    /// The mean of the two quantiles.
+    Mean(Box<[Peak; 2]>),
+}
+
+impl Peak {
+    /// A distribution of these logs of equally likely peaks, of which there is at least one.
+    pub(crate) fn sample(
+        model: Model,
+        past: &Past,
+        log_point: f64,
+        logs: Vec<f64>,
+    ) -> Option<Self> {
+        let sorted = ascending(logs)?;
+        Some(Self {
+            model,
+            point: past.value_of(log_point),
+            n_similar: sorted.len(),
+            weights: Vec::new(),
+            distribution: Distribution::Sample { sorted, offset: past.offset() },
+        })
+    }
+
+    /// A distribution with these logs of peaks at these levels. Where they cross, they are sorted:
+    /// the result is nearer to the true quantiles than the crossing ones (Chernozhukov,
+    /// Fernández-Val and Galichon, "Quantile and probability curves without crossing", 2010).
+    pub(crate) fn levels(
+        model: Model,
+        past: &Past,
+        log_point: f64,
+        levels: &'static [f64],
+        logs: Vec<f64>,
+    ) -> Option<Self> {
+        let sorted = ascending(logs)?;
+        Some(Self {
+            model,
+            point: past.value_of(log_point),
+            n_similar: 0,
+            weights: Vec::new(),
+            distribution: Distribution::Levels { levels, sorted, offset: past.offset() },
+        })
+    }
+
+    /// The mean of two distributions, quantile by quantile.
+    pub(crate) fn mean(model: Model, one: Self, other: Self) -> Self {
+        Self {
+            model,
+            point: f64::midpoint(one.point, other.point),
+            n_similar: one.n_similar.max(other.n_similar),
+            weights: Vec::new(),
+            distribution: Distribution::Mean(Box::new([one, other])),
+        }
+    }
+
+    /// The value that the peak stays below with this probability. Never negative, never NaN, and
+    /// never less for a higher probability.
+    #[must_use]
+    pub fn quantile(&self, probability: f64) -> f64 {
+        match &self.distribution {
+            Distribution::Sample { sorted, offset } => {
+                let place = probability.clamp(0.0, 1.0) * sorted.len().saturating_sub(1) as f64;
+                let below = nearest_rank(sorted.len(), probability);
+                value(between(sorted, below, place - below as f64), *offset)
+            }
+            Distribution::Levels { levels, sorted, offset } => {
+                let below = levels.partition_point(|it| *it <= probability).saturating_sub(1);
+                let at = |place: usize| levels.get(place).copied().unwrap_or(1.0);
+                let share =
+                    ((probability - at(below)) / (at(below + 1) - at(below))).clamp(0.0, 1.0);
+                value(between(sorted, below, share), *offset)
+            }
+            Distribution::Mean(both) => {
+                let [one, other] = both.as_ref();
+                f64::midpoint(one.quantile(probability), other.quantile(probability))
+            }
+        }
+    }
+}
+
+/// Sorted, and `None` unless there is something and all of it is a number.
+fn ascending(mut logs: Vec<f64>) -> Option<Vec<f64>> {
+    logs.sort_unstable_by(f64::total_cmp);
+    (!logs.is_empty() && logs.iter().all(|it| it.is_finite())).then_some(logs)
+}
+
+/// The number that lies this share of the way from one place to the next.
+fn between(sorted: &[f64], below: usize, share: f64) -> f64 {
+    let low = sorted.get(below).copied().unwrap_or(f64::NAN);
+    let high = sorted.get(below + 1).copied().unwrap_or(low);
+    low + (high - low) * share
+}
+
+fn value(log: f64, offset: f64) -> f64 {
+    (log.exp() - offset).clamp(0.0, f64::MAX)
+}
