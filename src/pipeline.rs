@@ -1,10 +1,11 @@
-//! From samples to a value worth publishing: combine → smooth → guard, one policy at a time.
+//! From samples to a value worth publishing: combine → smooth → forecast → guard, one policy at a time.
 //!
 //! In come a policy, what is known about its signals, and what was remembered from the last run;
 //! out comes an `Outcome`. Total: whatever is wrong becomes an absence with its reason. Never
 //! does I/O and never asks the time, so that the simulator runs the very same code.
 
 pub mod combine;
+pub mod forecast;
 pub mod guard;
 pub mod outcome;
 pub mod smooth;
@@ -14,6 +15,7 @@ use crate::domain::limits;
 use crate::domain::metric::Subject;
 use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
+use crate::pipeline::forecast::{Done, Job, Stage, Told};
 use crate::pipeline::outcome::{Absence, Outcome, Value};
 use crate::pipeline::smooth::Chain;
 use crate::policy::Policy;
@@ -21,14 +23,16 @@ use crate::series::history::History;
 use crate::series::{self, Window};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What a policy remembers between runs: for each object its smoothing and its newest good
 /// sample, and the past of its only number where a forecast wants it.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Memory {
     objects: BTreeMap<Option<ObjectName>, Remembered>,
     last: Option<Timestamp>,
     history: Option<History>,
+    forecast: Stage,
 }
 
 #[derive(Clone, Debug)]
@@ -52,7 +56,11 @@ pub fn run(policy: &Policy, window: &Window, memory: &mut Memory, now: Timestamp
         .iter()
         .filter_map(|(object, it)| Some((object, it.smoothed?)))
         .filter(|(_, sample)| guard::is_servable(&policy.guard, sample.at, now))
-        .map(|(object, sample)| (object.clone(), guard::apply(&policy.guard, sample, now)))
+        .map(|(object, sample)| {
+            let told = object.is_none().then(|| memory.told(policy, sample.value, now)).flatten();
+            let value = told.map_or(sample.value, |it| it.value);
+            (object.clone(), guard::apply(&policy.guard, Sample { value, ..sample }, now))
+        })
         .collect();
     let nothing = || {
         let mut known = memory.objects.values();
@@ -79,7 +87,7 @@ impl Memory {
     /// This memory with the past of `other`.
     #[must_use]
     pub fn with_history_of(self, other: Self) -> Self {
-        Self { history: other.history, ..self }
+        Self { history: other.history, forecast: other.forecast, ..self }
     }
 
     /// The past of the only number, combined and smoothed.
@@ -91,6 +99,42 @@ impl Memory {
     /// The same, for a backfill.
     pub fn history_mut(&mut self) -> Option<&mut History> {
         self.history.as_mut()
+    }
+
+    /// What is forecast.
+    #[must_use]
+    pub fn forecast(&self) -> &Stage {
+        &self.forecast
+    }
+
+    /// The same, for whoever chooses and asks for it.
+    pub fn forecast_mut(&mut self) -> &mut Stage {
+        &mut self.forecast
+    }
+
+    /// The forecast that is due at `now`, with `lead` to look ahead; `is_whole` says whether the
+    /// history holds all that its source knows. `None` when nothing is due.
+    pub fn forecast_job(
+        &mut self,
+        policy: &Policy,
+        lead: Duration,
+        is_whole: bool,
+        now: Timestamp,
+    ) -> Option<Job> {
+        let settings = policy.forecast.as_ref()?;
+        self.forecast.job(settings, self.history.as_ref()?, lead, is_whole, now)
+    }
+
+    /// Takes the forecast that was made.
+    pub fn take_forecast(&mut self, done: Done) {
+        self.forecast.take(done);
+    }
+
+    /// What the forecast makes of the observed number; `None` where nothing is forecast.
+    #[must_use]
+    pub fn told(&self, policy: &Policy, observed: Finite, now: Timestamp) -> Option<Told> {
+        let settings = policy.forecast.as_ref()?;
+        Some(self.forecast.tell(settings, self.history.as_ref()?, observed, now))
     }
 
     /// The newest combined and smoothed sample of an object.

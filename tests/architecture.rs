@@ -22,7 +22,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "policy",
         level: 2,
-        may_name: &["domain", "document"],
+        may_name: &["domain", "document", "forecast"],
         outside: &["cel", "promql_parser", "schemars", "serde", "serde_json"],
     },
     Room { name: "series", level: 2, may_name: &["domain"], outside: &[] },
@@ -32,7 +32,12 @@ const ROOMS: &[Room] = &[
         may_name: &["domain", "policy", "series"],
         outside: &["reqwest", "serde", "serde_json", "tokio"],
     },
-    Room { name: "pipeline", level: 3, may_name: &["domain", "policy", "series"], outside: &[] },
+    Room {
+        name: "pipeline",
+        level: 3,
+        may_name: &["domain", "forecast", "policy", "series"],
+        outside: &[],
+    },
     Room { name: "published", level: 4, may_name: &["domain", "pipeline"], outside: &["arc_swap"] },
     Room { name: "simulate", level: 4, may_name: &[], outside: &["statrs"] },
     Room {

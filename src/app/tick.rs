@@ -5,6 +5,7 @@
 //! takes long to parse, delays only what is made from it.
 
 mod filler;
+mod foreseer;
 mod pulse;
 mod turn;
 

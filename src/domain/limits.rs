@@ -279,3 +279,6 @@ pub const HPA_DOWN_WINDOW_DEFAULT: Duration = Duration::from_secs(300);
 
 const _: () = assert!(STARTUP_MAX.as_secs() <= LEAD_TIME_MAX.as_secs());
 const _: () = assert!(STARTUP_DEFAULT.as_secs() < STARTUP_MAX.as_secs());
+
+/// Forecasts that are made at once, beside the tick: one core at most.
+pub const FORECASTS_AT_ONCE: usize = 1;

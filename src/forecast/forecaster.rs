@@ -93,6 +93,12 @@ impl Forecaster {
         }
     }
 
+    /// The step that was answered last.
+    #[must_use]
+    pub fn newest(&self) -> Option<i64> {
+        self.newest
+    }
+
     /// What it keeps between two steps.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -3,6 +3,7 @@
 use crate::domain::finite::Finite;
 use crate::domain::limits;
 use crate::domain::supply::{Startup, Supply};
+use crate::forecast::Model;
 use std::time::Duration;
 
 /// A forecast of the peak over the lead time.
@@ -61,41 +62,6 @@ pub enum Choice<T> {
     Auto,
     /// The policy gives it.
     Given(T),
-}
-
-/// The models that a policy can name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Model {
-    /// A ridge regression for the peak, and the residuals of similar moments around it.
-    ResidualAnalog,
-    /// The peaks that followed similar moments.
-    Analog,
-    /// A weighted vote of simple forecasters, with a bound that adapts to their errors.
-    Ensemble,
-    /// The same time of earlier days, moved to today's level.
-    Profile,
-    /// Level, trend and a daily season, each smoothed exponentially.
-    HoltWinters,
-    /// The line through the last minutes.
-    Linear,
-    /// No change.
-    Naive,
-}
-
-impl Model {
-    /// Its name, as policies, metrics and status spell it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ResidualAnalog => "residualAnalog",
-            Self::Analog => "analog",
-            Self::Ensemble => "ensemble",
-            Self::Profile => "profile",
-            Self::HoltWinters => "holtWinters",
-            Self::Linear => "linear",
-            Self::Naive => "naive",
-        }
-    }
 }
 
 /// A workload that an HPA scales, in the policy's namespace.

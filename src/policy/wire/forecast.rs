@@ -63,6 +63,8 @@ pub enum Model {
     ResidualAnalog,
     /// The peaks that followed similar moments.
     Analog,
+    /// The mean of the two, quantile by quantile.
+    BlendedAnalog,
     /// A weighted vote of simple forecasters, with a bound that adapts to their errors.
     Ensemble,
     /// The same time of earlier days, moved to today's level.

@@ -6,7 +6,8 @@ use crate::domain::duration;
 use crate::domain::finite::Finite;
 use crate::domain::limits;
 use crate::domain::quantity;
-use crate::policy::forecast::{Choice, Forecast, Model, ScaleTarget};
+use crate::forecast::Model;
+use crate::policy::forecast::{Choice, Forecast, ScaleTarget};
 use crate::policy::resolve::Faults;
 use crate::policy::wire::{IntOrText, forecast as wire};
 use std::time::Duration;
@@ -67,6 +68,7 @@ fn model_of(model: wire::Model) -> Choice<Model> {
         wire::Model::Auto => return Choice::Auto,
         wire::Model::ResidualAnalog => Model::ResidualAnalog,
         wire::Model::Analog => Model::Analog,
+        wire::Model::BlendedAnalog => Model::BlendedAnalog,
         wire::Model::Ensemble => Model::Ensemble,
         wire::Model::Profile => Model::Profile,
         wire::Model::HoltWinters => Model::HoltWinters,

@@ -1,7 +1,8 @@
 //! What policies may say about their forecast.
 
 use crate::domain::limits;
-use crate::policy::forecast::{Choice, Model};
+use crate::forecast::Model;
+use crate::policy::forecast::Choice;
 use crate::policy::{Config, resolve};
 use std::time::Duration;
 

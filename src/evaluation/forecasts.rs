@@ -1,0 +1,75 @@
+//! Which forecasts are due, and what is published once they are made.
+
+use crate::domain::name::PolicyKey;
+use crate::domain::supply::LeadTime;
+use crate::evaluation::{Evaluation, entry};
+use crate::pipeline;
+use crate::pipeline::forecast::{Chosen, Done, Job, Stage};
+use crate::policy::Policy;
+use crate::published::State;
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+impl Evaluation {
+    /// The next forecast to make: of a policy of which a step is over that was not answered yet.
+    /// `lead` is how far ahead each has to look.
+    pub fn next_forecast(
+        &mut self,
+        now: Timestamp,
+        lead: impl Fn(&Policy) -> LeadTime,
+    ) -> Option<(Arc<Policy>, Job)> {
+        self.slots.values_mut().find_map(|slot| {
+            let progress = slot.backfill.as_ref()?.progress();
+            let is_whole = progress.chunks_done >= progress.chunks_total;
+            let lead = lead(&slot.policy).total();
+            let job = slot.memory.forecast_job(&slot.policy, lead, is_whole, now)?;
+            Some((Arc::clone(&slot.policy), job))
+        })
+    }
+
+    /// Takes a forecast that was made, and puts what follows from it into the snapshot. Of a policy
+    /// that is gone, or another by now, it is dropped.
+    pub fn take_forecast(&mut self, policy: &Policy, done: Done, now: Timestamp) {
+        let Some(slot) = self.slots.get_mut(&policy.key).filter(|it| *it.policy == *policy) else {
+            return;
+        };
+        slot.memory.take_forecast(done);
+        // Nothing was read since, so only what the forecast decides can change.
+        let outcome = pipeline::run(policy, &slot.window, &mut slot.memory, now);
+        let entry = entry(policy, State::Evaluated(outcome));
+        self.snapshot.put(policy.metric_key(), entry);
+    }
+
+    /// Forgets a forecast that broke off, so that it is made anew.
+    pub fn drop_forecast(&mut self, policy: &PolicyKey) {
+        if let Some(slot) = self.slots.get_mut(policy) {
+            slot.memory.forecast_mut().begin_anew();
+        }
+    }
+
+    /// Takes over what `auto` chose for a policy.
+    pub fn choose(&mut self, policy: &PolicyKey, chosen: Chosen) {
+        if let Some(slot) = self.slots.get_mut(policy) {
+            slot.memory.forecast_mut().choose(chosen);
+        }
+    }
+
+    /// What is forecast for a policy.
+    #[must_use]
+    pub fn forecast(&self, policy: &PolicyKey) -> Option<&Stage> {
+        let memory = &self.slots.get(policy)?.memory;
+        memory.history().map(|_| memory.forecast())
+    }
+}
+
+/// How far ahead a policy's forecast has to look, when its pods take `startup`: a forecast is of
+/// samples as old as the interval, and is used until the next step is over.
+#[must_use]
+pub fn lead_time(policy: &Policy, supply: Option<&crate::domain::supply::Supply>) -> LeadTime {
+    let forecast = policy.forecast.as_ref();
+    let startup = forecast.map_or_else(crate::domain::supply::Startup::assumed, |it| it.startup(supply));
+    let step = forecast.map_or(Duration::ZERO, crate::policy::forecast::Forecast::step);
+    let data_age = policy.interval.saturating_add(step);
+    LeadTime { startup, data_age, sync: crate::domain::limits::HPA_SYNC_DEFAULT }
+}

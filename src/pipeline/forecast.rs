@@ -1,0 +1,208 @@
+//! The forecast stage: the peak ahead in the place of the observed value, while it earns its place.
+//!
+//! In come the history of the policy's one number and how far ahead to look; out comes the value to
+//! publish and why it is that. What takes long (fitting a model, asking it) is a `Job`, which whoever
+//! owns the memory runs where it likes; in between, the newest answer is used. Everything follows
+//! from the history, so that a replica that starts late comes to say the same.
+
+mod job;
+mod verdict;
+
+pub use job::{Done, Job};
+pub use verdict::{Bound, Told, Verdict};
+
+use crate::forecast::Model;
+use crate::forecast::forecaster::{Forecast as Answer, Forecaster};
+use crate::policy::forecast::{Choice, Forecast};
+use crate::series::history::History;
+use jiff::Timestamp;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Steps that a forecast looks further ahead than the lead time: pods that come are kept for some
+/// minutes by the HPA's stabilization anyway, and the peak of a longer stretch is less noisy. Found
+/// by simulation: the cost at equal lateness falls up to here.
+const MARGIN_STEPS: usize = 4;
+/// Steps without a newer forecast after which the last one is no longer used.
+const STALE_STEPS: i64 = 3;
+/// Steps of history below which no model is asked: it needs a season, and some of the next.
+const STEPS_MIN: i64 = 1_440 + 120;
+
+/// How the forecast is made and turned into a value.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Chosen {
+    /// The model; `Naive` publishes the observed value times the headroom.
+    pub model: Model,
+    /// The share of peaks to cover.
+    pub quantile: f64,
+    /// What the forecast is multiplied by.
+    pub headroom: f64,
+    /// How long the published value may not fall below its own recent maximum.
+    pub down_window: Duration,
+}
+
+impl Default for Chosen {
+    /// What `auto` begins with, before it had a history to choose by.
+    fn default() -> Self {
+        let quantile = crate::domain::limits::QUANTILE_DEFAULT;
+        Self { model: Model::BlendedAnalog, quantile, headroom: 1.0, down_window: Duration::ZERO }
+    }
+}
+
+impl Chosen {
+    /// What the policy gives, and `choice` for what it leaves to Foresail.
+    #[must_use]
+    pub fn settled(self, forecast: &Forecast) -> Self {
+        let or = |given: Choice<f64>, auto: f64| match given {
+            Choice::Given(value) => value,
+            Choice::Auto => auto,
+        };
+        let mut chosen = self;
+        if let Choice::Given(model) = forecast.model {
+            (chosen.model, chosen.headroom) = (model, 1.0);
+        }
+        chosen.quantile = or(forecast.quantile, self.quantile);
+        if let Choice::Given(window) = forecast.down_window {
+            chosen.down_window = window;
+        }
+        chosen
+    }
+}
+
+/// The forecast of one policy between evaluations.
+#[derive(Debug, Default)]
+pub struct Stage {
+    choice: Chosen,
+    forecaster: Held,
+    /// Whether the history was whole when the forecaster began.
+    is_whole: bool,
+    /// What it answered last.
+    answer: Option<Answer>,
+    /// What it answered for the steps of late, oldest first, for the down window.
+    recent: VecDeque<Recent>,
+    /// The largest value of the history.
+    highest: f64,
+}
+
+/// Where the forecaster is.
+#[derive(Debug, Default)]
+enum Held {
+    #[default]
+    Nowhere,
+    Here(Box<Forecaster>, Key),
+    /// With a job.
+    Away(Key),
+}
+
+/// What a forecaster is made for; another needs another one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Key {
+    model: Model,
+    horizon: usize,
+    quantile: f64,
+}
+
+/// What was forecast at one step of late.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Recent {
+    at: i64,
+    /// The quantile of the peak; `None` when there was no forecast, or its gate was closed.
+    usable: Option<f64>,
+}
+
+impl Stage {
+    /// What `auto` chose, the default before.
+    #[must_use]
+    pub fn choice(&self) -> Chosen {
+        self.choice
+    }
+
+    /// Takes over what `auto` chose.
+    pub fn choose(&mut self, choice: Chosen) {
+        self.choice = choice;
+    }
+
+    /// The newest forecast.
+    #[must_use]
+    pub fn answer(&self) -> Option<&Answer> {
+        self.answer.as_ref()
+    }
+
+    /// The work that is due at `now`: a step is over that was not answered yet. `lead` is how far
+    /// ahead to look, `is_whole` whether the history holds all that its source knows. `None` while
+    /// another job is away, or when there is too little history for any model.
+    pub fn job(
+        &mut self,
+        settings: &Forecast,
+        history: &History,
+        lead: Duration,
+        is_whole: bool,
+        now: Timestamp,
+    ) -> Option<Job> {
+        let newest = history.last_complete(now)?;
+        let oldest = history.known_span().map(|(oldest, _)| oldest)?;
+        let chosen = self.choice.settled(settings);
+        let horizon = horizon(lead, history.step());
+        let key = Key { model: chosen.model, horizon, quantile: chosen.quantile };
+        let is_answered = self.answer.as_ref().is_some_and(|it| it.at >= newest);
+        let mut forecaster = match std::mem::take(&mut self.forecaster) {
+            Held::Away(away) => {
+                self.forecaster = Held::Away(away);
+                return None;
+            }
+            Held::Here(forecaster, made_for) if made_for == key => {
+                if is_answered && (self.is_whole || !is_whole) {
+                    self.forecaster = Held::Here(forecaster, key);
+                    return None;
+                }
+                Some(forecaster)
+            }
+            Held::Here(..) | Held::Nowhere => None,
+        };
+        if newest - oldest < STEPS_MIN || chosen.model == Model::Naive {
+            self.answer = None;
+            return None;
+        }
+        // The gate's score is replayed once all is known that the other replicas know.
+        if is_whole && !self.is_whole {
+            forecaster = None;
+        }
+        self.is_whole = is_whole;
+        self.forecaster = Held::Away(key);
+        Some(Job::new(forecaster, key, history, newest))
+    }
+
+    /// Takes what a job came to. One that was made for something else is dropped.
+    pub fn take(&mut self, done: Done) {
+        let Done { forecaster, key, answers, answer, highest } = done;
+        if !matches!(self.forecaster, Held::Away(away) if away == key) {
+            return;
+        }
+        self.forecaster = Held::Here(forecaster, key);
+        self.highest = highest;
+        let first = answers.first().map(|it| it.at);
+        if let Some(first) = first {
+            self.recent.retain(|it| it.at < first);
+        }
+        self.recent.extend(answers);
+        while self.recent.len() > job::RECENT_MAX {
+            self.recent.pop_front();
+        }
+        self.answer = answer;
+    }
+
+    /// Forgets all but the choice, after the history was changed behind it.
+    pub fn begin_anew(&mut self) {
+        *self = Self { choice: self.choice, ..Self::default() };
+    }
+}
+
+/// How many steps ahead to look.
+fn horizon(lead: Duration, step: Duration) -> usize {
+    let steps = lead.as_nanos().div_ceil(step.as_nanos().max(1));
+    let steps = usize::try_from(steps).unwrap_or(usize::MAX).saturating_add(MARGIN_STEPS);
+    steps.min(crate::forecast::HORIZON_MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,71 @@
+//! The part of a forecast that takes long, by itself: it can run on another thread.
+
+use crate::forecast::forecaster::{Forecast as Answer, Forecaster};
+use crate::forecast::gate::WINDOW;
+use crate::forecast::past::{FIT_STEPS, REFIT, Steps};
+use crate::pipeline::forecast::{Key, Recent};
+use crate::series::history::History;
+
+/// Steps for which answers are kept: the longest down window, a day of minutes.
+pub(super) const RECENT_MAX: usize = 1_440;
+
+/// A forecast to be made.
+#[derive(Debug)]
+pub struct Job {
+    forecaster: Option<Box<Forecaster>>,
+    key: Key,
+    values: Vec<f64>,
+    newest: i64,
+}
+
+/// A forecast that was made.
+#[derive(Debug)]
+pub struct Done {
+    pub(super) forecaster: Box<Forecaster>,
+    pub(super) key: Key,
+    /// For each step since the last one answered.
+    pub(super) answers: Vec<Recent>,
+    /// For the newest step.
+    pub(super) answer: Option<Answer>,
+    pub(super) highest: f64,
+}
+
+impl Job {
+    /// Copies what it needs of the history up to the step `newest`.
+    pub(super) fn new(
+        forecaster: Option<Box<Forecaster>>,
+        key: Key,
+        history: &History,
+        newest: i64,
+    ) -> Self {
+        let span = i64::try_from(FIT_STEPS + REFIT).unwrap_or(i64::MAX);
+        let mut values = Vec::with_capacity(FIT_STEPS + REFIT);
+        history.copy(newest - span + 1, newest + 1, &mut values);
+        let values = values.into_iter().map(f64::from).collect();
+        Self { forecaster, key, values, newest }
+    }
+
+    /// Makes the forecast; a fit takes a good part of a second, one of the steps in between a
+    /// thousandth.
+    #[must_use]
+    pub fn run(self) -> Done {
+        let Self { forecaster, key, values, newest } = self;
+        let steps = Steps::new(&values, newest);
+        let replayed = i64::try_from(WINDOW + key.horizon).unwrap_or(i64::MAX);
+        let mut forecaster = forecaster
+            .unwrap_or_else(|| Box::new(Forecaster::new(key.model, key.horizon, key.quantile)));
+        let first = forecaster.newest().map_or(newest - replayed, |it| it + 1);
+        let first = first.clamp(newest - replayed, newest);
+        let mut answers = Vec::new();
+        let mut answer = None;
+        forecaster.replay(steps, first..=newest, |it| {
+            let open = it.peak.as_ref().filter(|_| it.verdict.is_open);
+            let usable = open.map(|peak| peak.quantile(key.quantile));
+            answers.push(Recent { at: it.at, usable });
+            answer = Some(it);
+        });
+        let known = values.iter().copied().filter(|it| it.is_finite());
+        let highest = known.fold(0.0, |highest, it| if it > highest { it } else { highest });
+        Done { forecaster, key, answers, answer, highest }
+    }
+}

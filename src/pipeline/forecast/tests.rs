@@ -1,0 +1,223 @@
+//! What the forecast stage publishes, and when.
+
+#![expect(clippy::float_cmp, reason = "values that must be exactly those of other stages")]
+
+use crate::domain::finite::Finite;
+use crate::domain::limits;
+use crate::domain::sample::Sample;
+use crate::forecast::Model;
+use crate::forecast::gate::Reason;
+use crate::pipeline::forecast::{Bound, Chosen, Stage, Verdict};
+use crate::policy::forecast::{Choice, Forecast};
+use crate::series::history::History;
+use jiff::Timestamp;
+use std::f64::consts::TAU;
+use std::time::Duration;
+
+const MINUTE: i64 = 60;
+const DAY: i64 = 1_440;
+/// A midnight.
+const BEGIN: i64 = 20_000 * 86_400;
+
+fn settings() -> Forecast {
+    Forecast {
+        is_shadow: false,
+        model: Choice::Given(Model::ResidualAnalog),
+        lead_time: Choice::Given(Duration::from_secs(180)),
+        scale_target: None,
+        quantile: Choice::Given(0.9),
+        down_window: Choice::Given(Duration::ZERO),
+        season: limits::SEASON_DEFAULT,
+        max_wait: limits::MAX_WAIT_DEFAULT,
+        late_share: 0.005,
+        pod_capacity: None,
+        below_observed: false,
+        over_history: 1.2,
+        over_observed: 3.0,
+    }
+}
+
+fn at(minute: i64) -> Timestamp {
+    Timestamp::from_second(BEGIN + minute * MINUTE).unwrap()
+}
+
+/// A daily rhythm with a jump every hour, and a little of what looks like chance.
+fn rhythm(minute: i64) -> f64 {
+    let phase = minute.rem_euclid(DAY) as f64 / DAY as f64 * TAU;
+    let jump = if minute.rem_euclid(60) < 12 { 12.0 } else { 0.0 };
+    20.0 - 10.0 * phase.cos() + jump + ((minute * 7_919) % 13) as f64 / 13.0
+}
+
+/// A history of the minutes before `end`.
+fn history(end: i64, value: impl Fn(i64) -> f64) -> History {
+    let mut history =
+        History::new(limits::SEASON_DEFAULT, limits::HISTORY_STEPS_PER_SEASON, Duration::from_secs(60));
+    for minute in 0..end {
+        let value = Finite::new(value(minute)).unwrap();
+        history.record(Sample { at: at(minute), value }, at(minute));
+    }
+    history
+}
+
+fn lead() -> Duration {
+    Duration::from_secs(180)
+}
+
+/// A stage that has answered for the last step before `minute`.
+fn answered(settings: &Forecast, history: &History, minute: i64) -> Stage {
+    let mut stage = Stage::default();
+    let job = stage_job(&mut stage, settings, history, minute);
+    stage.take(job.run());
+    stage
+}
+
+fn stage_job(
+    stage: &mut Stage,
+    settings: &Forecast,
+    history: &History,
+    minute: i64,
+) -> crate::pipeline::forecast::Job {
+    stage.job(settings, history, lead(), true, at(minute)).unwrap()
+}
+
+fn observed(value: f64) -> Finite {
+    Finite::new(value).unwrap()
+}
+
+#[test]
+fn the_peak_ahead_is_published_before_it_comes() {
+    let settings = settings();
+    // Three minutes before a jump that comes every hour.
+    let now = 4 * DAY + 13 * 60 - 3;
+    let history = history(now, rhythm);
+    let stage = answered(&settings, &history, now);
+    let value = rhythm(now - 1);
+    let told = stage.tell(&settings, &history, observed(value), at(now));
+    assert_eq!((told.verdict, told.bound), (Verdict::Active, Bound::Forecast));
+    assert!(told.value.get() > value + 9.0, "{} after {value}", told.value);
+    assert!(told.value.get() < value + 16.0, "{} after {value}", told.value);
+}
+
+#[test]
+fn a_shadow_is_shown_and_the_observed_value_published() {
+    let settings = Forecast { is_shadow: true, ..settings() };
+    let now = 4 * DAY + 13 * 60 - 3;
+    let history = history(now, rhythm);
+    let stage = answered(&settings, &history, now);
+    let told = stage.tell(&settings, &history, observed(20.0), at(now));
+    assert_eq!((told.verdict, told.value.get()), (Verdict::Shadow, 20.0));
+    assert!(told.forecast.unwrap() > 30.0, "{told:?}");
+}
+
+#[test]
+fn nothing_is_published_below_the_observed_value_unless_that_is_wanted() {
+    let now = 4 * DAY + 13 * 60 - 3;
+    let history = history(now, rhythm);
+    for (below_observed, bound) in [(false, Bound::Observed), (true, Bound::Forecast)] {
+        let settings = Forecast { below_observed, ..settings() };
+        let stage = answered(&settings, &history, now);
+        let told = stage.tell(&settings, &history, observed(45.0), at(now));
+        assert_eq!(told.bound, bound);
+        assert_eq!(told.value.get() < 45.0, below_observed, "{told:?}");
+    }
+}
+
+#[test]
+fn a_forecast_is_cut_by_its_limits() {
+    let now = 4 * DAY + 13 * 60 - 3;
+    let history = history(now, rhythm);
+    let value = rhythm(now - 1);
+    let settings = Forecast { over_observed: 1.1, ..settings() };
+    let stage = answered(&settings, &history, now);
+    let told = stage.tell(&settings, &history, observed(value), at(now));
+    assert_eq!((told.bound, told.value.get()), (Bound::OverObserved, 1.1 * value));
+    let highest = (0..now).map(|it| rhythm(it) as f32).fold(0.0, f32::max);
+    let settings = Forecast { over_history: 1.0, over_observed: 100.0, ..settings };
+    let stage = {
+        let mut stage = answered(&settings, &history, now);
+        stage.choose(Chosen { headroom: 10.0, ..Chosen::default() });
+        stage
+    };
+    // A given model has no headroom, so the policy leaves the model to `auto` here.
+    let settings = Forecast { model: Choice::Auto, ..settings };
+    let told = stage.tell(&settings, &history, observed(value), at(now));
+    assert_eq!((told.bound, told.value.get()), (Bound::OverHistory, f64::from(highest)));
+}
+
+#[test]
+fn a_down_window_holds_the_largest_value_of_late_and_survives_a_restart() {
+    let window = Duration::from_secs(15 * 60);
+    let settings = Forecast { down_window: Choice::Given(window), ..settings() };
+    let now = 4 * DAY + 13 * 60 + 20;
+    let history = history(now, rhythm);
+    let told = |stage: &Stage| stage.tell(&settings, &history, observed(15.0), at(now));
+    let restarted = answered(&settings, &history, now);
+    assert_eq!(told(&restarted).bound, Bound::DownWindow);
+    let highest = (now - 15..now).map(|it| rhythm(it) as f32).fold(0.0, f32::max);
+    assert!(told(&restarted).value.get() >= f64::from(highest), "{:?}", told(&restarted));
+    // One that was there all the while says the same.
+    let mut old = Stage::default();
+    for minute in now - 30..=now {
+        let past = self::history(minute, rhythm);
+        let done = stage_job(&mut old, &settings, &past, minute).run();
+        old.take(done);
+    }
+    assert_eq!(told(&old), told(&restarted));
+}
+
+#[test]
+fn without_enough_history_or_skill_the_observed_value_is_published() {
+    let settings = settings();
+    let short = history(DAY, rhythm);
+    let mut stage = Stage::default();
+    assert!(stage.job(&settings, &short, lead(), true, at(DAY)).is_none());
+    let told = stage.tell(&settings, &short, observed(20.0), at(DAY));
+    assert_eq!((told.verdict, told.value.get()), (Verdict::WarmingUp, 20.0));
+    // Of a random walk nobody knows more than where it is.
+    let step = |minute: i64| {
+        let mut bits = (minute as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        bits ^= bits >> 31;
+        bits = bits.wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        if (bits >> 40) & 1 == 0 { 1.02 } else { 1.0 / 1.02 }
+    };
+    let walk: Vec<f64> = (0..3 * DAY)
+        .scan(20.0, |value, minute| {
+            *value *= step(minute);
+            Some(*value)
+        })
+        .collect();
+    let walk = |minute: i64| walk[usize::try_from(minute).unwrap()];
+    let now = 3 * DAY;
+    let history = history(now, walk);
+    let stage = answered(&settings, &history, now);
+    let told = stage.tell(&settings, &history, observed(15.0), at(now));
+    assert!(matches!(told.verdict, Verdict::Gated(Reason::Unskilled)), "{:?}", told.verdict);
+    assert_eq!(told.value.get(), 15.0);
+}
+
+#[test]
+fn a_forecast_that_nothing_renews_is_dropped() {
+    let settings = settings();
+    let now = 4 * DAY + 13 * 60 - 3;
+    let history = history(now, rhythm);
+    let stage = answered(&settings, &history, now);
+    for (later, verdict) in [(3, Verdict::Active), (4, Verdict::Late)] {
+        let told = stage.tell(&settings, &history, observed(20.0), at(now + later));
+        assert_eq!(told.verdict, verdict, "{later} minutes later");
+    }
+}
+
+#[test]
+fn a_change_of_what_is_wanted_makes_a_new_forecaster_and_drops_a_late_job() {
+    let settings = settings();
+    let now = 2 * DAY;
+    let history = history(now, rhythm);
+    let mut stage = answered(&settings, &history, now);
+    assert!(stage.job(&settings, &history, lead(), true, at(now)).is_none(), "answered");
+    let other = Forecast { quantile: Choice::Given(0.99), ..settings.clone() };
+    let job = stage.job(&other, &history, lead(), true, at(now)).unwrap();
+    assert!(stage.job(&other, &history, lead(), true, at(now)).is_none(), "away");
+    stage.begin_anew();
+    stage.take(job.run());
+    assert!(stage.answer().is_none(), "a job for what is no longer wanted");
+}
