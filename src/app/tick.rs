@@ -14,10 +14,12 @@ use crate::app::clock;
 use crate::app::configuration::Loaded;
 use crate::app::metrics::{Metrics, TickMetrics};
 use crate::app::read::{self, PolicyRead, Sources};
+use crate::app::supply::SupplyIndex;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
 use crate::domain::name::PolicyKey;
 use crate::evaluation::Evaluation;
+use crate::pipeline::Surroundings;
 use crate::policy::Policy;
 use crate::published::Published;
 use crate::series::grid::Grid;
@@ -46,6 +48,8 @@ pub(crate) struct Tick {
     readers: HashMap<Id, Arc<Policy>>,
     filler: Filler,
     published: Arc<Published>,
+    /// `None` without a cluster.
+    supply: Option<Arc<SupplyIndex>>,
     metrics: TickMetrics,
     pulse: Pulse,
     first: First,
@@ -60,6 +64,7 @@ struct First {
 impl Tick {
     pub(crate) fn new(
         published: Arc<Published>,
+        supply: Option<Arc<SupplyIndex>>,
         metrics: &Metrics,
         pulse: Pulse,
         first: Arc<Check>,
@@ -72,6 +77,7 @@ impl Tick {
             readers: HashMap::new(),
             filler: Filler::new(metrics.backfill()),
             published,
+            supply,
             metrics: metrics.tick(),
             pulse,
             first: First { check: first, begun: Instant::now() },
@@ -167,7 +173,9 @@ impl Tick {
         let PolicyRead { policy, at, readings, recording } = read;
         let now = clock::now();
         // What was read for a policy that is gone or changed meanwhile is nobody's.
-        let outcome = self.evaluation.evaluate(&policy, readings, recording.as_ref(), now);
+        let supply = self.supply.as_ref().and_then(|it| it.for_policy(&policy));
+        let surroundings = Surroundings { now, supply };
+        let outcome = self.evaluation.evaluate(&policy, readings, recording.as_ref(), surroundings);
         let (Some(outcome), Some(turn)) = (outcome, self.turns.get_mut(&policy.key)) else {
             return;
         };
