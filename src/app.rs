@@ -151,7 +151,7 @@ impl App {
         tasks.spawn("certificates", run);
 
         // The door and the pods, from the cluster or without one.
-        let Outside { door, pods, supply: _ } =
+        let Outside { door, pods, supply } =
             outside(mode.clone(), &loaded, &mut tasks, &stop_work, &mut health, &mut registries)
                 .await?;
         let door = Arc::new(door);
@@ -161,7 +161,7 @@ impl App {
         let alive = health.add_live("tick");
         tasks.spawn("pulse", pulse.clone().watch(alive, stop_work.clone()));
         let first = health.add_ready("first-evaluation");
-        let tick = Tick::new(Arc::clone(&published), &metrics, pulse, first);
+        let tick = Tick::new(Arc::clone(&published), supply, &metrics, pulse, first);
         tasks.spawn("tick", tick.run(loaded, stop_work.clone()));
 
         // The servers answer from what is published.
@@ -240,7 +240,6 @@ struct Outside {
     door: Door,
     pods: Arc<dyn Pods>,
     /// `None` without a cluster.
-    #[expect(dead_code, reason = "the forecast stage reads it")]
     supply: Option<Arc<SupplyIndex>>,
 }
 

@@ -14,8 +14,8 @@ use crate::domain::name::{ObjectName, PolicyKey};
 use crate::domain::sample::Sample;
 use crate::evaluation::backfill::{Backfill, Chunk, ChunkFailure, Progress};
 use crate::evaluation::slot::{PastState, Slot};
-use crate::pipeline;
 use crate::pipeline::outcome::Outcome;
+use crate::pipeline::{self, Surroundings};
 use crate::policy::{Config, Policy};
 use crate::published::{Entry, Published, Snapshot, State};
 use crate::series::Samples;
@@ -118,16 +118,18 @@ impl Evaluation {
         Some(Past { from: at.checked_sub(span).ok()?, to: at.checked_sub(step).ok()?, step })
     }
 
-    /// Takes what was read for a policy and evaluates it at `now`; its past, where it is given, is
-    /// run through the pipeline first, as if it had been read then. `None` when there is no such
-    /// policy any more, or it is not the one for which this was read.
+    /// Takes what was read for a policy and evaluates it in these surroundings, or at this time;
+    /// its past, where it is given, is run through the pipeline first, as if it had been read then.
+    /// `None` when there is no such policy any more, or it is not the one for which this was read.
     pub fn evaluate(
         &mut self,
         policy: &Policy,
         readings: Readings,
         past: Option<&Recording>,
-        now: Timestamp,
+        surroundings: impl Into<Surroundings>,
     ) -> Option<Outcome> {
+        let surroundings = surroundings.into();
+        let now = surroundings.now;
         let slot = self.slots.get_mut(&policy.key)?;
         if *slot.policy != *policy {
             return None;
@@ -145,7 +147,7 @@ impl Evaluation {
             }
             track.expire(oldest);
         }
-        let mut outcome = pipeline::run(policy, &slot.window, &mut slot.memory, now);
+        let mut outcome = pipeline::run(policy, &slot.window, &mut slot.memory, &surroundings);
         outcome.evicted += evicted;
         slot.plan_backfill();
         let entry = entry(policy, State::Evaluated(outcome.clone()));

@@ -15,6 +15,7 @@ use crate::domain::limits;
 use crate::domain::metric::Subject;
 use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
+use crate::domain::supply::Supply;
 use crate::pipeline::forecast::{Done, Job, Stage, Told};
 use crate::pipeline::outcome::{Absence, Outcome, Value};
 use crate::pipeline::smooth::Chain;
@@ -23,7 +24,25 @@ use crate::series::history::History;
 use crate::series::{self, Window};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+/// What an evaluation knows beside the signals.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// The instant for which it is made.
+    pub now: Timestamp,
+    /// Who uses the metric, and with which pods; `None` without a cluster, before that is known,
+    /// and in the past.
+    pub supply: Option<Arc<Supply>>,
+}
+
+/// Nothing but the time is known.
+impl From<Timestamp> for Surroundings {
+    fn from(now: Timestamp) -> Self {
+        Self { now, supply: None }
+    }
+}
 
 /// What a policy remembers between runs: for each object its smoothing and its newest good
 /// sample, and the past of its only number where a forecast wants it.
@@ -44,8 +63,14 @@ struct Remembered {
     smoothed: Option<Sample>,
 }
 
-/// Evaluates `policy` at `now`.
-pub fn run(policy: &Policy, window: &Window, memory: &mut Memory, now: Timestamp) -> Outcome {
+/// Evaluates `policy`.
+pub fn run(
+    policy: &Policy,
+    window: &Window,
+    memory: &mut Memory,
+    surroundings: &Surroundings,
+) -> Outcome {
+    let now = surroundings.now;
     let combined = combine::all(policy, window);
     for (object, sample) in &combined.samples {
         memory.take(policy, object, *sample, now);

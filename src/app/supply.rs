@@ -82,7 +82,6 @@ impl SupplyIndex {
     }
 
     /// What is known of the supply for a policy; `None` until it was looked at for the first time.
-    #[expect(dead_code, reason = "the forecast stage reads it")]
     pub(crate) fn for_policy(&self, policy: &Policy) -> Option<Arc<Supply>> {
         self.known().get(&policy.key).cloned()
     }

@@ -15,15 +15,18 @@ use crate::app::clock;
 use crate::app::configuration::Loaded;
 use crate::app::metrics::{Metrics, TickMetrics};
 use crate::app::read::{self, PolicyRead, Sources};
+use crate::app::supply::SupplyIndex;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
 use crate::domain::name::PolicyKey;
 use crate::evaluation::Evaluation;
+use crate::pipeline::Surroundings;
 use crate::policy::Policy;
 use crate::published::Published;
 use crate::series::grid::Grid;
 use crate::telemetry::health::Check;
 use filler::Filler;
+use foreseer::Foreseer;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -46,7 +49,10 @@ pub(crate) struct Tick {
     /// Whose reads a task makes, for the day on which one panics.
     readers: HashMap<Id, Arc<Policy>>,
     filler: Filler,
+    foreseer: Foreseer,
     published: Arc<Published>,
+    /// `None` without a cluster.
+    supply: Option<Arc<SupplyIndex>>,
     metrics: TickMetrics,
     pulse: Pulse,
     first: First,
@@ -61,6 +67,7 @@ struct First {
 impl Tick {
     pub(crate) fn new(
         published: Arc<Published>,
+        supply: Option<Arc<SupplyIndex>>,
         metrics: &Metrics,
         pulse: Pulse,
         first: Arc<Check>,
@@ -72,7 +79,9 @@ impl Tick {
             reads: JoinSet::new(),
             readers: HashMap::new(),
             filler: Filler::new(metrics.backfill()),
+            foreseer: Foreseer::default(),
             published,
+            supply,
             metrics: metrics.tick(),
             pulse,
             first: First { check: first, begun: Instant::now() },
@@ -93,6 +102,7 @@ impl Tick {
             let sleep = self.start_due(now);
             let past = self.filler.start(&mut self.evaluation, &self.sources, now);
             let sleep = past.map_or(sleep, |it| it.min(sleep));
+            self.foreseer.start(&mut self.evaluation, self.supply.as_deref(), now);
             tokio::select! {
                 () = stop.cancelled() => return,
                 Ok(()) = loaded.changed() => {
@@ -111,6 +121,11 @@ impl Tick {
                 }
                 Some(chunk) = self.filler.join_next() => {
                     self.filler.take(&mut self.evaluation, chunk, clock::now());
+                }
+                Some(made) = self.foreseer.join_next() => {
+                    let surroundings = |policy: &Policy| surroundings(self.supply.as_deref(), policy);
+                    self.foreseer.take(&mut self.evaluation, made, surroundings);
+                    self.evaluation.publish(&self.published);
                 }
                 () = tokio::time::sleep(sleep) => {}
             }
@@ -168,7 +183,8 @@ impl Tick {
         let PolicyRead { policy, at, readings, recording } = read;
         let now = clock::now();
         // What was read for a policy that is gone or changed meanwhile is nobody's.
-        let outcome = self.evaluation.evaluate(&policy, readings, recording.as_ref(), now);
+        let surroundings = Surroundings { now, ..surroundings(self.supply.as_deref(), &policy) };
+        let outcome = self.evaluation.evaluate(&policy, readings, recording.as_ref(), surroundings);
         let (Some(outcome), Some(turn)) = (outcome, self.turns.get_mut(&policy.key)) else {
             return;
         };
@@ -193,6 +209,11 @@ impl Tick {
             self.first.check.set(true);
         }
     }
+}
+
+/// What is known beside a policy's signals at this moment.
+fn surroundings(supply: Option<&SupplyIndex>, policy: &Policy) -> Surroundings {
+    Surroundings { now: clock::now(), supply: supply.and_then(|it| it.for_policy(policy)) }
 }
 
 /// How long after an instant its reads begin.

@@ -1,11 +1,13 @@
 //! Which forecasts are due, and what is published once they are made.
 
+use crate::domain::limits;
 use crate::domain::name::PolicyKey;
-use crate::domain::supply::LeadTime;
+use crate::domain::supply::{LeadTime, Startup, Supply};
 use crate::evaluation::{Evaluation, entry};
-use crate::pipeline;
 use crate::pipeline::forecast::{Chosen, Done, Job, Stage};
+use crate::pipeline::{self, Surroundings};
 use crate::policy::Policy;
+use crate::policy::forecast::Forecast;
 use crate::published::State;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -30,13 +32,13 @@ impl Evaluation {
 
     /// Takes a forecast that was made, and puts what follows from it into the snapshot. Of a policy
     /// that is gone, or another by now, it is dropped.
-    pub fn take_forecast(&mut self, policy: &Policy, done: Done, now: Timestamp) {
+    pub fn take_forecast(&mut self, policy: &Policy, done: Done, surroundings: &Surroundings) {
         let Some(slot) = self.slots.get_mut(&policy.key).filter(|it| *it.policy == *policy) else {
             return;
         };
         slot.memory.take_forecast(done);
         // Nothing was read since, so only what the forecast decides can change.
-        let outcome = pipeline::run(policy, &slot.window, &mut slot.memory, now);
+        let outcome = pipeline::run(policy, &slot.window, &mut slot.memory, surroundings);
         let entry = entry(policy, State::Evaluated(outcome));
         self.snapshot.put(policy.metric_key(), entry);
     }
@@ -66,10 +68,10 @@ impl Evaluation {
 /// How far ahead a policy's forecast has to look, when its pods take `startup`: a forecast is of
 /// samples as old as the interval, and is used until the next step is over.
 #[must_use]
-pub fn lead_time(policy: &Policy, supply: Option<&crate::domain::supply::Supply>) -> LeadTime {
+pub fn lead_time(policy: &Policy, supply: Option<&Supply>) -> LeadTime {
     let forecast = policy.forecast.as_ref();
-    let startup = forecast.map_or_else(crate::domain::supply::Startup::assumed, |it| it.startup(supply));
-    let step = forecast.map_or(Duration::ZERO, crate::policy::forecast::Forecast::step);
+    let startup = forecast.map_or_else(Startup::assumed, |it| it.startup(supply));
+    let step = forecast.map_or(Duration::ZERO, Forecast::step);
     let data_age = policy.interval.saturating_add(step);
-    LeadTime { startup, data_age, sync: crate::domain::limits::HPA_SYNC_DEFAULT }
+    LeadTime { startup, data_age, sync: limits::HPA_SYNC_DEFAULT }
 }

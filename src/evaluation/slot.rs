@@ -100,7 +100,7 @@ pub(super) fn replay(
                 track.extend([one.clone()]);
             }
         }
-        pipeline::run(policy, window, memory, at);
+        pipeline::run(policy, window, memory, &at.into());
         seen(memory);
     }
 }

@@ -52,7 +52,7 @@ impl World {
     }
 
     fn run(&mut self, second: i64) -> Outcome {
-        run(&self.policy, &self.window, &mut self.memory, at(second))
+        run(&self.policy, &self.window, &mut self.memory, &at(second).into())
     }
 
     /// The only value, its second, and its standing.

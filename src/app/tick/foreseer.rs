@@ -5,6 +5,7 @@ use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
 use crate::evaluation::Evaluation;
 use crate::evaluation::forecasts::lead_time;
+use crate::pipeline::Surroundings;
 use crate::pipeline::forecast::Done;
 use crate::policy::Policy;
 use jiff::Timestamp;
@@ -48,12 +49,14 @@ impl Foreseer {
         &mut self,
         evaluation: &mut Evaluation,
         made: Result<(Id, Done), JoinError>,
-        now: Timestamp,
+        surroundings: impl Fn(&Policy) -> Surroundings,
     ) {
         let id = made.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let Some(policy) = self.makers.remove(&id) else { return };
         match made {
-            Ok((_, done)) => evaluation.take_forecast(&policy, done, now),
+            Ok((_, done)) => {
+                evaluation.take_forecast(&policy, done, &surroundings(&policy));
+            }
             Err(error) => {
                 let (policy, error) = (&policy.key, ErrorChain(&error));
                 tracing::error!(%policy, %error, "a forecast broke off");
