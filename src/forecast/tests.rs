@@ -306,6 +306,20 @@ fn an_ensemble_tells_its_weights_and_analogs_how_many_moments_are_similar() {
 }
 
 #[test]
+fn a_blend_is_the_mean_of_the_two_models_and_carries_them() {
+    let values = rhythm(3 * SEASON, 14);
+    let alone = |model| forecast(model, &values, HORIZON).unwrap();
+    let parts = [alone(Model::ResidualAnalog), alone(Model::Analog)];
+    let blended = alone(Model::BlendedAnalog);
+    assert_eq!(blended.parts(), parts);
+    for level in LEVELS {
+        let mean = f64::midpoint(parts[0].quantile(level), parts[1].quantile(level));
+        assert!((blended.quantile(level) - mean).abs() < 1e-12 * mean, "{level}");
+    }
+    assert!(parts[0].parts().is_empty());
+}
+
+#[test]
 fn what_is_kept_of_two_weeks_fits_the_budget() {
     let values = rhythm(15 * SEASON, 12);
     for model in [Model::BlendedAnalog, Model::Ensemble, Model::HoltWinters] {
