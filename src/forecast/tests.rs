@@ -284,7 +284,7 @@ fn a_daily_rhythm_is_forecast_better_than_by_no_change() {
 }
 
 #[test]
-fn on_a_random_walk_no_model_passes_the_gate() {
+fn on_a_random_walk_neither_trend_nor_profile_passes_the_gate() {
     for seed in 0..3 {
         let values = random_walk(5 * SEASON, seed);
         for model in [Model::Linear, Model::Profile, Model::Naive] {
