@@ -31,7 +31,7 @@ cluster: setup ## A control plane with Foresail registered, to look at by hand, 
 
 .PHONY: bench
 bench: setup-build ## The benchmarks
-	cargo bench --locked --bench api --bench judge --bench tick
+	cargo bench --locked --bench api --bench forecast --bench judge --bench tick
 
 .PHONY: deny
 deny: ## Licences, sources and banned crates of the dependencies (needs cargo-deny)
@@ -58,7 +58,7 @@ doc-test: setup-build
 # Each benchmark once, unoptimised and untimed, so that none of them rots.
 .PHONY: bench-test
 bench-test: setup-build
-	cargo test --locked --bench api --bench judge --bench tick
+	cargo test --locked --bench api --bench forecast --bench judge --bench tick
 
 .PHONY: cluster-test
 cluster-test: setup

@@ -5,7 +5,6 @@
 
 use crate::forecast::past::{Past, SEASON, larger};
 use std::f64::consts::TAU;
-use std::ops::Range;
 
 /// The numbers that the regression sees.
 pub(crate) const RIDGE_FEATURES: usize = 33;
@@ -97,11 +96,10 @@ pub(crate) fn last_known_peak(past: &Past, at: usize, horizon: usize) -> Option<
         .find_map(|seasons| Some((seasons, season_peak(past, at, horizon, seasons)?)))
 }
 
-/// The peak so many seasons ago, from now to the horizon, with a step to both sides.
+/// The peak so many seasons ago, from now to a step after the horizon.
 fn season_peak(past: &Past, at: usize, horizon: usize, seasons: usize) -> Option<f64> {
     let same = at.checked_sub(seasons * SEASON)?;
-    let range: Range<usize> = same.checked_sub(1)?..same + horizon + 2;
-    past.largest(range)
+    past.largest(same..same + horizon + 2)
 }
 
 fn is_describable(past: &Past, at: usize) -> bool {

@@ -1,10 +1,21 @@
 //! One metric's forecaster: fitted anew at every refit boundary, learning in between, with the gate
 //! that watches it.
+//!
+//! A gate remembers: an alarm, a bar passed long ago. So that a replica that restarts comes to the
+//! same verdict, a new gate begins at every refit and serves once it has seen enough; what serves
+//! then depends on the steps since a known one, and on nothing before it.
 
 use crate::forecast::gate::{Gate, Verdict, WINDOW};
-use crate::forecast::past::{FIT_STEPS, Past, REFIT, Steps};
+use crate::forecast::past::{FIT_STEPS, Past, REFIT, SEASON, SEASONS_MAX, Steps};
 use crate::forecast::peak::Peak;
-use crate::forecast::{Fitted, Model};
+use crate::forecast::{Fitted, HORIZON_MAX, Model};
+use std::collections::VecDeque;
+
+/// The gates that are kept: the oldest serves, and has seen two refit periods at least, enough to
+/// resolve a whole window of forecasts of the longest horizon.
+const GATES: usize = 3;
+const _: () = assert!((GATES - 1) * REFIT >= WINDOW + HORIZON_MAX);
+const _: () = assert!(SEASONS_MAX * SEASON >= FIT_STEPS + GATES * REFIT);
 
 /// A model with its gate, between two steps.
 #[derive(Debug)]
@@ -12,7 +23,9 @@ pub struct Forecaster {
     model: Model,
     horizon: usize,
     fit: Option<Fit>,
-    gate: Gate,
+    probability: f64,
+    /// The oldest first.
+    gates: VecDeque<Gate>,
     /// The step that was answered last.
     newest: Option<i64>,
 }
@@ -36,6 +49,8 @@ pub struct Forecast {
 struct Fit {
     boundary: i64,
     oldest: i64,
+    /// The known steps that they were fitted to.
+    n_known: usize,
     offset: f64,
     model: Option<Box<dyn Fitted>>,
     naive: Option<Box<dyn Fitted>>,
@@ -48,22 +63,27 @@ impl Forecaster {
     /// quantile of this probability.
     #[must_use]
     pub fn new(model: Model, horizon: usize, probability: f64) -> Self {
-        Self { model, horizon, fit: None, gate: Gate::new(horizon, probability), newest: None }
+        let gates = VecDeque::with_capacity(GATES + 1);
+        Self { model, horizon, fit: None, probability, gates, newest: None }
     }
 
     /// A forecaster as it would be had it seen these steps as they came: what a restarted replica
-    /// begins with. It replays as much as the gate's score is over.
+    /// begins with. It replays from the refit at which the gate that serves now began, for which
+    /// [`SEASONS_MAX`] seasons are enough.
     #[must_use]
     pub fn resume(model: Model, horizon: usize, probability: f64, steps: Steps<'_>) -> Self {
         let mut forecaster = Self::new(model, horizon, probability);
-        let replayed = i64::try_from(WINDOW + horizon).unwrap_or(i64::MAX);
-        let from = steps.newest().saturating_sub(replayed);
+        let period = REFIT as i64;
+        let boundary = steps.newest() - steps.newest().rem_euclid(period);
+        let from = boundary.saturating_sub((GATES as i64 - 1) * period);
         forecaster.replay(steps, from..=steps.newest(), |_| ());
         forecaster
     }
 
-    /// The forecast at the newest of these steps, from which [`FIT_STEPS`] and a refit back are
-    /// looked at. Asking again for a step that was answered changes nothing.
+    /// The forecast at the newest of these steps, which should reach [`SEASONS_MAX`] seasons back
+    /// (or as far as there is history, always to the same step). Asking again for a step that was
+    /// answered changes nothing. History that was filled in since the last step is learnt at once,
+    /// the score aside: call [`Forecaster::resume`] when a large part has come.
     pub fn step(&mut self, steps: Steps<'_>) -> Option<Forecast> {
         let mut newest = None;
         self.replay(steps, steps.newest()..=steps.newest(), |forecast| newest = Some(forecast));
@@ -103,17 +123,19 @@ impl Forecaster {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let models = self.fit.iter().flat_map(|fit| [&fit.model, &fit.naive]).flatten();
-        models.map(|it| it.bytes()).sum::<usize>() + self.gate.bytes() + size_of::<Self>()
+        let gates = self.gates.iter().map(Gate::bytes).sum::<usize>();
+        models.map(|it| it.bytes()).sum::<usize>() + gates + size_of::<Self>()
     }
 
     /// The models of this boundary, and the past up to `end` for them.
     fn fit_at(&mut self, steps: Steps<'_>, boundary: i64, end: i64) -> (Fit, Past) {
         let wanted = boundary + 1 - FIT_STEPS as i64;
         let seen = steps.between(wanted, end);
+        let (oldest, n_known) = (seen.oldest(), seen.between(wanted, boundary).n_known());
         if let Some(fit) = self.fit.take()
             && fit.boundary == boundary
-            // Steps before those known so far may have been filled in since.
-            && fit.oldest == seen.oldest()
+            // History may have been filled in since: then it is learnt at once.
+            && (fit.oldest, fit.n_known) == (oldest, n_known)
         {
             let from = usize::try_from(fit.learnt + 1 - fit.oldest).unwrap_or(0);
             let past = Past::new(seen, fit.offset, from.saturating_sub(self.horizon));
@@ -121,11 +143,24 @@ impl Forecaster {
         }
         let offset = seen.between(wanted, boundary).offset();
         let past = Past::new(seen, offset, 0);
-        let at = usize::try_from(boundary - seen.oldest()).ok();
+        let at = usize::try_from(boundary - oldest).ok();
         let fitted = |model: Model| model.fit(&past, at?, self.horizon);
         let (model, naive) = (fitted(self.model), fitted(Model::Naive));
-        let oldest = seen.oldest();
-        (Fit { boundary, oldest, offset, model, naive, learnt: boundary }, past)
+        (Fit { boundary, oldest, n_known, offset, model, naive, learnt: boundary }, past)
+    }
+
+    /// Lets the gates see the steps up to this one.
+    fn watch(&mut self, steps: Steps<'_>, at: i64) {
+        let first = self.newest.map_or(at, |newest| newest + 1);
+        for index in first..=at {
+            if self.gates.is_empty() || index.rem_euclid(REFIT as i64) == 0 {
+                self.gates.push_back(Gate::new(self.horizon, self.probability));
+            }
+            if self.gates.len() > GATES {
+                self.gates.pop_front();
+            }
+            self.gates.iter_mut().for_each(|it| it.learn(index, steps.value(index)));
+        }
     }
 
     fn answer(&mut self, fit: &mut Fit, past: &Past, steps: Steps<'_>, at: i64) -> Forecast {
@@ -143,16 +178,14 @@ impl Forecaster {
             model.as_ref()?.forecast(past, place)
         };
         let (peak, naive) = (forecast(&fit.model), forecast(&fit.naive));
-        let first = self.newest.map_or(at, |newest| newest + 1);
-        for index in first..=at {
-            self.gate.learn(index, steps.value(index));
-        }
-        if first <= at {
+        self.watch(steps, at);
+        if self.newest.is_none_or(|newest| newest < at) {
             if let (Some(peak), Some(naive)) = (&peak, &naive) {
-                self.gate.issue(at, peak, naive);
+                self.gates.iter_mut().for_each(|it| it.issue(at, peak, naive));
             }
             self.newest = Some(at);
         }
-        Forecast { at, peak, naive, verdict: self.gate.verdict(at) }
+        let verdict = self.gates.front().map_or_else(Verdict::unseen, |it| it.verdict(at));
+        Forecast { at, peak, naive, verdict }
     }
 }

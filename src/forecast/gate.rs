@@ -5,8 +5,8 @@
 //! and closes at once when the metric goes silent or the errors have become one-sided: then the
 //! past that the model knows is not the present's.
 
-use crate::forecast::change_point::ChangePoint;
-use crate::forecast::past::{BRIDGE_MAX, larger};
+use crate::forecast::change_point::{ChangePoint, Standard};
+use crate::forecast::past::{BRIDGE_MAX, larger, single};
 use crate::forecast::peak::Peak;
 use std::collections::VecDeque;
 
@@ -24,9 +24,6 @@ const CLOSING_SKILL: f64 = 0.0;
 pub const CLOSED_AFTER_CHANGE: i64 = 30;
 /// Steps without a value after which a forecast has nothing to stand on.
 const STALE_AFTER: i64 = BRIDGE_MAX as i64;
-/// Errors for the alarm are cut to this many deviations, so that it takes two forecasts in a row
-/// to raise it, not one burst.
-const DEVIATIONS_MAX: f64 = 3.0;
 /// The least deviation, as a share of the median: on a calm metric the last per cent is no change.
 const DEVIATION_MIN: f64 = 0.01;
 /// The probabilities one standard deviation to each side of a normal distribution's median.
@@ -39,6 +36,7 @@ pub struct Gate {
     probability: f64,
     issued: VecDeque<Issued>,
     scores: VecDeque<Score>,
+    standard: Standard,
     change: ChangePoint,
     is_skilled: bool,
     closed_until: Option<i64>,
@@ -110,9 +108,17 @@ struct Issued {
 /// What became of a forecast.
 #[derive(Clone, Copy, Debug)]
 struct Score {
-    model: f64,
-    naive: f64,
+    model: f32,
+    naive: f32,
     is_covered: bool,
+}
+
+impl Verdict {
+    /// That of a gate that has seen nothing.
+    pub(crate) fn unseen() -> Self {
+        let reason = Reason::WarmingUp;
+        Self { is_open: false, reason, skill: None, coverage: None, n_resolved: 0 }
+    }
 }
 
 impl Gate {
@@ -124,7 +130,8 @@ impl Gate {
             horizon: i64::try_from(horizon).unwrap_or(i64::MAX),
             probability,
             issued: VecDeque::with_capacity(horizon + 1),
-            scores: VecDeque::with_capacity(WINDOW + 1),
+            scores: VecDeque::new(),
+            standard: Standard::new(),
             change: ChangePoint::default(),
             is_skilled: false,
             closed_until: None,
@@ -199,8 +206,8 @@ impl Gate {
 
     fn resolve(&mut self, issued: Issued, peak: f64, at: i64) {
         self.scores.push_back(Score {
-            model: pinball(self.probability, issued.model, peak),
-            naive: pinball(self.probability, issued.naive, peak),
+            model: single(pinball(self.probability, issued.model, peak)),
+            naive: single(pinball(self.probability, issued.naive, peak)),
             is_covered: peak <= issued.model,
         });
         if self.scores.len() > WINDOW {
@@ -212,13 +219,17 @@ impl Gate {
         }
         // Forecasts whose windows overlap err alike: only those that share no step are counted.
         let is_apart = issued.at.rem_euclid(self.horizon) == 0;
-        if is_apart && self.change.learn(deviations(issued.spread, peak)) {
-            self.closed_until = Some(at + CLOSED_AFTER_CHANGE);
+        if is_apart {
+            let error = self.standard.measure(deviations(issued.spread, peak));
+            if self.change.learn(error) {
+                self.closed_until = Some(at + CLOSED_AFTER_CHANGE);
+            }
         }
     }
 
     fn skill(&self) -> Option<f64> {
-        let sum = |loss: fn(&Score) -> f64| self.scores.iter().map(loss).sum::<f64>();
+        let sum =
+            |loss: fn(&Score) -> f32| -> f64 { self.scores.iter().map(loss).map(f64::from).sum() };
         let (model, naive) = (sum(|it| it.model), sum(|it| it.naive));
         if self.scores.is_empty() {
             None
@@ -244,7 +255,7 @@ fn deviations([low, median, high]: [f64; 3], peak: f64) -> f64 {
     let side = if peak > median { high - median } else { median - low };
     let deviations = (peak - median) / larger(side, DEVIATION_MIN * median);
     // 0 / 0: a peak of zero where nothing else was ever seen.
-    if deviations.is_nan() { 0.0 } else { deviations.clamp(-DEVIATIONS_MAX, DEVIATIONS_MAX) }
+    if deviations.is_nan() { 0.0 } else { deviations }
 }
 
 #[cfg(test)]

@@ -11,9 +11,9 @@ pub const SEASON: usize = 1440;
 pub const REFIT: usize = SEASON / 4;
 /// Seasons that a history needs to hold.
 pub const SEASONS_MAX: usize = 14;
-/// Steps that a fit looks back on. A refit less than the history holds, so that a replica that
-/// starts just before the next refit still sees all that the others fitted their models to.
-pub const FIT_STEPS: usize = SEASONS_MAX * SEASON - REFIT;
+/// Steps that a fit looks back on. A season less than the history holds, so that a replica that
+/// starts can fit its models as the others did at the last refits, and see how they fared since.
+pub const FIT_STEPS: usize = (SEASONS_MAX - 1) * SEASON;
 /// Unknown steps in a row that are taken to be like the one before: as long as Prometheus itself
 /// carries a sample on.
 pub const BRIDGE_MAX: usize = 5;
@@ -73,6 +73,12 @@ impl<'a> Steps<'a> {
     pub fn value(self, index: i64) -> Option<f64> {
         let place = usize::try_from(index.checked_sub(self.oldest())?).ok()?;
         self.values.get(place).copied().filter(|it| is_demand(*it))
+    }
+
+    /// How many of the values are known.
+    #[must_use]
+    pub fn n_known(self) -> usize {
+        self.values.iter().filter(|it| is_demand(**it)).count()
     }
 
     /// What to add to these values before taking logs.

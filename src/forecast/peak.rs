@@ -78,6 +78,16 @@ impl Peak {
         }
     }
 
+    /// The distributions that this one is the mean of: those of `residualAnalog` and `analog` for
+    /// `blendedAnalog`, so that all three are had for the price of one; none for other models.
+    #[must_use]
+    pub fn parts(&self) -> &[Self] {
+        match &self.distribution {
+            Distribution::Mean(both) => both.as_slice(),
+            Distribution::Sample { .. } | Distribution::Levels { .. } => &[],
+        }
+    }
+
     /// The value that the peak stays below with this probability. Never negative, never NaN, and
     /// never less for a higher probability.
     #[must_use]

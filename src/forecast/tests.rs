@@ -200,7 +200,8 @@ fn a_restarted_replica_gives_the_same_answer() {
     let newest = MIDNIGHT + 17;
     let steps = Steps::new(&values, newest);
     let mut running = Forecaster::new(model, HORIZON, 0.9);
-    running.replay(steps, newest - 500..=newest - 1, |_| ());
+    // Longer than the restarted one looks back: what was before is forgotten.
+    running.replay(steps, newest - 1500..=newest - 1, |_| ());
     let mut restarted = Forecaster::resume(model, HORIZON, 0.9, steps);
     let answer = running.step(steps).unwrap();
     assert_eq!(Some(&answer), restarted.step(steps).as_ref());
@@ -219,6 +220,22 @@ fn older_history_than_a_fit_looks_at_changes_nothing() {
     let all = answer(&values);
     assert!(all.as_ref().unwrap().peak.is_some());
     assert_eq!(all, answer(&values[SEASON..]));
+}
+
+#[test]
+fn history_that_is_filled_in_is_learnt_at_once() {
+    let values = rhythm(3 * SEASON, 13);
+    let newest = MIDNIGHT + 17;
+    let mut partly = values.clone();
+    partly[..2 * SEASON].fill(f64::NAN);
+    let mut forecaster = Forecaster::new(Model::Analog, HORIZON, 0.9);
+    let before = forecaster.step(Steps::new(&partly, newest - 1)).unwrap();
+    assert_eq!((before.peak, before.verdict.reason), (None, Reason::WarmingUp));
+    let steps = Steps::new(&values, newest);
+    let after = forecaster.step(steps).unwrap();
+    assert!(after.peak.is_some());
+    let fresh = Forecaster::new(Model::Analog, HORIZON, 0.9).step(steps).unwrap();
+    assert_eq!(after.peak, fresh.peak);
 }
 
 /// Pinball losses of a model and of "no change" over the last day, and the verdicts of its last
@@ -267,7 +284,7 @@ fn a_daily_rhythm_is_forecast_better_than_by_no_change() {
 }
 
 #[test]
-fn on_a_random_walk_no_model_passes_the_gate() {
+fn on_a_random_walk_neither_trend_nor_profile_passes_the_gate() {
     for seed in 0..3 {
         let values = random_walk(5 * SEASON, seed);
         for model in [Model::Linear, Model::Profile, Model::Naive] {
@@ -286,6 +303,20 @@ fn an_ensemble_tells_its_weights_and_analogs_how_many_moments_are_similar() {
     assert!((sum - 1.0).abs() < 1e-9 && ensemble.weights.len() == 6, "{:?}", ensemble.weights);
     let analog = forecast(Model::BlendedAnalog, &values, HORIZON).unwrap();
     assert_eq!((analog.n_similar, analog.weights.len()), (250, 0));
+}
+
+#[test]
+fn a_blend_is_the_mean_of_the_two_models_and_carries_them() {
+    let values = rhythm(3 * SEASON, 14);
+    let alone = |model| forecast(model, &values, HORIZON).unwrap();
+    let parts = [alone(Model::ResidualAnalog), alone(Model::Analog)];
+    let blended = alone(Model::BlendedAnalog);
+    assert_eq!(blended.parts(), parts);
+    for level in LEVELS {
+        let mean = f64::midpoint(parts[0].quantile(level), parts[1].quantile(level));
+        assert!((blended.quantile(level) - mean).abs() < 1e-12 * mean, "{level}");
+    }
+    assert!(parts[0].parts().is_empty());
 }
 
 #[test]

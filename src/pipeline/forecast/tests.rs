@@ -62,6 +62,12 @@ fn history(end: i64, value: impl Fn(i64) -> f64) -> History {
     history
 }
 
+/// The largest value of these minutes, as the history holds it.
+fn highest(history: &History, minutes: std::ops::Range<i64>) -> f64 {
+    let (from, to) = (history.index_of(at(minutes.start)), history.index_of(at(minutes.end)));
+    f64::from(history.values(from, to).reduce(f32::max).unwrap())
+}
+
 fn lead() -> Duration {
     Duration::from_secs(180)
 }
@@ -134,7 +140,7 @@ fn a_forecast_is_cut_by_its_limits() {
     let stage = answered(&settings, &history, now);
     let told = stage.tell(&settings, &history, observed(value), at(now));
     assert_eq!((told.bound, told.value.get()), (Bound::OverObserved, 1.1 * value));
-    let highest = (0..now).map(|it| rhythm(it) as f32).fold(0.0, f32::max);
+    let highest = highest(&history, 0..now);
     let settings = Forecast { over_history: 1.0, over_observed: 100.0, ..settings };
     let stage = {
         let mut stage = answered(&settings, &history, now);
@@ -144,7 +150,7 @@ fn a_forecast_is_cut_by_its_limits() {
     // A given model has no headroom, so the policy leaves the model to `auto` here.
     let settings = Forecast { model: Choice::Auto, ..settings };
     let told = stage.tell(&settings, &history, observed(value), at(now));
-    assert_eq!((told.bound, told.value.get()), (Bound::OverHistory, f64::from(highest)));
+    assert_eq!((told.bound, told.value.get()), (Bound::OverHistory, highest));
 }
 
 #[test]
@@ -156,8 +162,8 @@ fn a_down_window_holds_the_largest_value_of_late_and_survives_a_restart() {
     let told = |stage: &Stage| stage.tell(&settings, &history, observed(15.0), at(now));
     let restarted = answered(&settings, &history, now);
     assert_eq!(told(&restarted).bound, Bound::DownWindow);
-    let highest = (now - 15..now).map(|it| rhythm(it) as f32).fold(0.0, f32::max);
-    assert!(told(&restarted).value.get() >= f64::from(highest), "{:?}", told(&restarted));
+    let highest = highest(&history, now - 15..now);
+    assert!(told(&restarted).value.get() >= highest, "{:?}", told(&restarted));
     // One that was there all the while says the same.
     let mut old = Stage::default();
     for minute in now - 30..=now {
@@ -196,6 +202,7 @@ fn is_gated_on_a_walk(settings: &Forecast, seed: u64) -> bool {
         .collect();
     let now = 3 * DAY;
     let history = history(now, |minute| walk[usize::try_from(minute).unwrap()]);
+    let settings = &Forecast { model: Choice::Given(Model::Linear), ..settings.clone() };
     let stage = answered(settings, &history, now);
     let told = stage.tell(settings, &history, observed(value), at(now));
     match told.verdict {
