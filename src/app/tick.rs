@@ -4,6 +4,7 @@
 //! evaluated as soon as its own reads are in, so that a source which hangs, or an answer that
 //! takes long to parse, delays only what is made from it.
 
+mod chooser;
 mod filler;
 mod foreseer;
 mod pulse;
@@ -25,6 +26,7 @@ use crate::policy::Policy;
 use crate::published::Published;
 use crate::series::grid::Grid;
 use crate::telemetry::health::Check;
+use chooser::Chooser;
 use filler::Filler;
 use foreseer::Foreseer;
 use jiff::Timestamp;
@@ -50,6 +52,7 @@ pub(crate) struct Tick {
     readers: HashMap<Id, Arc<Policy>>,
     filler: Filler,
     foreseer: Foreseer,
+    chooser: Chooser,
     published: Arc<Published>,
     /// `None` without a cluster.
     supply: Option<Arc<SupplyIndex>>,
@@ -80,6 +83,7 @@ impl Tick {
             readers: HashMap::new(),
             filler: Filler::new(metrics.backfill()),
             foreseer: Foreseer::default(),
+            chooser: Chooser::default(),
             published,
             supply,
             metrics: metrics.tick(),
@@ -103,6 +107,7 @@ impl Tick {
             let past = self.filler.start(&mut self.evaluation, &self.sources, now);
             let sleep = past.map_or(sleep, |it| it.min(sleep));
             self.foreseer.start(&mut self.evaluation, self.supply.as_deref(), now);
+            self.chooser.start(&mut self.evaluation, self.supply.as_deref(), now);
             tokio::select! {
                 () = stop.cancelled() => return,
                 Ok(()) = loaded.changed() => {
@@ -127,6 +132,7 @@ impl Tick {
                     self.foreseer.take(&mut self.evaluation, made, surroundings);
                     self.evaluation.publish(&self.published);
                 }
+                Some(made) = self.chooser.join_next() => self.chooser.take(&mut self.evaluation, made),
                 () = tokio::time::sleep(sleep) => {}
             }
         }

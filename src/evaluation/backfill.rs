@@ -26,6 +26,14 @@ pub struct Progress {
     pub chunks_total: usize,
 }
 
+impl Progress {
+    /// Whether nothing is left to ask for.
+    #[must_use]
+    pub fn is_done(self) -> bool {
+        self.chunks_done >= self.chunks_total
+    }
+}
+
 /// One chunk that is to be asked for.
 #[derive(Clone, Debug)]
 pub struct Chunk {

@@ -44,8 +44,6 @@ const SEASONS_MIN: usize = 1;
 const PODS_ASSUMED: f64 = 40.0;
 /// More pods than the autoscaler of the simulation may ask for, as a multiple of the highest need.
 const PODS_MAX_FACTOR: f64 = 10.0;
-/// How long the ready pods need for what may wait; what exceeds it counts as late and is gone.
-const BACKLOG_MAX: Duration = Duration::from_secs(60);
 /// Syncs until the backlog shows in what is published: a scrape and an evaluation.
 const BACKLOG_DELAY: usize = 2;
 
@@ -132,7 +130,8 @@ impl Ground {
             capacity: 1.0,
             lead_time: LeadTime::Fixed(question.lead_time),
             slo: question.max_wait,
-            backlog_max: BACKLOG_MAX,
+            // What the ready pods need longer for than a step counts as late and is gone.
+            backlog_max: question.step,
             step: sync,
         };
         let drain = question.drain;
@@ -176,7 +175,7 @@ impl Ground {
 /// When the question's numbers lie outside their range.
 pub fn choose(question: &Question<'_>) -> Result<Option<Choice>, SimulateError> {
     let Some(ground) = Ground::new(question) else { return Ok(None) };
-    let candidates = candidates::all();
+    let candidates = candidates::all(question.step);
     let runs: Vec<Run> =
         candidates.iter().map(|it| ground.judge(it)).collect::<Result<_, SimulateError>>()?;
     let rule = Rule { late_share_max: question.late_share, decay: DECAY };

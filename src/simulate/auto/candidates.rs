@@ -11,9 +11,8 @@ use super::foretold::{Foretold, QUANTILES};
 /// The models that are tried; their forecasts come from one replay.
 pub const MODELS: [Model; 3] = [Model::BlendedAnalog, Model::ResidualAnalog, Model::Analog];
 /// The down windows that are tried, beside the autoscaler's own stabilization: none, a quarter and
-/// half an hour.
-pub const DOWN_WINDOWS: [Duration; 3] =
-    [Duration::ZERO, Duration::from_secs(900), Duration::from_secs(1_800)];
+/// half an hour, in steps of a day's season.
+pub const DOWN_WINDOWS: [u32; 3] = [0, 15, 30];
 /// What forecasts are multiplied by.
 pub const HEADROOMS: [f64; 3] = [0.9, 1.0, 1.12];
 /// What the observed value is multiplied by where nothing is forecast: the targets of a utilization
@@ -51,19 +50,20 @@ impl Candidate {
     }
 }
 
-/// All of them, those without a forecast first: of equals the simplest is chosen.
+/// All of them, for a history of this step; those without a forecast first: of equals the simplest is chosen.
 #[must_use]
-pub fn all() -> Vec<Candidate> {
-    let naive = DOWN_WINDOWS.iter().flat_map(|window| {
-        NAIVE_HEADROOMS.iter().map(|headroom| {
-            candidate(Model::Naive, limits::QUANTILE_DEFAULT, *headroom, *window, 0)
+pub fn all(step: Duration) -> Vec<Candidate> {
+    let windows = DOWN_WINDOWS.map(|steps| step * steps);
+    let naive = windows.into_iter().flat_map(|window| {
+        NAIVE_HEADROOMS.iter().map(move |headroom| {
+            candidate(Model::Naive, limits::QUANTILE_DEFAULT, *headroom, window, 0)
         })
     });
     let forecasts = MODELS.iter().flat_map(|model| {
-        DOWN_WINDOWS.iter().flat_map(move |window| {
+        windows.into_iter().flat_map(move |window| {
             HEADROOMS.iter().flat_map(move |headroom| {
                 QUANTILES.iter().enumerate().map(move |(place, quantile)| {
-                    candidate(*model, *quantile, *headroom, *window, place)
+                    candidate(*model, *quantile, *headroom, window, place)
                 })
             })
         })
