@@ -8,6 +8,7 @@ pub mod configuration;
 pub mod demo;
 mod files;
 mod metrics;
+mod policies;
 mod read;
 mod self_metrics;
 mod servers;
@@ -18,6 +19,7 @@ use crate::api;
 use crate::auth::token::Token;
 use crate::auth::{AuthError, Door};
 use crate::cluster::pods::PodIndex;
+use crate::cluster::policies::PolicyIndex;
 use crate::cluster::reviews::ClusterReviews;
 use crate::cluster::{self, ClusterError};
 use crate::domain::limits;
@@ -34,6 +36,7 @@ use crate::web;
 use configuration::{ConfigError, Follower, Loaded};
 use files::look_every;
 use metrics::Metrics;
+use policies::Joiner;
 use servers::{BindError, Drain, Listener, Served, ServerMetrics};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -149,8 +152,9 @@ impl App {
         tasks.spawn("certificates", run);
 
         // The door and the pods, from the cluster or without one.
-        let Outside { door, pods } =
-            outside(mode.clone(), &loaded, &mut tasks, &stop_work, &mut health, &mut registries)
+        let file = File { loaded, metrics: metrics.clone() };
+        let Outside { door, pods, loaded } =
+            outside(mode.clone(), file, &mut tasks, &stop_work, &mut health, &mut registries)
                 .await?;
         let door = Arc::new(door);
 
@@ -233,15 +237,23 @@ impl App {
     }
 }
 
-/// What comes from outside: who is let in, and which pods exist.
+/// What comes from the file.
+struct File {
+    loaded: watch::Receiver<Arc<Loaded>>,
+    metrics: Metrics,
+}
+
+/// What comes from outside: who is let in, which pods exist, and the file's policies joined by those
+/// of the cluster.
 struct Outside {
     door: Door,
     pods: Arc<dyn Pods>,
+    loaded: watch::Receiver<Arc<Loaded>>,
 }
 
 async fn outside(
     mode: Mode,
-    loaded: &watch::Receiver<Arc<Loaded>>,
+    file: File,
     tasks: &mut Tasks,
     stop: &CancellationToken,
     health: &mut Health,
@@ -253,7 +265,8 @@ async fn outside(
             let look = |it: &mut Arc<Token>| _ = it.reload_once();
             let run = look_every(Arc::clone(&token), look, stop.clone());
             tasks.spawn("token", run);
-            return Ok(Outside { door: Door::standalone(token), pods: Arc::new(NoCluster) });
+            let (door, pods) = (Door::standalone(token), Arc::new(NoCluster));
+            return Ok(Outside { door, pods, loaded: file.loaded });
         }
         Mode::Cluster { kubeconfig } => kubeconfig,
     };
@@ -264,6 +277,13 @@ async fn outside(
     tasks.spawn("trust", cluster::trust::watch(client.clone(), trust, stop.clone()));
     let is_trusted = health.add_ready("front-proxy-trust");
     tasks.spawn("trust-known", until_known(trusted.clone(), is_trusted, stop.clone()));
+
+    // Policies are watched, and join those of the file.
+    let (index, set) = PolicyIndex::new();
+    tasks.spawn("policies", Arc::clone(&index).watch(client.clone(), stop.clone()));
+    let (joiner, loaded) = Joiner::start(file.loaded, set, file.metrics);
+    tasks.spawn("join", joiner.run(stop.clone()));
+    self_metrics::policies(registries.own(), &index);
 
     // Pods are watched in the namespaces that have a Pods metric.
     let pods = Arc::new(PodIndex::default());
@@ -276,7 +296,7 @@ async fn outside(
     self_metrics::pods(registries.own(), &pods);
 
     let door = Door::delegated(trusted, Arc::new(ClusterReviews::new(client)));
-    Ok(Outside { door, pods })
+    Ok(Outside { door, pods, loaded })
 }
 
 /// Makes a check pass once a value is there; then it stays so, since the last good one is kept.

@@ -4,6 +4,7 @@
 //! Nothing is written to the cluster, and of the pods only the metadata is read.
 
 pub mod pods;
+pub mod policies;
 pub mod reviews;
 pub mod trust;
 mod watching;

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod metric;
 pub mod name;
 pub mod object;
+pub mod policy_object;
 pub mod ports;
 pub mod quantity;
 pub mod sample;

@@ -1,13 +1,15 @@
 //! What to measure, how, and for whom: the configuration, already proved sound.
 //!
-//! In comes the text of a file (later also objects of the cluster), out come `Policy` values that
+//! In comes the text of a file or of objects of the cluster, out come `Policy` values that
 //! cannot be wrong, and the faults of those that were. Never does I/O; one broken policy or
 //! source never hides the good ones beside it.
 
+pub mod crd;
 pub mod expression;
 mod keep_good;
 pub mod promql;
 pub mod resolve;
+pub mod status;
 pub mod wire;
 
 use crate::document::fault::Fault;

@@ -3,6 +3,7 @@
 use crate::auth::Door;
 use crate::auth::counters::Reason;
 use crate::cluster::pods::PodIndex;
+use crate::cluster::policies::PolicyIndex;
 use crate::telemetry::process;
 use crate::tls::certificates::Certificates;
 use prometheus_client::collector::Collector;
@@ -63,6 +64,14 @@ pub(super) fn certificates(registry: &mut Registry, certificates: &Arc<Certifica
 pub(super) fn pods(registry: &mut Registry, pods: &Arc<PodIndex>) {
     registry.register_collector(Box::new(OfPods(Arc::clone(pods))));
 }
+
+/// Adds what is known of the watches of the cluster's policies.
+pub(super) fn policies(registry: &mut Registry, policies: &Arc<PolicyIndex>) {
+    registry.register_collector(Box::new(OfPolicies(Arc::clone(policies))));
+}
+
+#[derive(Debug)]
+struct OfPolicies(Arc<PolicyIndex>);
 
 #[derive(Debug)]
 struct OfDoor(Arc<Door>);
@@ -138,6 +147,16 @@ impl Collector for OfPods {
         failing.encode(encoder.encode_descriptor(name, help, None, failing.metric_type())?)?;
         let help = "Pod watches that failed";
         counter(&mut encoder, "pod_watch_failures", help, self.0.failures())
+    }
+}
+
+impl Collector for OfPolicies {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let failing = ConstGauge::new(i64::try_from(self.0.n_failing()).unwrap_or(i64::MAX));
+        let (name, help) = ("policy_watches_failing", "Policy watches that fail now");
+        failing.encode(encoder.encode_descriptor(name, help, None, failing.metric_type())?)?;
+        let help = "Policy watches that failed";
+        counter(&mut encoder, "policy_watch_failures", help, self.0.failures())
     }
 }
 

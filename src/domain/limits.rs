@@ -23,6 +23,8 @@ pub const DOCUMENT_DEPTH_MAX: usize = 64;
 pub const SOURCES_MAX: usize = 1_000;
 /// Policies in one configuration; twice the design's load, and more than fit into a ConfigMap.
 pub const POLICIES_MAX: usize = 2_000;
+/// Policies in the cluster; the youngest beyond that are refused and say so.
+pub const POLICY_OBJECTS_MAX: usize = 2_000;
 /// Signals of one policy; each costs a read per interval.
 pub const SIGNALS_MAX: usize = 16;
 /// Smoothing steps of one policy; each adds its own delay.

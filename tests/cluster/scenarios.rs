@@ -6,5 +6,6 @@ mod door;
 mod hpa_scales;
 mod lifecycle;
 mod numbers;
+mod policy_objects;
 mod prometheus_outage;
 mod replicas_agree;

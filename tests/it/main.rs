@@ -5,6 +5,7 @@ mod api_refusals;
 mod api_routes;
 mod api_world;
 mod command_line;
+mod definitions;
 mod demo;
 mod door;
 mod files;

@@ -1,0 +1,45 @@
+//! `foresail crd`, and the definitions that `deploy/` has.
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+
+use crate::support::adapter::{foresail, repository};
+use std::fs;
+
+const FILE: &str = "deploy/kustomize/base/crds.yaml";
+
+fn printed() -> String {
+    let output = foresail().arg("crd").output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_definitions_in_deploy_are_what_the_binary_prints() {
+    let (path, printed) = (repository(FILE), printed());
+    // How `make crd` writes them; what is written is compared all the same.
+    if std::env::vars().any(|(name, _)| name == "FORESAIL_WRITE_CRDS") {
+        fs::write(&path, &printed).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&path).unwrap() == printed,
+        "{FILE} differs from what `foresail crd` prints: run `make crd`"
+    );
+}
+
+#[test]
+fn both_kinds_are_defined_with_names_that_kubectl_takes() {
+    let printed = printed();
+    let documents: Vec<&str> = printed.split("---\n").collect();
+    let expected =
+        [("metricpolicies", "mpol", "Namespaced"), ("clustermetricpolicies", "cmpol", "Cluster")];
+    assert_eq!(documents.len(), expected.len());
+    for (document, (plural, short, scope)) in documents.iter().zip(expected) {
+        for line in [
+            "kind: CustomResourceDefinition".to_owned(),
+            format!("  name: {plural}.foresail.dev"),
+            format!("      - {short}"),
+            format!("  scope: {scope}"),
+        ] {
+            assert!(document.lines().any(|it| it == line), "{line} in\n{document}");
+        }
+    }
+}
