@@ -58,6 +58,8 @@ pub enum SourceKind {
         url: String,
         /// How queries are sent.
         method: QueryMethod,
+        /// The label that names the namespace of a series.
+        namespace_label: Box<str>,
     },
     /// One page in exposition format.
     Scrape {

@@ -58,6 +58,9 @@ pub struct PrometheusSource {
     pub timeout: Option<String>,
     /// How queries are sent; POST when left out.
     pub method: Option<Method>,
+    /// The label that names the namespace of a series; `namespace` when left out. The queries of
+    /// MetricPolicy objects see only series of their own namespace.
+    pub namespace_label: Option<String>,
 }
 
 /// How a query travels.

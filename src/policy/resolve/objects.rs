@@ -9,8 +9,9 @@ use crate::document::path::{Path, Step};
 use crate::document::schema::Schema;
 use crate::document::yaml::Node;
 use crate::domain::limits;
-use crate::domain::policy_object::{PolicyObject, PolicyObjectId};
-use crate::policy::{BrokenPolicy, Config, Policy, SourceSettings, wire};
+use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
+use crate::policy::promql::{self, BadQuery};
+use crate::policy::{Ask, BrokenPolicy, Config, Policy, SourceKind, SourceSettings, wire};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -121,7 +122,7 @@ impl Known {
 
     /// Lets the object's policy, or its last good one, run if nothing older is in its way.
     fn judge(&mut self, object: &PolicyObject, config: &mut Config, taken: &mut Taken) -> Verdict {
-        let resolved = self.resolved.get_or_insert_with(|| resolve(&object.text, config));
+        let resolved = self.resolved.get_or_insert_with(|| resolve(object, config));
         let mut verdict = Verdict {
             uid: object.uid.clone(),
             generation: object.generation,
@@ -152,20 +153,48 @@ impl Known {
     }
 }
 
-fn resolve(text: &str, config: &Config) -> Result<Arc<Policy>, Box<BrokenPolicy>> {
+fn resolve(object: &PolicyObject, config: &Config) -> Result<Arc<Policy>, Box<BrokenPolicy>> {
     static SCHEMA: OnceLock<Json> = OnceLock::new();
     // Whoever made the object was an API server: what is no JSON reads as nothing at all.
-    let node = Node::from_json(&serde_json::from_str(text).unwrap_or_default());
+    let node = Node::from_json(&serde_json::from_str(&object.text).unwrap_or_default());
     let schema = SCHEMA.get_or_init(wire::policy_schema);
     let path = Path::default();
     let mut faults = Faults(Schema::new(schema).check(&node));
     let sources = Sources::of(config);
     let policy = decode::<wire::MetricPolicy>(&node, &path, &mut faults)
         .and_then(|wire| metric_policy::resolve(&wire, &sources, &path, &mut faults));
-    match policy.filter(|_| faults.0.is_empty()) {
+    let sound = policy.filter(|_| faults.0.is_empty());
+    let policy = match object.id.kind {
+        PolicyKind::Namespaced => sound.and_then(|it| confined(it, &sources, &mut faults)),
+        PolicyKind::Cluster => sound,
+    };
+    match policy {
         Some(policy) => Ok(Arc::new(policy)),
         None => Err(Box::new(broken_policy(&node, &path, &faults))),
     }
+}
+
+/// A policy whose queries see its own namespace only: those who own it need not be those who may
+/// see the others.
+fn confined(mut policy: Policy, sources: &Sources<'_>, faults: &mut Faults) -> Option<Policy> {
+    for signal in &mut policy.signals {
+        let source = sources.known.get(&signal.source);
+        let (Ask::Query { query, .. }, Some(SourceKind::Prometheus { namespace_label, .. })) =
+            (&mut signal.ask, source.map(|it| &it.kind))
+        else {
+            continue;
+        };
+        let path = Path::default().key("spec").key("signals").key(signal.name.as_str());
+        let path = path.key("prometheus").key("query");
+        let namespace = policy.key.namespace.as_str();
+        match promql::confine::confined(query, namespace_label, namespace) {
+            Ok(confined) => *query = confined,
+            Err(BadQuery { problem, hint }) => {
+                faults.add(Fault::new(path, problem).hint(hint.unwrap_or_default()));
+            }
+        }
+    }
+    faults.0.is_empty().then_some(policy)
 }
 
 fn refused(broken: &BrokenPolicy) -> Refused {

@@ -47,7 +47,8 @@ fn a_good_file_becomes_sources_and_policies() {
         [
             SourceKind::Prometheus {
                 url: "http://prometheus:9090".into(),
-                method: QueryMethod::Post
+                method: QueryMethod::Post,
+                namespace_label: "namespace".into(),
             },
             SourceKind::Scrape { url: "http://127.0.0.1:9400/metrics".into() },
         ]

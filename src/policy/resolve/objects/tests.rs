@@ -177,3 +177,29 @@ fn the_youngest_of_too_many_are_refused() {
     let last = format!("MetricPolicy inference/p{}: TooMany: ", limits::POLICY_OBJECTS_MAX);
     assert!(refused.len() == 1 && refused[0].starts_with(&last), "{refused:?}");
 }
+
+/// The query that is sent for the only object.
+fn query(object: PolicyObject) -> String {
+    let joined = Objects::default().join(&load(FILE).unwrap(), &[Arc::new(object)]);
+    let Ask::Query { query, .. } = &joined.config.policies[1].signals[0].ask else { panic!() };
+    query.clone()
+}
+
+#[test]
+fn the_queries_of_a_namespaced_object_see_its_namespace_only() {
+    let namespaced = object(1, "a", "of_a", "sum(x) / sum(y)");
+    let of_namespace = r#"sum(x{namespace="inference"}) / sum(y{namespace="inference"})"#;
+    assert_eq!(query(namespaced.clone()), of_namespace);
+    let mut cluster = namespaced.clone();
+    cluster.id = PolicyObjectId { namespace: None, kind: PolicyKind::Cluster, ..cluster.id };
+    cluster.text = cluster.text.replace("\"MetricPolicy", "\"ClusterMetricPolicy").into();
+    cluster.text = cluster.text.replace(r#","namespace":"inference""#, "").into();
+    let cluster = edited(cluster, r#""spec":{"#, r#""spec":{"namespace":"other","#);
+    assert_eq!(query(cluster), "sum(x) / sum(y)");
+    let (_, refused) =
+        join(&mut Objects::default(), FILE, &[object(1, "a", "of_a", "sum by () (x)")]);
+    assert!(
+        refused[0].contains("Query: spec.signals.x.prometheus.query: the query cannot be confined"),
+        "{refused:?}"
+    );
+}
