@@ -12,6 +12,7 @@ mod policies;
 mod read;
 mod self_metrics;
 mod servers;
+mod status;
 mod tasks;
 mod tick;
 
@@ -19,7 +20,6 @@ use crate::api;
 use crate::auth::token::Token;
 use crate::auth::{AuthError, Door};
 use crate::cluster::pods::PodIndex;
-use crate::cluster::policies::PolicyIndex;
 use crate::cluster::reviews::ClusterReviews;
 use crate::cluster::{self, ClusterError};
 use crate::domain::limits;
@@ -36,7 +36,6 @@ use crate::web;
 use configuration::{ConfigError, Follower, Loaded};
 use files::look_every;
 use metrics::Metrics;
-use policies::Joiner;
 use servers::{BindError, Drain, Listener, Served, ServerMetrics};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -152,9 +151,9 @@ impl App {
         tasks.spawn("certificates", run);
 
         // The door and the pods, from the cluster or without one.
-        let file = File { loaded, metrics: metrics.clone() };
+        let own = Own { loaded, metrics: metrics.clone(), published: Arc::clone(&published) };
         let Outside { door, pods, loaded } =
-            outside(mode.clone(), file, &mut tasks, &stop_work, &mut health, &mut registries)
+            outside(mode.clone(), own, &mut tasks, &stop_work, &mut health, &mut registries)
                 .await?;
         let door = Arc::new(door);
 
@@ -237,10 +236,11 @@ impl App {
     }
 }
 
-/// What comes from the file.
-struct File {
+/// What there is before anything comes from outside.
+struct Own {
     loaded: watch::Receiver<Arc<Loaded>>,
     metrics: Metrics,
+    published: Arc<Published>,
 }
 
 /// What comes from outside: who is let in, which pods exist, and the file's policies joined by those
@@ -253,7 +253,7 @@ struct Outside {
 
 async fn outside(
     mode: Mode,
-    file: File,
+    own: Own,
     tasks: &mut Tasks,
     stop: &CancellationToken,
     health: &mut Health,
@@ -266,7 +266,7 @@ async fn outside(
             let run = look_every(Arc::clone(&token), look, stop.clone());
             tasks.spawn("token", run);
             let (door, pods) = (Door::standalone(token), Arc::new(NoCluster));
-            return Ok(Outside { door, pods, loaded: file.loaded });
+            return Ok(Outside { door, pods, loaded: own.loaded });
         }
         Mode::Cluster { kubeconfig } => kubeconfig,
     };
@@ -279,11 +279,7 @@ async fn outside(
     tasks.spawn("trust-known", until_known(trusted.clone(), is_trusted, stop.clone()));
 
     // Policies are watched, and join those of the file.
-    let (index, set) = PolicyIndex::new();
-    tasks.spawn("policies", Arc::clone(&index).watch(client.clone(), stop.clone()));
-    let (joiner, loaded) = Joiner::start(file.loaded, set, file.metrics);
-    tasks.spawn("join", joiner.run(stop.clone()));
-    self_metrics::policies(registries.own(), &index);
+    let loaded = policies::start(&client, own, tasks, stop, registries);
 
     // Pods are watched in the namespaces that have a Pods metric.
     let pods = Arc::new(PodIndex::default());

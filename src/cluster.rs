@@ -1,11 +1,14 @@
 //! The cluster: the only room that holds a Kubernetes client. In comes what kube-apiserver knows
-//! about pods and about whom to trust; out goes the question what a user may do.
+//! about policies, pods and about whom to trust; out goes the question what a user may do.
 //!
-//! Nothing is written to the cluster, and of the pods only the metadata is read.
+//! Written are the status of policies and the Lease of the replica that writes it, nothing else. Of
+//! the pods only the metadata is read.
 
+pub mod lease;
 pub mod pods;
 pub mod policies;
 pub mod reviews;
+pub mod status;
 pub mod trust;
 mod watching;
 

@@ -4,6 +4,8 @@
 //! the only live one; a test, a benchmark or a simulation turns its own by hand. Never does I/O
 //! and never asks the time.
 
+pub mod report;
+
 use crate::domain::labels::Labels;
 use crate::domain::limits;
 use crate::domain::name::{ObjectName, PolicyKey};

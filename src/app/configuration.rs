@@ -21,7 +21,6 @@ pub struct Loaded {
     pub config: Config,
     pub(crate) sources: Sources,
     /// What became of the cluster's objects.
-    #[expect(dead_code, reason = "the status is made from it")]
     pub(crate) verdicts: Verdicts,
     /// Whether nothing is missing: the cluster's objects may come later than the file.
     pub(crate) is_whole: bool,

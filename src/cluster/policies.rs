@@ -70,7 +70,6 @@ impl PolicyIndex {
         self.progress.failures()
     }
 
-    #[expect(dead_code, reason = "whoever writes the status asks")]
     /// The conditions of an object as they were seen last; null when there are none.
     pub(crate) fn conditions(&self, id: &PolicyObjectId) -> Json {
         self.lock().objects.get(id).map(|it| it.conditions.clone()).unwrap_or_default()

@@ -8,7 +8,7 @@ mod structural;
 use crate::document::yaml::write;
 use crate::domain::limits;
 use crate::domain::policy_object::PolicyKind;
-use crate::policy::status::PolicyStatus;
+use crate::policy::status::{HPAS_MAX, PolicyStatus};
 use crate::policy::wire::{self, API_GROUP, VERSION};
 use serde_json::{Value as Json, json};
 use structural::Structural;
@@ -26,7 +26,7 @@ const BOUNDS: &[(&str, &str, usize)] = &[
     ("DescribedObject", "name", 253),
     ("Signal", "source", 63),
     ("PrometheusSignal", "query", limits::QUERY_BYTES_MAX),
-    ("PolicyStatus", "hpas", 64),
+    ("PolicyStatus", "hpas", HPAS_MAX),
 ];
 
 /// Types of which exactly one property is given, apart from those named here.

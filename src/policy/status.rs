@@ -1,7 +1,14 @@
 //! What is told about a policy in its object's status: the shape, and the closed list of reasons.
 
+pub mod report;
+
 use schemars::JsonSchema;
 use serde::Serialize;
+
+/// A message of a condition: more than a person reads.
+pub const MESSAGE_CHARS_MAX: usize = 1_024;
+/// HPAs that are named in a status.
+pub const HPAS_MAX: usize = 64;
 
 /// What Foresail knows about the policy; written by Foresail only.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, JsonSchema)]
@@ -55,7 +62,7 @@ pub struct Condition {
     /// Why, for programs.
     pub reason: Reason,
     /// Why, for people.
-    #[schemars(length(max = 4096))]
+    #[schemars(length(max = MESSAGE_CHARS_MAX))]
     pub message: String,
 }
 
@@ -128,11 +135,13 @@ pub enum Reason {
     TooManyPolicies,
     /// The policy asks for no forecast.
     NotConfigured,
+    /// The policy asks for a forecast that is computed and shown, and not served.
+    Shadow,
 }
 
 impl Reason {
     /// All of them, as they are written and with what they mean.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Published,
         Self::WarmingUp,
         Self::Gated,
@@ -143,5 +152,6 @@ impl Reason {
         Self::Conflict,
         Self::TooManyPolicies,
         Self::NotConfigured,
+        Self::Shadow,
     ];
 }
