@@ -92,3 +92,6 @@ fn claim_fresh(ready: &Claim, outcome: Option<&Outcome>, served: &[&Value]) -> C
 fn trouble(outcome: &Outcome) -> &str {
     outcome.absent.as_ref().map_or("evaluation is late", |it| it.why.as_str())
 }
+
+#[cfg(test)]
+mod tests;

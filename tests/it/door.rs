@@ -2,4 +2,5 @@
 //! server that says what the test wants.
 
 mod cluster;
+mod policies;
 mod tls;

@@ -26,19 +26,19 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 /// One request of the client, and where its answer goes.
-struct Asked {
-    what: String,
+pub(super) struct Asked {
+    pub(super) what: String,
     accept: String,
-    body: Value,
+    pub(super) body: Value,
     answer: oneshot::Sender<Response<Body>>,
 }
 
 impl Asked {
-    fn answer(self, status: StatusCode, body: &Value) {
+    pub(super) fn answer(self, status: StatusCode, body: &Value) {
         self.send(status, Body::from(body.to_string()));
     }
 
-    fn refuse(self, status: StatusCode) {
+    pub(super) fn refuse(self, status: StatusCode) {
         let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure",
             "message": "not today", "reason": "InternalError", "code": status.as_u16()});
         self.answer(status, &body);
@@ -54,7 +54,7 @@ impl Asked {
     }
 
     /// Answers a watch: what is sent goes out as events, and dropping the sender ends the watch.
-    fn stream(self) -> Events {
+    pub(super) fn stream(self) -> Events {
         let (sender, receiver) = mpsc::channel::<Value>(16);
         let lines = futures::stream::unfold(receiver, async |mut receiver| {
             let event = receiver.recv().await?;
@@ -65,18 +65,18 @@ impl Asked {
     }
 }
 
-struct Events(mpsc::Sender<Value>);
+pub(super) struct Events(mpsc::Sender<Value>);
 
 impl Events {
-    async fn send(&self, kind: &str, object: Value) {
+    pub(super) async fn send(&self, kind: &str, object: Value) {
         self.0.send(json!({"type": kind, "object": object})).await.unwrap();
     }
 }
 
-struct Server(mpsc::Receiver<Asked>);
+pub(super) struct Server(mpsc::Receiver<Asked>);
 
 impl Server {
-    fn start() -> (Client, Self) {
+    pub(super) fn start() -> (Client, Self) {
         let (sender, receiver) = mpsc::channel(16);
         let router = Router::new().fallback(async move |request: Request| {
             let (parts, body) = request.into_parts();
@@ -97,7 +97,12 @@ impl Server {
         (Client::new(router, "default"), Self(receiver))
     }
 
-    async fn expect(&mut self, what: &str) -> Asked {
+    pub(super) async fn next(&mut self) -> Asked {
+        let next = tokio::time::timeout(Duration::from_secs(20), self.0.recv()).await;
+        next.unwrap_or_else(|_| panic!("waited in vain for a request")).unwrap()
+    }
+
+    pub(super) async fn expect(&mut self, what: &str) -> Asked {
         let next = tokio::time::timeout(Duration::from_secs(20), self.0.recv()).await;
         let asked = next.unwrap_or_else(|_| panic!("waited in vain for {what}")).unwrap();
         assert_eq!(asked.what, what);
@@ -106,7 +111,7 @@ impl Server {
 }
 
 /// Waits for what another task does; there is no event to wait for.
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(super) async fn until(what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..2_000 {
         if holds() {
             return;
@@ -122,7 +127,7 @@ fn pod(namespace: &str, name: &str, app: &str) -> Value {
             "labels": {"app": app}}})
 }
 
-fn list(kind: &str, items: &[Value]) -> Value {
+pub(super) fn list(kind: &str, items: &[Value]) -> Value {
     json!({"apiVersion": "v1", "kind": kind, "metadata": {"resourceVersion": "7"}, "items": items})
 }
 
