@@ -29,11 +29,17 @@ impl Status {
             timer.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 timer.tick().await;
-                if *self.leading.borrow() {
-                    let reports = self.reports();
-                    self.writer.round(&reports, clock::now()).await;
-                } else {
+                if !*self.leading.borrow() {
                     self.writer.forget();
+                    continue;
+                }
+                let reports = self.reports();
+                // Whoever loses the Lease stops in the middle of a round.
+                let lost = self.leading.wait_for(|leads| !leads);
+                tokio::select! {
+                    biased;
+                    _ = lost => self.writer.forget(),
+                    () = self.writer.round(&reports, clock::now()) => {}
                 }
             }
         };

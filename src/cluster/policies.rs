@@ -5,6 +5,7 @@
 
 use crate::cluster::Client;
 use crate::cluster::watching::{Progress, follow_known};
+use crate::domain::limits;
 use crate::domain::name::{BadName, Namespace, PolicyName};
 use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
 use crate::policy::wire::{API_GROUP, API_VERSION, VERSION};
@@ -17,6 +18,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, info_span};
+
+/// Objects in one page of a list. Each may be as large as the API server takes, before it is looked
+/// at here.
+const PAGE: u32 = 50;
 
 /// The objects at one moment.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +93,11 @@ impl PolicyIndex {
 
     async fn follow(self: Arc<Self>, client: Client, kind: PolicyKind) {
         let api: Api<DynamicObject> = Api::all_with(client, &resource(kind));
-        let config = watcher::Config { list_semantic: ListSemantic::Any, ..Default::default() };
+        let config = watcher::Config {
+            list_semantic: ListSemantic::Any,
+            page_size: Some(PAGE),
+            ..Default::default()
+        };
         let mut listing = BTreeMap::new();
         let take = |event| self.take(event, kind, &mut listing);
         let unknown = || self.change(|state| state.known.insert(kind));
@@ -187,7 +196,9 @@ fn read(kind: PolicyKind, object: &DynamicObject) -> Option<(PolicyObjectId, Kno
         uid: metadata.uid.as_deref().unwrap_or_default().into(),
         generation: metadata.generation.unwrap_or_default(),
         created: metadata.creation_timestamp.as_ref().map(|it| it.0).unwrap_or_default(),
-        text: written.to_string().into(),
+        text: Some(written.to_string())
+            .filter(|it| it.len() <= limits::POLICY_BYTES_MAX)
+            .map(Into::into),
     };
     Some((id, Known { object: Arc::new(object), conditions }))
 }

@@ -25,6 +25,9 @@ pub const SOURCES_MAX: usize = 1_000;
 pub const POLICIES_MAX: usize = 2_000;
 /// Policies in the cluster; the youngest beyond that are refused and say so.
 pub const POLICY_OBJECTS_MAX: usize = 2_000;
+/// One policy of the cluster, as JSON: two long queries. All of them together fit into the memory
+/// that `deploy/` gives, whoever writes them.
+pub const POLICY_BYTES_MAX: usize = 32 * 1024;
 /// Signals of one policy; each costs a read per interval.
 pub const SIGNALS_MAX: usize = 16;
 /// Smoothing steps of one policy; each adds its own delay.

@@ -58,8 +58,9 @@ pub struct PolicyObject {
     pub generation: i64,
     /// When it was made: the older of two that want the same has it.
     pub created: Timestamp,
-    /// What people wrote, as JSON: apiVersion, kind, name and namespace, spec.
-    pub text: Box<str>,
+    /// What people wrote, as JSON: apiVersion, kind, name and namespace, spec. `None` when it is
+    /// larger than `limits::POLICY_BYTES_MAX`, and so not kept.
+    pub text: Option<Box<str>>,
 }
 
 impl PolicyObject {

@@ -38,7 +38,7 @@ impl World {
             uid: "uid".into(),
             generation: 1,
             created: Timestamp::UNIX_EPOCH,
-            text: text.into(),
+            text: Some(text.into()),
         };
         let (mut objects, mut evaluation) = (Objects::default(), Evaluation::default());
         let verdict = configure(&mut objects, &mut evaluation, &object);
@@ -47,7 +47,7 @@ impl World {
 
     fn edit(&mut self, from: &str, to: &str) {
         self.object.generation += 1;
-        self.object.text = self.object.text.replace(from, to).into();
+        self.object.text = self.object.text.as_ref().map(|it| it.replace(from, to).into());
         self.verdict = configure(&mut self.objects, &mut self.evaluation, &self.object);
     }
 

@@ -9,6 +9,7 @@ use crate::document::path::{Path, Step};
 use crate::document::schema::Schema;
 use crate::document::yaml::Node;
 use crate::domain::limits;
+use crate::domain::metric::Subject;
 use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
 use crate::policy::promql::{self, BadQuery};
 use crate::policy::{Ask, BrokenPolicy, Config, Policy, SourceKind, SourceSettings, wire};
@@ -155,10 +156,21 @@ impl Known {
 
 fn resolve(object: &PolicyObject, config: &Config) -> Result<Arc<Policy>, Box<BrokenPolicy>> {
     static SCHEMA: OnceLock<Json> = OnceLock::new();
-    // Whoever made the object was an API server: what is no JSON reads as nothing at all.
-    let node = Node::from_json(&serde_json::from_str(&object.text).unwrap_or_default());
-    let schema = SCHEMA.get_or_init(wire::policy_schema);
     let path = Path::default();
+    let Some(text) = &object.text else {
+        let problem = format!("larger than {} bytes", limits::POLICY_BYTES_MAX);
+        let fault = Fault::new(path, problem).hint("let one query add up several, or record it");
+        let subject = Subject::External;
+        return Err(Box::new(BrokenPolicy {
+            key: None,
+            metric: None,
+            subject,
+            faults: vec![fault],
+        }));
+    };
+    // Whoever made the object was an API server: what is no JSON reads as nothing at all.
+    let node = Node::from_json(&serde_json::from_str(text).unwrap_or_default());
+    let schema = SCHEMA.get_or_init(wire::policy_schema);
     let mut faults = Faults(Schema::new(schema).check(&node));
     let sources = Sources::of(config);
     let policy = decode::<wire::MetricPolicy>(&node, &path, &mut faults)

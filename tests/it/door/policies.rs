@@ -62,7 +62,7 @@ async fn objects_are_followed_and_a_write_of_the_status_is_no_change() {
     assert_eq!(known(&set).0, both);
     assert_eq!((index.failures(), index.n_failing()), (0, 0));
     let first = &set.borrow().objects[0].clone();
-    let text: Value = serde_json::from_str(&first.text).unwrap();
+    let text: Value = serde_json::from_str(first.text.as_ref().unwrap()).unwrap();
     let expected = json!({"apiVersion": "foresail.dev/v1alpha1", "kind": "MetricPolicy",
         "metadata": {"namespace": "inference", "name": "a"},
         "spec": {"metric": {"name": "a", "type": "External"}}});

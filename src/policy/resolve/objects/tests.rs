@@ -38,15 +38,20 @@ fn object(created: i64, name: &str, metric: &str, query: &str) -> PolicyObject {
         uid: format!("uid-of-{name}").into(),
         generation: 1,
         created: Timestamp::from_second(created).unwrap(),
-        text: text.to_string().into(),
+        text: Some(text.to_string().into()),
     }
 }
 
-fn edited(mut object: PolicyObject, from: &str, to: &str) -> PolicyObject {
-    assert!(object.text.contains(from));
-    object.generation += 1;
-    object.text = object.text.replace(from, to).into();
+/// The same object with another text of the same generation.
+fn written(mut object: PolicyObject, from: &str, to: &str) -> PolicyObject {
+    let text = object.text.unwrap();
+    assert!(text.contains(from), "{text}");
+    object.text = Some(text.replace(from, to).into());
     object
+}
+
+fn edited(object: PolicyObject, from: &str, to: &str) -> PolicyObject {
+    PolicyObject { generation: object.generation + 1, ..written(object, from, to) }
 }
 
 /// What runs, and for each object why its state does not.
@@ -168,6 +173,16 @@ fn what_is_wrong_beside_the_query_is_a_fault_of_the_spec_with_its_hint() {
 }
 
 #[test]
+fn an_object_that_is_too_large_says_so() {
+    let large = PolicyObject { text: None, ..object(1, "a", "of_a", "x") };
+    let (running, refused) = join(&mut Objects::default(), FILE, &[large]);
+    assert_eq!(running, ["inference/file of_file"]);
+    let problem = "MetricPolicy inference/a: Spec: larger than 32768 bytes (let one query add up \
+                   several, or record it)";
+    assert_eq!(refused, [problem]);
+}
+
+#[test]
 fn the_youngest_of_too_many_are_refused() {
     let many: Vec<PolicyObject> = (0..=limits::POLICY_OBJECTS_MAX)
         .map(|n| object(i64::try_from(n).unwrap(), &format!("p{n}"), &format!("m{n}"), "x"))
@@ -192,8 +207,8 @@ fn the_queries_of_a_namespaced_object_see_its_namespace_only() {
     assert_eq!(query(namespaced.clone()), of_namespace);
     let mut cluster = namespaced.clone();
     cluster.id = PolicyObjectId { namespace: None, kind: PolicyKind::Cluster, ..cluster.id };
-    cluster.text = cluster.text.replace("\"MetricPolicy", "\"ClusterMetricPolicy").into();
-    cluster.text = cluster.text.replace(r#","namespace":"inference""#, "").into();
+    let cluster = written(cluster, "\"MetricPolicy", "\"ClusterMetricPolicy");
+    let cluster = written(cluster, r#","namespace":"inference""#, "");
     let cluster = edited(cluster, r#""spec":{"#, r#""spec":{"namespace":"other","#);
     assert_eq!(query(cluster), "sum(x) / sum(y)");
     let (_, refused) =
