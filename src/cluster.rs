@@ -8,6 +8,7 @@ pub mod lease;
 pub mod pods;
 pub mod policies;
 pub mod reviews;
+pub mod scalers;
 pub mod status;
 pub mod trust;
 mod watching;

@@ -11,6 +11,7 @@ use crate::app::tasks::Tasks;
 use crate::cluster::Client;
 use crate::cluster::lease::Candidate;
 use crate::cluster::policies::{PolicyIndex, PolicySet};
+use crate::cluster::scalers::ScalerIndex;
 use crate::cluster::status::StatusWriter;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::policy_object::PolicyObjectId;
@@ -46,6 +47,10 @@ pub(super) fn start(
     let (joiner, loaded) = Joiner::start(file, set, metrics);
     tasks.spawn("join", joiner.run(stop.clone()));
 
+    // HPAs are named in the status of what they ask for.
+    let scalers = Arc::new(ScalerIndex::default());
+    tasks.spawn("hpas", Arc::clone(&scalers).watch(client.clone(), stop.clone()));
+
     // One replica tells what became of it.
     let (candidate, leading) = Candidate::new(client.clone(), &process::host(), clock::now);
     tasks.spawn("lease", candidate.run(stop.clone()));
@@ -54,7 +59,7 @@ pub(super) fn start(
         registries.own(),
         OfPolicies { index, leading: leading.clone(), writes: writer.writes() },
     );
-    let status = Status { loaded: loaded.clone(), published, leading, writer };
+    let status = Status { loaded: loaded.clone(), published, scalers, leading, writer };
     tasks.spawn("status", status.run(stop.clone()));
     loaded
 }

@@ -2,11 +2,16 @@
 
 use crate::app::clock;
 use crate::app::configuration::Loaded;
+use crate::cluster::scalers::ScalerIndex;
 use crate::cluster::status::{Reports, StatusWriter};
 use crate::domain::limits;
+use crate::domain::name::Namespace;
+use crate::domain::scaler::Scaler;
 use crate::evaluation::report::report;
+use crate::policy::Policy;
 use crate::policy::status::report::Learned;
 use crate::published::Published;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -17,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Status {
     pub(super) loaded: watch::Receiver<Arc<Loaded>>,
     pub(super) published: Arc<Published>,
+    pub(super) scalers: Arc<ScalerIndex>,
     pub(super) leading: watch::Receiver<bool>,
     pub(super) writer: StatusWriter,
 }
@@ -50,11 +56,34 @@ impl Status {
         let loaded = Arc::clone(&self.loaded.borrow());
         let snapshot = self.published.load();
         let now = clock::now();
+        let scalers = self.scalers.all().map(by_namespace);
         let verdicts = loaded.verdicts.iter();
         let reports = verdicts.map(|(id, verdict)| {
-            // Forecasts, lead times and HPAs are told here once there are some.
-            (id.clone(), report(verdict, &snapshot, Learned::default(), now))
+            let running = verdict.running.as_deref();
+            let learned = running.map(|it| learned(it, scalers.as_ref())).unwrap_or_default();
+            (id.clone(), report(verdict, &snapshot, learned, now))
         });
         reports.collect()
     }
+}
+
+type Scalers = BTreeMap<Namespace, Vec<Arc<Scaler>>>;
+
+fn by_namespace(all: Vec<Arc<Scaler>>) -> Scalers {
+    let mut scalers = Scalers::new();
+    for scaler in all {
+        scalers.entry(scaler.namespace.clone()).or_default().push(scaler);
+    }
+    scalers
+}
+
+/// What is found out beside the value. Forecasts and lead times are told here, too, once there are
+/// some.
+fn learned(policy: &Policy, scalers: Option<&Scalers>) -> Learned {
+    let asking = scalers.map(|all| {
+        let near = all.get(&policy.key.namespace).into_iter().flatten();
+        let asking = near.filter(|it| it.asks_for(&policy.metric, &policy.subject));
+        asking.map(ToString::to_string).collect()
+    });
+    Learned { hpas: asking, ..Learned::default() }
 }

@@ -125,6 +125,9 @@ fn kubectl_shows_what_became_of_a_policy() {
     let stage = Stage::new(&bed, &config(&bed, &[]));
     let team = Team::new(&bed, "told");
     team.demand(9.0, 4.0);
+    let hpa = SAMPLE.replace("metric-policy.yaml", "hpa-external.yaml");
+    let hpa = std::fs::read_to_string(hpa).unwrap();
+    bed.kubectl.apply(&hpa.replace("namespace: inference", "namespace: told"));
     bed.kubectl.apply(&team.sample(&[]));
     team.wait_condition("llama-demand", "Ready", ("True", "Published"));
     let table = bed.kubectl.ok("get mpol --namespace told");
@@ -135,6 +138,7 @@ fn kubectl_shows_what_became_of_a_policy() {
     assert_eq!(row, ["llama-demand", "llama_demand", "External", "13", "True"], "{table}");
     let status = team.status("llama-demand");
     assert_eq!((&status["lastValue"], &status["values"]), (&"13".into(), &1.into()), "{status}");
+    assert_eq!(status["hpas"], serde_json::json!(["told/llama"]), "{status}");
     team.wait_condition("llama-demand", "ForecastActive", ("False", "NotConfigured"));
 
     // The conditions stay as they are: a new value is told now and then, and no reload follows.
