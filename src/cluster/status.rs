@@ -5,8 +5,8 @@ use crate::cluster::policies::{PolicyIndex, resource};
 use crate::cluster::{Client, whole};
 use crate::domain::limits;
 use crate::domain::policy_object::PolicyObjectId;
-use crate::policy::status::PolicyStatus;
 use crate::policy::status::report::PolicyReport;
+use crate::policy::status::{ConditionType, PolicyStatus, Reason};
 use crate::policy::wire::API_VERSION;
 use futures::StreamExt;
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use kube::Api;
 use kube::api::{Patch, PatchParams};
 use kube::core::DynamicObject;
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -58,7 +58,8 @@ pub struct StatusWriter {
     index: Arc<PolicyIndex>,
     tried: BTreeMap<PolicyObjectId, Tried>,
     writes: Arc<Writes>,
-    is_failing: bool,
+    /// Whose last write failed.
+    failing: BTreeSet<PolicyObjectId>,
 }
 
 /// The last try to write a status.
@@ -98,7 +99,7 @@ impl StatusWriter {
     #[must_use]
     pub fn new(client: Client, index: Arc<PolicyIndex>) -> Self {
         let writes = Arc::default();
-        Self { client, index, tried: BTreeMap::new(), writes, is_failing: false }
+        Self { client, index, tried: BTreeMap::new(), writes, failing: BTreeSet::new() }
     }
 
     /// What it counts.
@@ -110,12 +111,14 @@ impl StatusWriter {
     /// Forgets what was written: another replica may write from now on.
     pub fn forget(&mut self) {
         self.tried.clear();
+        self.failing.clear();
     }
 
     /// Writes what wants it most, at most `limits::STATUS_WRITES_PER_ROUND`; the rest waits for the
     /// next round.
     pub async fn round(&mut self, reports: &Reports, now: Timestamp) {
         self.tried.retain(|id, _| reports.contains_key(id));
+        self.failing.retain(|id| reports.contains_key(id));
         let begun = Instant::now();
         let mut due: Vec<(Urgency, Due)> = reports
             .iter()
@@ -143,15 +146,22 @@ impl StatusWriter {
 
     /// Counts, and tells the change, not the state.
     fn note(&mut self, id: &PolicyObjectId, error: Option<String>) {
-        let counter = if error.is_none() { &self.writes.written } else { &self.writes.failed };
-        counter.fetch_add(1, Ordering::Relaxed);
-        let was_failing = std::mem::replace(&mut self.is_failing, error.is_some());
+        let were_failing = !self.failing.is_empty();
         match error {
-            Some(error) if !was_failing => {
-                warn!(policy = %id, error, "a status could not be written; it is tried again");
+            Some(error) => {
+                self.writes.failed.fetch_add(1, Ordering::Relaxed);
+                self.failing.insert(id.clone());
+                if !were_failing {
+                    warn!(policy = %id, error, "a status could not be written; it is tried again");
+                }
             }
-            None if was_failing => info!("statuses can be written again"),
-            _ => {}
+            None => {
+                self.writes.written.fetch_add(1, Ordering::Relaxed);
+                self.failing.remove(id);
+                if were_failing && self.failing.is_empty() {
+                    info!("all statuses can be written again");
+                }
+            }
         }
     }
 }
@@ -169,13 +179,31 @@ fn urgency(
     if is_recent && tried.is_some_and(|it| !it.is_written) {
         return None;
     }
-    if !is_same(&conditions(status), before) {
+    let conditions = conditions(status);
+    // A leader that has just started knows less than what is written.
+    if is_warming_up(status)
+        && said(before, "observedGeneration") == said(&conditions, "observedGeneration")
+    {
+        return None;
+    }
+    if !is_same(&conditions, before) {
         return Some(Urgency::Condition);
     }
     if is_recent || tried.is_some_and(|it| it.status == *status) {
         return None;
     }
     Some(Urgency::Refresh(tried.map(|it| it.at)))
+}
+
+fn is_warming_up(status: &PolicyStatus) -> bool {
+    let mut ready = status.conditions.iter().filter(|it| it.condition_type == ConditionType::Ready);
+    ready.any(|it| it.reason == Reason::WarmingUp)
+}
+
+/// What the condition Ready says under a key; null when there is none.
+fn said<'c>(conditions: &'c Json, key: &str) -> &'c Json {
+    let mut all = conditions.as_array().into_iter().flatten();
+    all.find(|it| it["type"] == ConditionType::Ready.name()).map_or(&Json::Null, |it| &it[key])
 }
 
 fn conditions(status: &PolicyStatus) -> Json {
@@ -229,8 +257,8 @@ impl Due {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::status::ConditionStatus;
     use crate::policy::status::report::{Claim, Learned};
-    use crate::policy::status::{ConditionStatus, Reason};
 
     fn report(reason: Reason, value: f64) -> PolicyReport {
         let claim = Claim::new(ConditionStatus::True, reason, "why");
@@ -290,6 +318,9 @@ mod tests {
             let status = next.status(&before, now);
             assert_eq!(urgency(&status, &before, tried, later(at)), expected, "{what}");
         }
+        let edited = PolicyReport { generation: 2, ..report(Reason::WarmingUp, 1.0) };
+        let edited = edited.status(&before, now);
+        assert_eq!(urgency(&edited, &before, None, begun), Some(Urgency::Condition), "an edit");
         assert_eq!(
             urgency(&written, &Json::Null, None, begun),
             Some(Urgency::Condition),
