@@ -6,6 +6,7 @@
 
 pub mod backfill;
 pub mod forecasts;
+pub mod report;
 mod slot;
 
 use crate::domain::labels::Labels;
