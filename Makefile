@@ -47,6 +47,10 @@ lint: setup-build ## Format and clippy, every warning an error
 fmt: ## Format the sources
 	cargo fmt
 
+.PHONY: crd
+crd: setup-build ## Write the CustomResourceDefinitions anew, after a change of the types in src/policy
+	FORESAIL_WRITE_CRDS=1 cargo test --quiet --locked --test it definitions
+
 .PHONY: check-test
 check-test: setup-build
 	cargo test --locked --lib --bins $(patsubst %,--test %,$(QUICK_TESTS))

@@ -8,43 +8,35 @@ pub mod configuration;
 pub mod demo;
 mod files;
 mod metrics;
+mod outside;
+mod policies;
 mod read;
 mod self_metrics;
 mod servers;
+mod status;
 mod supply;
 mod tasks;
 mod tick;
 
 use crate::api;
-use crate::auth::token::Token;
-use crate::auth::{AuthError, Door};
-use crate::cluster::pods::PodIndex;
-use crate::cluster::reviews::ClusterReviews;
-use crate::cluster::{self, ClusterError};
-use crate::domain::limits;
-use crate::domain::metric::Subject;
-use crate::domain::name::{Namespace, ObjectName};
-use crate::domain::ports::{Pods, PodsUnknown};
-use crate::domain::selector::Selector;
-use crate::policy::Config;
+use crate::auth::AuthError;
+use crate::cluster::ClusterError;
 use crate::published::Published;
 use crate::telemetry::health::{Check, Health};
 use crate::tls::certificates::{Certificates, Origin};
 use crate::tls::{Acceptor, TlsError};
 use crate::web;
-use configuration::{ConfigError, Follower, Loaded};
+use configuration::{ConfigError, Follower};
 use files::look_every;
 use metrics::Metrics;
+use outside::{Outside, Own};
 use servers::{BindError, Drain, Listener, Served, ServerMetrics};
-use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use supply::SupplyIndex;
 use tasks::{Ended, Tasks};
 use tick::{Pulse, Tick};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -151,9 +143,16 @@ impl App {
         tasks.spawn("certificates", run);
 
         // The door and the pods, from the cluster or without one.
-        let Outside { door, pods, supply } =
-            outside(mode.clone(), &loaded, &mut tasks, &stop_work, &mut health, &mut registries)
-                .await?;
+        let own = Own { loaded, metrics: metrics.clone(), published: Arc::clone(&published) };
+        let Outside { door, pods, loaded, supply } = outside::connect(
+            mode.clone(),
+            own,
+            &mut tasks,
+            &stop_work,
+            &mut health,
+            &mut registries,
+        )
+        .await?;
         let door = Arc::new(door);
 
         // The tick reads, evaluates and publishes; a pulse shows that it turns.
@@ -232,124 +231,5 @@ impl App {
         while self.tasks.next().await.is_some() {}
         tracing::info!("stopped");
         ended
-    }
-}
-
-/// What comes from outside: who is let in, which pods exist, and which are on their way.
-struct Outside {
-    door: Door,
-    pods: Arc<dyn Pods>,
-    /// `None` without a cluster.
-    supply: Option<Arc<SupplyIndex>>,
-}
-
-async fn outside(
-    mode: Mode,
-    loaded: &watch::Receiver<Arc<Loaded>>,
-    tasks: &mut Tasks,
-    stop: &CancellationToken,
-    health: &mut Health,
-    registries: &mut self_metrics::Registries,
-) -> Result<Outside, AppError> {
-    let kubeconfig = match mode {
-        Mode::Standalone { token_file } => {
-            let token = Token::load(token_file).map_err(AppError::Token)?;
-            let look = |it: &mut Arc<Token>| _ = it.reload_once();
-            let run = look_every(Arc::clone(&token), look, stop.clone());
-            tasks.spawn("token", run);
-            return Ok(Outside {
-                door: Door::standalone(token),
-                pods: Arc::new(NoCluster),
-                supply: None,
-            });
-        }
-        Mode::Cluster { kubeconfig } => kubeconfig,
-    };
-    let client = cluster::connect(kubeconfig.as_deref()).await.map_err(AppError::Cluster)?;
-
-    // Whom to trust comes from a ConfigMap that is watched.
-    let (trust, trusted) = watch::channel(None);
-    tasks.spawn("trust", cluster::trust::watch(client.clone(), trust, stop.clone()));
-    let is_trusted = health.add_ready("front-proxy-trust");
-    tasks.spawn("trust-known", until_known(trusted.clone(), is_trusted, stop.clone()));
-
-    // Pods are watched in the namespaces that have a Pods metric.
-    let pods = Arc::new(PodIndex::default());
-    let (wish, wanted) = watch::channel(pod_namespaces(&loaded.borrow().config));
-    tasks.spawn("pod-namespaces", follow_namespaces(loaded.clone(), wish, stop.clone()));
-    let run = Arc::clone(&pods).watch(client.clone(), wanted, stop.clone());
-    tasks.spawn("pods", run);
-    let are_known = health.add_ready("pods");
-    tasks.spawn("pods-known", until_synced(Arc::clone(&pods), are_known, stop.clone()));
-    self_metrics::pods(registries.own(), &pods);
-
-    // Who uses the metrics, and how long their pods take to start.
-    let supply = SupplyIndex::start(&client, loaded, tasks, stop);
-    self_metrics::supply(registries.own(), &supply);
-
-    let door = Door::delegated(trusted, Arc::new(ClusterReviews::new(client)));
-    Ok(Outside { door, pods, supply: Some(supply) })
-}
-
-/// Makes a check pass once a value is there; then it stays so, since the last good one is kept.
-async fn until_known<T>(
-    mut value: watch::Receiver<Option<T>>,
-    check: Arc<Check>,
-    stop: CancellationToken,
-) {
-    if let Some(Ok(_)) = stop.run_until_cancelled(value.wait_for(Option::is_some)).await {
-        check.set(true);
-    }
-    stop.cancelled().await;
-}
-
-/// Makes a check pass once the first list of pods is in, or after a while: External and Object
-/// metrics can be served without it.
-async fn until_synced(pods: Arc<PodIndex>, check: Arc<Check>, stop: CancellationToken) {
-    /// How often that is looked at.
-    const LOOK: Duration = Duration::from_millis(100);
-    let synced = async {
-        // The first look comes after the watch has learnt what is wanted.
-        tokio::time::sleep(LOOK).await;
-        while !pods.is_synced() {
-            tokio::time::sleep(LOOK).await;
-        }
-    };
-    let waited = tokio::time::timeout(limits::FIRST_ANSWER_MAX, synced);
-    if let Some(Err(_)) = stop.run_until_cancelled(waited).await {
-        tracing::warn!("the list of pods takes long; Pods metrics with a selector are refused");
-    }
-    check.set(true);
-    stop.cancelled().await;
-}
-
-async fn follow_namespaces(
-    mut loaded: watch::Receiver<Arc<Loaded>>,
-    wish: watch::Sender<BTreeSet<Namespace>>,
-    stop: CancellationToken,
-) {
-    while let Some(Ok(())) = stop.run_until_cancelled(loaded.changed()).await {
-        let namespaces = pod_namespaces(&loaded.borrow_and_update().config);
-        wish.send_if_modified(|wished| {
-            let is_new = *wished != namespaces;
-            *wished = namespaces;
-            is_new
-        });
-    }
-    stop.cancelled().await;
-}
-
-fn pod_namespaces(config: &Config) -> BTreeSet<Namespace> {
-    let of_pods = config.policies.iter().filter(|it| it.subject == Subject::Pods);
-    of_pods.map(|it| it.key.namespace.clone()).collect()
-}
-
-/// The pods of a standalone adapter: nobody knows.
-#[derive(Debug)]
-struct NoCluster;
-
-impl Pods for NoCluster {
-    fn matching(&self, _: &Namespace, _: &Selector) -> Result<Vec<ObjectName>, PodsUnknown> {
-        Err(PodsUnknown::NoCluster)
     }
 }

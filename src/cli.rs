@@ -4,6 +4,7 @@
 //! input, 2 our fault or the machine's.
 
 mod check;
+mod crd;
 mod demo;
 mod printer;
 mod serve;
@@ -36,7 +37,7 @@ struct Cli {
     #[command(subcommand)]
     verb: Verb,
     /// How log lines on stderr look
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, global = true, display_order = 1_000, value_enum, default_value_t = LogFormat::Text)]
     log_format: LogFormat,
 }
 
@@ -58,6 +59,10 @@ enum Verb {
     ///
     /// Prints every fault with its line, key and a hint. Exits with 0 when there is none, else 1.
     Check(CheckArgs),
+    /// Print the definitions of MetricPolicy and ClusterMetricPolicy
+    ///
+    /// YAML for `kubectl apply --server-side -f -`: what deploy/ installs.
+    Crd,
     /// See it work: a simulated inference fleet, scaled on what Foresail serves
     ///
     /// Needs no cluster and no Prometheus. A fleet with a daily rhythm and bursts writes its queue
@@ -159,6 +164,7 @@ fn run(verb: Verb, log_format: LogFormat, printer: &mut Printer) -> anyhow::Resu
             serve::run(args, printer)
         }
         Verb::Check(args) => Ok(check::run(&args, printer)),
+        Verb::Crd => crd::run(printer),
         Verb::Demo(args) => {
             // The terminal belongs to the demo; only what someone must act on interrupts it.
             begin_logs(log_format, "error")?;

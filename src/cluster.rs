@@ -1,15 +1,19 @@
 //! The cluster: the only room that holds a Kubernetes client. In comes what kube-apiserver knows
-//! about pods, about HPAs and what they scale, and about whom to trust; out goes the question what
-//! a user may do.
+//! about policies, pods, HPAs and what they scale, and about whom to trust; out goes the question
+//! what a user may do.
 //!
-//! Nothing is written to the cluster. Of the pods only the metadata is read, and their status where
-//! a policy has its lead time measured.
+//! Written are the status of policies and the Lease of the replica that writes it, nothing else. Of
+//! the pods only the metadata is read, and their status where a policy has its lead time measured.
 
 pub mod hpas;
+pub mod lease;
 mod namespaces;
 pub mod pods;
+pub mod policies;
 pub mod reviews;
+pub mod scalers;
 pub mod starts;
+pub mod status;
 pub mod targets;
 pub mod trust;
 mod watching;

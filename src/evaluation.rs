@@ -7,6 +7,7 @@
 pub mod backfill;
 pub mod choices;
 pub mod forecasts;
+pub mod report;
 mod slot;
 
 use crate::domain::labels::Labels;

@@ -1,15 +1,17 @@
 //! What to measure, how, and for whom: the configuration, already proved sound.
 //!
-//! In comes the text of a file (later also objects of the cluster), out come `Policy` values that
+//! In comes the text of a file or of objects of the cluster, out come `Policy` values that
 //! cannot be wrong, and the faults of those that were. Never does I/O; one broken policy or
 //! source never hides the good ones beside it.
 
+pub mod crd;
 pub mod expression;
 pub mod forecast;
 mod keep_good;
 pub mod promql;
 pub mod resolve;
 pub mod smoothing;
+pub mod status;
 pub mod wire;
 
 use crate::document::fault::Fault;
@@ -60,6 +62,8 @@ pub enum SourceKind {
         url: String,
         /// How queries are sent.
         method: QueryMethod,
+        /// The label that names the namespace of a series.
+        namespace_label: Box<str>,
     },
     /// One page in exposition format.
     Scrape {

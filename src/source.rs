@@ -126,7 +126,7 @@ impl Source {
         let client = http::client(url, settings.timeout)
             .map_err(|cause| SetupError { name: settings.name.clone(), cause })?;
         Ok(match &settings.kind {
-            SourceKind::Prometheus { url, method } => {
+            SourceKind::Prometheus { url, method, namespace_label: _ } => {
                 Self::Prometheus(Prometheus::new(url, *method, client))
             }
             SourceKind::Scrape { url } => Self::Scrape(Scrape::new(url, client)),

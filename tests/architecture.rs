@@ -72,7 +72,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "cluster",
         level: 5,
-        may_name: &["domain"],
+        may_name: &["domain", "policy"],
         outside: &["k8s_openapi", "kube", "serde", "serde_json", "tokio", "tokio_util"],
     },
     Room {

@@ -2,10 +2,12 @@
 //! good. A bad edit is refused and the last good one keeps running.
 
 use crate::app::metrics::Metrics;
+use crate::app::policies::Verdicts;
 use crate::app::read::Sources;
 use crate::document::fault::Fault;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
+use crate::policy::crd::{self, Unsupported};
 use crate::policy::{Config, resolve};
 use crate::source::Source;
 use std::path::{Path, PathBuf};
@@ -13,11 +15,15 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 /// A configuration in use, with its sources ready to be read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Loaded {
     /// What was configured.
     pub config: Config,
     pub(crate) sources: Sources,
+    /// What became of the cluster's objects.
+    pub(crate) verdicts: Verdicts,
+    /// Whether nothing is missing: the cluster's objects may come later than the file.
+    pub(crate) is_whole: bool,
 }
 
 /// Why a configuration file cannot be used as a whole.
@@ -49,6 +55,14 @@ pub enum ConfigError {
 /// in the result.
 pub fn read(path: &Path) -> Result<Config, ConfigError> {
     parse(path, &content(path)?)
+}
+
+/// The definitions of the objects that hold policies in a cluster, as YAML.
+///
+/// # Errors
+/// When a type has a shape that the API server does not take: a defect of Foresail.
+pub fn definitions() -> Result<String, Unsupported> {
+    crd::manifest()
 }
 
 fn content(path: &Path) -> Result<Vec<u8>, ConfigError> {
@@ -164,7 +178,8 @@ fn load(config: Config, metrics: &Metrics) -> Loaded {
         });
         (settings.name.clone(), source, metrics.source(&settings.name))
     });
-    Loaded { sources: Sources::new(sources.collect()), config }
+    let sources = Sources::new(sources.collect());
+    Loaded { config, sources, verdicts: Verdicts::new(), is_whole: true }
 }
 
 /// One line for each, with its place as compilers write it.

@@ -2,7 +2,9 @@
 
 pub(crate) mod backfill;
 
+use crate::app::policies::Verdicts;
 use crate::domain::name::{PolicyKey, SourceName};
+use crate::domain::policy_object::PolicyKind;
 use crate::pipeline::outcome::{Outcome, Standing};
 use crate::policy::{Config, Policy};
 use crate::source::Reason;
@@ -36,6 +38,7 @@ pub(crate) struct Metrics {
     read_seconds: Family<SourceLabels, Histogram, MakeHistogram>,
     loads: Family<LoadLabels, Counter>,
     faults: Gauge,
+    policies: Family<OriginLabels, Gauge>,
 }
 
 /// What the tick counts.
@@ -90,6 +93,12 @@ struct ReadLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OriginLabels {
+    origin: &'static str,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LoadLabels {
     result: &'static str,
 }
@@ -105,6 +114,7 @@ impl Metrics {
             read_seconds: Family::new_with_constructor(histogram),
             loads: Family::default(),
             faults: Gauge::default(),
+            policies: Family::default(),
         };
         registry.register("source_reads", "Reads of a source by result", metrics.reads.clone());
         registry.register_with_unit(
@@ -117,6 +127,8 @@ impl Metrics {
         registry.register("config_loads", help, metrics.loads.clone());
         let help = "Faults in the configuration that is in use";
         registry.register("config_faults", help, metrics.faults.clone());
+        let help = "Policies that run and that are refused, by where they come from";
+        registry.register("policies", help, metrics.policies.clone());
         metrics
     }
 
@@ -137,6 +149,24 @@ impl Metrics {
     pub(crate) fn config_loaded(&self, config: &Config) {
         self.loads.get_or_create(&LoadLabels { result: "loaded" }).inc();
         self.faults.set(i64::try_from(config.faults.len()).unwrap_or(i64::MAX));
+        self.count("file", config.policies.len(), config.broken.len());
+    }
+
+    /// The objects of the cluster were taken over.
+    pub(crate) fn joined(&self, verdicts: &Verdicts) {
+        for kind in PolicyKind::ALL {
+            let own = || verdicts.iter().filter(|(id, _)| id.kind == kind).map(|(_, it)| it);
+            let running = own().filter(|it| it.running.is_some()).count();
+            self.count(kind.kind(), running, own().filter(|it| it.refused.is_some()).count());
+        }
+    }
+
+    /// A policy that was refused after an edit may run as it was before.
+    fn count(&self, origin: &'static str, running: usize, refused: usize) {
+        for (state, count) in [("running", running), ("refused", refused)] {
+            let labels = OriginLabels { origin, state };
+            self.policies.get_or_create(&labels).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
     }
 
     /// The file could not be read.

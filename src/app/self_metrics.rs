@@ -7,6 +7,8 @@ pub(super) use supply::supply;
 use crate::auth::Door;
 use crate::auth::counters::Reason;
 use crate::cluster::pods::PodIndex;
+use crate::cluster::policies::PolicyIndex;
+use crate::cluster::status::Writes;
 use crate::telemetry::process;
 use crate::tls::certificates::Certificates;
 use prometheus_client::collector::Collector;
@@ -16,6 +18,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
 use std::sync::Arc;
+use tokio::sync::watch;
 
 /// The registry under construction.
 pub(super) struct Registries {
@@ -66,6 +69,19 @@ pub(super) fn certificates(registry: &mut Registry, certificates: &Arc<Certifica
 /// Adds what is known of the pods.
 pub(super) fn pods(registry: &mut Registry, pods: &Arc<PodIndex>) {
     registry.register_collector(Box::new(OfPods(Arc::clone(pods))));
+}
+
+/// Adds what is known of the cluster's policies.
+pub(super) fn policies(registry: &mut Registry, policies: OfPolicies) {
+    registry.register_collector(Box::new(policies));
+}
+
+/// Who knows about the cluster's policies.
+#[derive(Debug)]
+pub(super) struct OfPolicies {
+    pub(super) index: Arc<PolicyIndex>,
+    pub(super) leading: watch::Receiver<bool>,
+    pub(super) writes: Arc<Writes>,
 }
 
 #[derive(Debug)]
@@ -142,6 +158,24 @@ impl Collector for OfPods {
         failing.encode(encoder.encode_descriptor(name, help, None, failing.metric_type())?)?;
         let help = "Pod watches that failed";
         counter(&mut encoder, "pod_watch_failures", help, self.0.failures())
+    }
+}
+
+impl Collector for OfPolicies {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let Self { index, leading, writes } = self;
+        let failing = ConstGauge::new(i64::try_from(index.n_failing()).unwrap_or(i64::MAX));
+        let (name, help) = ("policy_watches_failing", "Policy watches that fail now");
+        failing.encode(encoder.encode_descriptor(name, help, None, failing.metric_type())?)?;
+        let help = "Policy watches that failed";
+        counter(&mut encoder, "policy_watch_failures", help, index.failures())?;
+        let leads = ConstGauge::new(i64::from(*leading.borrow()));
+        let (name, help) = ("is_leader", "Whether this replica writes the status of policies");
+        leads.encode(encoder.encode_descriptor(name, help, None, leads.metric_type())?)?;
+        let help = "Statuses of policies written";
+        counter(&mut encoder, "status_writes", help, writes.written())?;
+        let help = "Statuses of policies that could not be written";
+        counter(&mut encoder, "status_write_failures", help, writes.failed())
     }
 }
 

@@ -65,6 +65,7 @@ pub(crate) struct Tick {
 struct First {
     check: Arc<Check>,
     begun: Instant,
+    is_whole: bool,
 }
 
 impl Tick {
@@ -88,7 +89,7 @@ impl Tick {
             supply,
             metrics: metrics.tick(),
             pulse,
-            first: First { check: first, begun: Instant::now() },
+            first: First { check: first, begun: Instant::now(), is_whole: false },
         }
     }
 
@@ -146,6 +147,7 @@ impl Tick {
             let kept = before.remove(&policy.key).filter(|_| !begun.contains(&policy.key));
             self.turns.insert(policy.key.clone(), kept.unwrap_or_default());
         }
+        self.first.is_whole = loaded.is_whole;
         self.metrics.configure(&loaded.config, &begun);
         self.evaluation.publish(&self.published);
     }
@@ -208,10 +210,12 @@ impl Tick {
         }
     }
 
-    /// Ready once every policy was evaluated, or after a while, since no source may hold it back.
+    /// Ready once every policy was evaluated, those of the cluster too, or after a while, since no
+    /// source may hold it back.
     fn note_first(&mut self) {
         let is_late = self.first.begun.elapsed() >= limits::FIRST_ANSWER_MAX;
-        if !self.first.check.passes() && (is_late || self.turns.values().all(Turn::was_taken)) {
+        let is_done = self.first.is_whole && self.turns.values().all(Turn::was_taken);
+        if !self.first.check.passes() && (is_late || is_done) {
             self.first.check.set(true);
         }
     }

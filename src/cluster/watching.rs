@@ -25,6 +25,8 @@ const CALM: Duration = Duration::from_secs(60);
 
 /// The answer of the API server to a watch that has fallen behind; a new list follows.
 const GONE: u16 = 410;
+/// The answer of the API server where there is no such resource.
+const NOT_FOUND: u16 = 404;
 
 /// How a watch is doing; several watches may share one.
 #[derive(Debug, Default)]
@@ -55,10 +57,22 @@ impl Progress {
 pub(crate) async fn follow<K: Send>(
     events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
     progress: &Progress,
+    take: impl FnMut(Event<K>) + Send,
+) {
+    follow_known(events, progress, take, || {}).await;
+}
+
+/// The same for a kind that the cluster may not know: then `unknown` is told at each try, and it is
+/// no failure.
+pub(crate) async fn follow_known<K: Send>(
+    events: impl Stream<Item = watcher::Result<Event<K>>> + Send,
+    progress: &Progress,
     mut take: impl FnMut(Event<K>) + Send,
+    mut unknown: impl FnMut() + Send,
 ) {
     let mut events = pin!(events.backoff(Pauses::default()));
     let trouble = Trouble { progress, is_failing: AtomicBool::new(false) };
+    let mut is_unknown = false;
     loop {
         match timeout(CALM, events.next()).await {
             Err(_) => trouble.end(),
@@ -69,15 +83,28 @@ pub(crate) async fn follow<K: Send>(
                     progress.lists.fetch_add(1, Ordering::Relaxed);
                 } else {
                     trouble.end();
+                    is_unknown = false;
                 }
                 take(event);
             }
             Ok(Some(Err(watcher::Error::WatchError(status)))) if status.code == GONE => {
                 debug!("the watch has fallen behind and lists again");
             }
+            Ok(Some(Err(watcher::Error::InitialListFailed(error)))) if is_not_found(&error) => {
+                trouble.end();
+                if !std::mem::replace(&mut is_unknown, true) {
+                    info!("the cluster does not know this kind; it is asked again and again");
+                }
+                unknown();
+            }
             Ok(Some(Err(error))) => trouble.begin(&error),
         }
     }
+}
+
+/// Whether the API server has no such resource.
+fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == NOT_FOUND)
 }
 
 /// How long to wait after each failure.

@@ -3,6 +3,8 @@
 //! The parser is saphyr's event stream; the tree is our own because it must count nodes (aliases
 //! of aliases), refuse duplicate keys and keep positions.
 
+pub mod write;
+
 use crate::document::path::{Path, Step};
 use crate::domain::limits;
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
@@ -89,6 +91,28 @@ impl Node {
     /// than the limits allow.
     pub fn parse(text: &str) -> Result<Self, BadYaml> {
         Loader { parser: Parser::new_from_str(text), anchors: BTreeMap::new(), nodes: 0 }.load()
+    }
+
+    /// The same tree for a value that stands in no text: everything begins at its beginning.
+    #[must_use]
+    pub fn from_json(json: &serde_json::Value) -> Self {
+        let at = Position { line: 1, column: 1 };
+        let value = match json {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(value) => Value::Bool(*value),
+            serde_json::Value::Number(number) => Value::Number(number.clone()),
+            serde_json::Value::String(text) => Value::Text(text.clone()),
+            serde_json::Value::Array(list) => {
+                Value::List(list.iter().map(Self::from_json).collect())
+            }
+            serde_json::Value::Object(entries) => {
+                let entry = |(key, json): (&String, _)| {
+                    (Key { at, text: key.clone() }, Self::from_json(json))
+                };
+                Value::Mapping(entries.iter().map(entry).collect())
+            }
+        };
+        Self { at, value }
     }
 
     /// The entry `key` of a mapping.

@@ -23,6 +23,13 @@ pub const DOCUMENT_DEPTH_MAX: usize = 64;
 pub const SOURCES_MAX: usize = 1_000;
 /// Policies in one configuration; twice the design's load, and more than fit into a ConfigMap.
 pub const POLICIES_MAX: usize = 2_000;
+/// Policies in the cluster; the youngest beyond that are refused and say so.
+pub const POLICY_OBJECTS_MAX: usize = 2_000;
+/// One policy of the cluster, as JSON: two long queries. All of them together fit into the memory
+/// that `deploy/` gives, whoever writes them.
+pub const POLICY_BYTES_MAX: usize = 32 * 1024;
+/// HPAs that are remembered, to name them in the status of policies: ten times the design's load.
+pub const SCALERS_MAX: usize = 10_000;
 /// Signals of one policy; each costs a read per interval.
 pub const SIGNALS_MAX: usize = 16;
 /// Smoothing steps of one policy; each adds its own delay.
@@ -126,11 +133,28 @@ pub const GATHER: Duration = Duration::from_millis(10);
 /// hold it back for ever.
 pub const FIRST_ANSWER_MAX: Duration = Duration::from_secs(10);
 
+/// How long a Lease is valid after its last renewal (the default of leader election in Kubernetes).
+pub const LEASE_DURATION: Duration = Duration::from_secs(15);
+/// A leader that could not renew for so long stops leading, before another one begins.
+pub const LEASE_RENEW_DEADLINE: Duration = Duration::from_secs(10);
+/// How often the Lease is renewed or looked at.
+pub const LEASE_RETRY: Duration = Duration::from_secs(2);
+/// How often the leader looks for statuses to write.
+pub const STATUS_ROUND: Duration = Duration::from_secs(2);
+/// Statuses written in one round, ten a second: what two thousand policies whose conditions all
+/// change at once may cost the API server.
+pub const STATUS_WRITES_PER_ROUND: usize = 20;
+/// How long a status stays as it is while no condition changes, and how long after a failure it is
+/// left alone. People look at it; the HPA does not.
+pub const STATUS_REFRESH: Duration = Duration::from_secs(30);
+
 /// How often configuration, certificate and token files are looked at. Mounted ConfigMaps and
 /// Secrets arrive with a minute's delay anyway, and reading small files costs nothing.
 pub const FILES_POLL: Duration = Duration::from_secs(2);
 
 const _: () = assert!(SOURCE_TIMEOUT_DEFAULT.as_millis() <= SOURCE_TIMEOUT_MAX.as_millis());
+const _: () = assert!(LEASE_RENEW_DEADLINE.as_secs() < LEASE_DURATION.as_secs());
+const _: () = assert!(2 * LEASE_RETRY.as_secs() < LEASE_RENEW_DEADLINE.as_secs());
 const _: () = assert!(DRAIN_TIMEOUT.as_secs() + SHUTDOWN_DELAY_DEFAULT.as_secs() < 30);
 const _: () = assert!(CONNECTION_IDLE_MAX.as_secs() > 2 * KEEP_ALIVE_INTERVAL.as_secs());
 const _: () = assert!(INTERVAL_MIN.as_millis() < INTERVAL_MAX.as_millis());

@@ -30,11 +30,13 @@ impl Config {
             let is_same_metric = it.metric_key() == policy.metric_key();
             it.key == policy.key || (is_same_metric && it.subject == policy.subject)
         });
-        let is_readable = policy
-            .signals
-            .iter()
-            .all(|signal| self.sources.iter().any(|it| it.name == signal.source));
-        is_broken && !is_replaced && is_readable
+        is_broken && !is_replaced && self.can_read(policy)
+    }
+
+    /// Whether there still is what a policy that was good reads from.
+    pub(in crate::policy) fn can_read(&self, policy: &Policy) -> bool {
+        let mut sources = policy.signals.iter().map(|signal| &signal.source);
+        sources.all(|name| self.sources.iter().any(|it| it.name == *name))
     }
 }
 

@@ -2,6 +2,7 @@
 //! parts usable whatever is wrong beside them.
 
 mod metric_policy;
+pub mod objects;
 mod source;
 
 use crate::document::fault::{Advice, Fault, repaired};
@@ -144,10 +145,7 @@ impl Resolver<'_> {
 
     fn resolve_policies(&self, config: &mut Config, faults: &mut Faults) {
         let list = Path::default().key("policies");
-        let sources = Sources {
-            known: config.sources.iter().map(|it| (it.name.clone(), it)).collect(),
-            unusable: &config.broken_sources,
-        };
+        let sources = Sources::of(config);
         let mut broken = Vec::new();
         let mut policies: Vec<Arc<Policy>> = Vec::new();
         let mut taken = Taken::default();
@@ -158,7 +156,10 @@ impl Resolver<'_> {
             let policy = decode::<wire::MetricPolicy>(node, &path, &mut own)
                 .and_then(|wire| metric_policy::resolve(&wire, &sources, &path, &mut own));
             // Only a sound policy takes a name or a metric away from those after it.
-            match policy.filter(|it| own.0.is_empty() && taken.claim(it, &path, &mut own)) {
+            let sound = policy.filter(|_| own.0.is_empty());
+            let lost = sound.as_ref().and_then(|it| taken.claim(it).err());
+            own.0.extend(lost.map(|it| it.fault(&path)));
+            match sound.filter(|_| own.0.is_empty()) {
                 Some(policy) => policies.push(Arc::new(policy)),
                 None => broken.push(broken_policy(node, &path, &own)),
             }
@@ -190,6 +191,16 @@ struct Sources<'a> {
     unusable: &'a BTreeSet<String>,
 }
 
+impl<'a> Sources<'a> {
+    /// Those of a configuration.
+    fn of(config: &'a Config) -> Self {
+        Self {
+            known: config.sources.iter().map(|it| (it.name.clone(), it)).collect(),
+            unusable: &config.broken_sources,
+        }
+    }
+}
+
 /// What is published already: two policies cannot publish one metric.
 #[derive(Default)]
 struct Taken {
@@ -197,24 +208,44 @@ struct Taken {
     metrics: BTreeMap<(MetricKey, Option<ObjectName>), PolicyKey>,
 }
 
+/// What is taken already of what a policy wants.
+enum Loss {
+    /// Its own name.
+    Name(PolicyKey),
+    /// Its metric, by this other policy.
+    Metric(MetricKey, PolicyKey),
+}
+
 impl Taken {
-    /// The first in the file wins; the others say so.
-    fn claim(&mut self, policy: &Policy, path: &Path, faults: &mut Faults) -> bool {
+    /// The first one wins; the others say so.
+    fn claim(&mut self, policy: &Policy) -> Result<(), Loss> {
         if !self.policies.insert(policy.key.clone()) {
-            let path = path.key("metadata").key("name");
-            let fault = Fault::new(path, format!("there are two policies `{}`", policy.key));
-            faults.add(fault.hint("rename one of them"));
-            return false;
+            return Err(Loss::Name(policy.key.clone()));
         }
         let address = (policy.metric_key(), policy.subject.object_name().cloned());
         if let Some(other) = self.metrics.get(&address) {
-            let path = path.key("spec").key("metric").key("name");
-            let problem = format!("{} is already published by policy {other}", address.0);
-            faults.add(Fault::new(path, problem).hint("publish it under another name"));
-            return false;
+            return Err(Loss::Metric(address.0, other.clone()));
         }
         self.metrics.insert(address, policy.key.clone());
-        true
+        Ok(())
+    }
+}
+
+impl Loss {
+    /// The fault of the policy at `path`.
+    fn fault(&self, path: &Path) -> Fault {
+        match self {
+            Self::Name(key) => {
+                let path = path.key("metadata").key("name");
+                let fault = Fault::new(path, format!("there are two policies `{key}`"));
+                fault.hint("rename one of them")
+            }
+            Self::Metric(metric, other) => {
+                let path = path.key("spec").key("metric").key("name");
+                let problem = format!("{metric} is already published by policy {other}");
+                Fault::new(path, problem).hint("publish it under another name")
+            }
+        }
     }
 }
 

@@ -10,12 +10,18 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// The API version of everything here.
+/// The API group of the objects.
+pub const API_GROUP: &str = "foresail.dev";
+/// The version of the objects within their group.
+pub const VERSION: &str = "v1alpha1";
+/// The API version of everything here: group and version.
 pub const API_VERSION: &str = "foresail.dev/v1alpha1";
 /// The kind of the configuration file.
 pub const ADAPTER_CONFIG: &str = "AdapterConfig";
 /// The kind of a policy.
 pub const METRIC_POLICY: &str = "MetricPolicy";
+/// The kind of a policy that belongs to the cluster.
+pub const CLUSTER_METRIC_POLICY: &str = "ClusterMetricPolicy";
 
 /// The configuration file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -55,6 +61,9 @@ pub struct PrometheusSource {
     pub timeout: Option<String>,
     /// How queries are sent; POST when left out.
     pub method: Option<Method>,
+    /// The label that names the namespace of a series; `namespace` when left out. The queries of
+    /// MetricPolicy objects see only series of their own namespace.
+    pub namespace_label: Option<String>,
 }
 
 /// How a query travels.
@@ -83,7 +92,7 @@ pub struct ScrapeSource {
 pub struct MetricPolicy {
     /// `foresail.dev/v1alpha1`; may be left out in the configuration file.
     pub api_version: Option<String>,
-    /// `MetricPolicy`; may be left out in the configuration file.
+    /// `MetricPolicy`, which may be left out in the configuration file, or `ClusterMetricPolicy`.
     pub kind: Option<String>,
     /// Which policy.
     pub metadata: Metadata,
@@ -97,14 +106,16 @@ pub struct MetricPolicy {
 pub struct Metadata {
     /// The policy's name.
     pub name: String,
-    /// The namespace in which the metric is published.
-    pub namespace: String,
+    /// The namespace in which a MetricPolicy publishes; a ClusterMetricPolicy is in none.
+    pub namespace: Option<String>,
 }
 
 /// Signals → combine → smooth → forecast → guard → one published metric.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MetricPolicySpec {
+    /// The namespace in which a ClusterMetricPolicy publishes; a MetricPolicy publishes in its own.
+    pub namespace: Option<String>,
     /// What is published.
     pub metric: Metric,
     /// How often the policy is evaluated; 15s when left out.
@@ -249,6 +260,12 @@ impl IntOrText {
 #[must_use]
 pub fn schema() -> serde_json::Value {
     schemars::schema_for!(AdapterConfig).into()
+}
+
+/// The JSON schema of one policy.
+#[must_use]
+pub fn policy_schema() -> serde_json::Value {
+    schemars::schema_for!(MetricPolicy).into()
 }
 
 #[cfg(test)]

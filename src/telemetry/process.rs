@@ -14,6 +14,14 @@ pub fn register(registry: &mut Registry) {
     registry.register_collector(Box::new(Process));
 }
 
+/// What this machine, or this pod, is called.
+#[must_use]
+pub fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "foresail".to_owned() } else { name.to_owned() }
+}
+
 #[derive(Debug)]
 struct Process;
 

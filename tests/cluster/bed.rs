@@ -113,7 +113,8 @@ impl Bed {
     pub(crate) fn spawn_adapter(&self, binary: &Path, config: &str) -> Adapter {
         self.install();
         let token = registration::service_account_token(&self.kubectl);
-        let kubeconfig = self.control_plane.write_kubeconfig("foresail", &token);
+        let kubeconfig =
+            self.control_plane.write_kubeconfig("foresail", &token, registration::NAMESPACE);
         let certificate = &self.serving_certificate;
         let setup = AdapterSetup { binary, config, kubeconfig: &kubeconfig, certificate };
         Adapter::spawn(&self.keeper, &self.http, &setup)

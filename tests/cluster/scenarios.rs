@@ -8,5 +8,6 @@ mod hpa_scales;
 mod lead_time;
 mod lifecycle;
 mod numbers;
+mod policy_objects;
 mod prometheus_outage;
 mod replicas_agree;

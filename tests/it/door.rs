@@ -2,5 +2,6 @@
 //! server that says what the test wants.
 
 mod cluster;
+mod policies;
 mod supply;
 mod tls;

@@ -6,6 +6,7 @@ mod api_routes;
 mod api_world;
 mod backfill;
 mod command_line;
+mod definitions;
 mod demo;
 mod door;
 mod files;

@@ -1,6 +1,7 @@
 //! From the written shape of a policy to the policy.
 
 mod forecast;
+mod home;
 mod signals;
 mod smoothing;
 
@@ -30,12 +31,18 @@ pub(super) fn resolve(
 ) -> Option<Policy> {
     let wire::MetricPolicy { api_version, kind, metadata, spec } = wire;
     check_kind(api_version.as_deref(), kind.as_deref(), path, faults);
-    let wire::Metadata { name, namespace } = metadata;
-    let metadata = path.key("metadata");
-    let name = faults.take(metadata.key("name"), PolicyName::new(name));
-    let namespace = faults.take(metadata.key("namespace"), Namespace::new(namespace));
-    let wire::MetricPolicySpec { metric, interval, signals, combine, smooth, forecast, guard } =
-        spec;
+    let name = faults.take(path.key("metadata").key("name"), PolicyName::new(&metadata.name));
+    let namespace = home::resolve(wire, path, faults);
+    let wire::MetricPolicySpec {
+        namespace: _,
+        metric,
+        interval,
+        signals,
+        combine,
+        smooth,
+        forecast,
+        guard,
+    } = spec;
     let path = path.key("spec");
     let metric_name = faults.take(path.key("metric").key("name"), MetricName::new(&metric.name));
     let subject = subject(metric, namespace.as_ref(), &path.key("metric"), faults);
@@ -71,7 +78,8 @@ pub(super) fn resolve(
 pub(super) fn claimed<'n>(
     text: impl Fn(&[&str]) -> Option<&'n str>,
 ) -> (Option<PolicyKey>, Option<MetricKey>, Subject) {
-    let namespace = text(&["metadata", "namespace"]).and_then(|it| Namespace::new(it).ok());
+    let written = text(home::place(text(&["kind"])));
+    let namespace = written.and_then(|it| Namespace::new(it).ok());
     let name = text(&["metadata", "name"]).and_then(|it| PolicyName::new(it).ok());
     let metric = text(&["spec", "metric", "name"]).and_then(|it| MetricName::new(it).ok());
     let object = |key| text(&["spec", "metric", "describedObject", key]);
@@ -94,6 +102,7 @@ pub(super) fn claimed<'n>(
 }
 
 fn check_kind(version: Option<&str>, kind: Option<&str>, path: &Path, faults: &mut Faults) {
+    let kind = kind.filter(|it| *it != wire::CLUSTER_METRIC_POLICY);
     let written = [("apiVersion", version, wire::API_VERSION), ("kind", kind, wire::METRIC_POLICY)];
     for (key, found, expected) in written {
         if let Some(found) = found.filter(|it| *it != expected) {

@@ -10,6 +10,9 @@ use crate::policy::wire;
 use crate::policy::{QueryMethod, SourceKind, SourceSettings};
 use std::time::Duration;
 
+/// The label that names the namespace of a series when a source names none.
+const NAMESPACE_LABEL: &str = "namespace";
+
 /// Settles one source; `None` when something is wrong with it.
 pub(super) fn resolve(
     wire: &wire::Source,
@@ -20,7 +23,7 @@ pub(super) fn resolve(
     let name = faults.take(path.key("name"), SourceName::new(name));
     let (kind, timeout) = match (prometheus, scrape) {
         (Some(prometheus), None) => {
-            let wire::PrometheusSource { url, timeout, method } = prometheus;
+            let wire::PrometheusSource { url, timeout, method, namespace_label } = prometheus;
             let path = path.key("prometheus");
             let url = checked_url(url, &path.key("url"), faults);
             let method = match method {
@@ -28,7 +31,14 @@ pub(super) fn resolve(
                 Some(wire::Method::Post) | None => QueryMethod::Post,
             };
             let timeout = checked_timeout(timeout.as_deref(), &path.key("timeout"), faults);
-            (url.map(|url| SourceKind::Prometheus { url, method }), timeout)
+            let label = namespace_label.as_deref().unwrap_or(NAMESPACE_LABEL);
+            let label = checked_label(label, &path.key("namespaceLabel"), faults);
+            let kind = url.zip(label).map(|(url, label)| SourceKind::Prometheus {
+                url,
+                method,
+                namespace_label: label.into(),
+            });
+            (kind, timeout)
         }
         (None, Some(scrape)) => {
             let wire::ScrapeSource { url, timeout } = scrape;
@@ -45,6 +55,16 @@ pub(super) fn resolve(
         }
     };
     Some(SourceSettings { name: name?, kind: kind?, timeout: timeout? })
+}
+
+fn checked_label<'l>(label: &'l str, path: &Path, faults: &mut Faults) -> Option<&'l str> {
+    let is_label = label.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !is_label {
+        let fault = Fault::new(path.clone(), format!("`{label}` is not a label"));
+        faults.add(fault.hint("use letters, digits and `_`, beginning with a letter"));
+    }
+    is_label.then_some(label)
 }
 
 fn checked_url(url: &str, path: &Path, faults: &mut Faults) -> Option<String> {

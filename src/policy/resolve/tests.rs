@@ -48,7 +48,8 @@ fn a_good_file_becomes_sources_and_policies() {
         [
             SourceKind::Prometheus {
                 url: "http://prometheus:9090".into(),
-                method: QueryMethod::Post
+                method: QueryMethod::Post,
+                namespace_label: "namespace".into(),
             },
             SourceKind::Scrape { url: "http://127.0.0.1:9400/metrics".into() },
         ]
@@ -242,4 +243,35 @@ fn what_is_no_yaml_or_another_file_is_refused_whole() {
     }
     let large = "#".repeat(limits::CONFIG_BYTES_MAX + 1);
     assert!(load(&large).unwrap_err()[0].problem.contains("larger than"));
+}
+
+#[test]
+fn a_policy_of_the_cluster_stands_in_the_file_too() {
+    let from = "  - metadata: {name: pods, namespace: inference}\n    spec:\n";
+    let to = "  - kind: ClusterMetricPolicy\n    metadata: {name: pods}\n    spec:\n      namespace: other\n";
+    let config = load(&GOOD.replace(from, to)).unwrap();
+    assert_eq!(config.faults, vec![]);
+    assert_eq!(config.policies[1].key.to_string(), "other/pods");
+    for (from, to, problem) in [
+        (
+            from,
+            "  - metadata: {name: pods}\n    spec:\n",
+            "policies[1].metadata: `namespace` is missing",
+        ),
+        (
+            from,
+            "  - metadata: {name: pods, namespace: inference}\n    spec:\n      namespace: other\n",
+            "policies[1].spec.namespace: a MetricPolicy publishes in the namespace that it is in",
+        ),
+        (
+            from,
+            "  - kind: ClusterMetricPolicy\n    metadata: {name: pods, namespace: a}\n    spec:\n      namespace: other\n",
+            "policies[1].metadata.namespace: a ClusterMetricPolicy is in no namespace",
+        ),
+    ] {
+        let config = load(&GOOD.replace(from, to)).unwrap();
+        let faults: Vec<String> = config.faults.iter().map(ToString::to_string).collect();
+        assert_eq!(faults, [problem]);
+        assert_eq!(config.policies.len(), 2);
+    }
 }

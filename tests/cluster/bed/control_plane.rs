@@ -100,10 +100,10 @@ impl ControlPlane {
         Kubectl::new(&self.keeper, &self.kubectl, &kubeconfig)
     }
 
-    /// Writes a kubeconfig for a token and gives back its path.
-    pub(crate) fn write_kubeconfig(&self, name: &str, token: &str) -> PathBuf {
+    /// Writes a kubeconfig for a token and a namespace to be in, and gives back its path.
+    pub(crate) fn write_kubeconfig(&self, name: &str, token: &str, namespace: &str) -> PathBuf {
         let path = self.file(&format!("{name}.kubeconfig"));
-        fs::write(&path, kubeconfig(&self.server, &self.file("ca.crt"), token)).unwrap();
+        fs::write(&path, kubeconfig(&self.server, &self.file("ca.crt"), token, namespace)).unwrap();
         path
     }
 
@@ -145,7 +145,7 @@ impl ControlPlane {
             .collect();
         fs::write(self.file("tokens.csv"), lines.concat()).unwrap();
         for (token, _, _) in USERS {
-            self.write_kubeconfig(token, token);
+            self.write_kubeconfig(token, token, "default");
         }
     }
 

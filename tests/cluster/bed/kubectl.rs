@@ -128,8 +128,13 @@ impl Kubectl {
     }
 }
 
-/// A kubeconfig (JSON is YAML) for one server and one bearer token.
-pub(crate) fn kubeconfig(server: &str, authority_file: &Path, token: &str) -> String {
+/// A kubeconfig (JSON is YAML) for one server, one bearer token, and a namespace to be in.
+pub(crate) fn kubeconfig(
+    server: &str,
+    authority_file: &Path,
+    token: &str,
+    namespace: &str,
+) -> String {
     json!({
         "apiVersion": "v1",
         "kind": "Config",
@@ -137,7 +142,9 @@ pub(crate) fn kubeconfig(server: &str, authority_file: &Path, token: &str) -> St
             "server": server, "certificate-authority": authority_file,
         }}],
         "users": [{"name": "user", "user": {"token": token}}],
-        "contexts": [{"name": "bed", "context": {"cluster": "bed", "user": "user"}}],
+        "contexts": [{"name": "bed", "context": {
+            "cluster": "bed", "user": "user", "namespace": namespace,
+        }}],
         "current-context": "bed",
     })
     .to_string()

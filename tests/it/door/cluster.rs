@@ -27,9 +27,9 @@ use tokio_util::sync::CancellationToken;
 
 /// One request of the client, and where its answer goes.
 pub(super) struct Asked {
-    what: String,
+    pub(super) what: String,
     pub(super) accept: String,
-    body: Value,
+    pub(super) body: Value,
     answer: oneshot::Sender<Response<Body>>,
 }
 
@@ -95,6 +95,11 @@ impl Server {
             answered.await.unwrap()
         });
         (Client::new(router, "default"), Self(receiver))
+    }
+
+    pub(super) async fn next(&mut self) -> Asked {
+        let next = tokio::time::timeout(Duration::from_secs(20), self.0.recv()).await;
+        next.unwrap_or_else(|_| panic!("waited in vain for a request")).unwrap()
     }
 
     pub(super) async fn expect(&mut self, what: &str) -> Asked {

@@ -1,0 +1,159 @@
+//! What the adapter has from outside: the door, the policies and the pods of a cluster, or what
+//! stands for them without one.
+
+use crate::app::configuration::Loaded;
+use crate::app::files::look_every;
+use crate::app::metrics::Metrics;
+use crate::app::self_metrics::{self, Registries};
+use crate::app::supply::SupplyIndex;
+use crate::app::tasks::Tasks;
+use crate::app::{AppError, Mode, policies};
+use crate::auth::Door;
+use crate::auth::token::Token;
+use crate::cluster;
+use crate::cluster::pods::PodIndex;
+use crate::cluster::reviews::ClusterReviews;
+use crate::domain::limits;
+use crate::domain::metric::Subject;
+use crate::domain::name::{Namespace, ObjectName};
+use crate::domain::ports::{Pods, PodsUnknown};
+use crate::domain::selector::Selector;
+use crate::policy::Config;
+use crate::published::Published;
+use crate::telemetry::health::{Check, Health};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// What there is before anything comes from outside.
+pub(super) struct Own {
+    pub(super) loaded: watch::Receiver<Arc<Loaded>>,
+    pub(super) metrics: Metrics,
+    pub(super) published: Arc<Published>,
+}
+
+/// What comes from outside.
+pub(super) struct Outside {
+    /// Who is let in.
+    pub(super) door: Door,
+    /// Which pods exist.
+    pub(super) pods: Arc<dyn Pods>,
+    /// The file's policies, joined by those of the cluster.
+    pub(super) loaded: watch::Receiver<Arc<Loaded>>,
+    /// Which pods are on their way; `None` without a cluster.
+    pub(super) supply: Option<Arc<SupplyIndex>>,
+}
+
+/// Starts the tasks that follow the cluster, or those that do without one.
+pub(super) async fn connect(
+    mode: Mode,
+    own: Own,
+    tasks: &mut Tasks,
+    stop: &CancellationToken,
+    health: &mut Health,
+    registries: &mut Registries,
+) -> Result<Outside, AppError> {
+    let kubeconfig = match mode {
+        Mode::Standalone { token_file } => {
+            let token = Token::load(token_file).map_err(AppError::Token)?;
+            let look = |it: &mut Arc<Token>| _ = it.reload_once();
+            let run = look_every(Arc::clone(&token), look, stop.clone());
+            tasks.spawn("token", run);
+            let (door, pods) = (Door::standalone(token), Arc::new(NoCluster));
+            return Ok(Outside { door, pods, loaded: own.loaded, supply: None });
+        }
+        Mode::Cluster { kubeconfig } => kubeconfig,
+    };
+    let client = cluster::connect(kubeconfig.as_deref()).await.map_err(AppError::Cluster)?;
+
+    // Whom to trust comes from a ConfigMap that is watched.
+    let (trust, trusted) = watch::channel(None);
+    tasks.spawn("trust", cluster::trust::watch(client.clone(), trust, stop.clone()));
+    let is_trusted = health.add_ready("front-proxy-trust");
+    tasks.spawn("trust-known", until_known(trusted.clone(), is_trusted, stop.clone()));
+
+    // Policies are watched, and join those of the file.
+    let loaded = policies::start(&client, own, tasks, stop, registries);
+
+    // Pods are watched in the namespaces that have a Pods metric.
+    let pods = Arc::new(PodIndex::default());
+    let (wish, wanted) = watch::channel(pod_namespaces(&loaded.borrow().config));
+    tasks.spawn("pod-namespaces", follow_namespaces(loaded.clone(), wish, stop.clone()));
+    let run = Arc::clone(&pods).watch(client.clone(), wanted, stop.clone());
+    tasks.spawn("pods", run);
+    let are_known = health.add_ready("pods");
+    tasks.spawn("pods-known", until_synced(Arc::clone(&pods), are_known, stop.clone()));
+    self_metrics::pods(registries.own(), &pods);
+
+    // Who uses the metrics, and how long their pods take to start.
+    let supply = SupplyIndex::start(&client, &loaded, tasks, stop);
+    self_metrics::supply(registries.own(), &supply);
+
+    let door = Door::delegated(trusted, Arc::new(ClusterReviews::new(client)));
+    Ok(Outside { door, pods, loaded, supply: Some(supply) })
+}
+
+/// Makes a check pass once a value is there; then it stays so, since the last good one is kept.
+async fn until_known<T>(
+    mut value: watch::Receiver<Option<T>>,
+    check: Arc<Check>,
+    stop: CancellationToken,
+) {
+    if let Some(Ok(_)) = stop.run_until_cancelled(value.wait_for(Option::is_some)).await {
+        check.set(true);
+    }
+    stop.cancelled().await;
+}
+
+/// Makes a check pass once the first list of pods is in, or after a while: External and Object
+/// metrics can be served without it.
+async fn until_synced(pods: Arc<PodIndex>, check: Arc<Check>, stop: CancellationToken) {
+    /// How often that is looked at.
+    const LOOK: Duration = Duration::from_millis(100);
+    let synced = async {
+        // The first look comes after the watch has learnt what is wanted.
+        tokio::time::sleep(LOOK).await;
+        while !pods.is_synced() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let waited = tokio::time::timeout(limits::FIRST_ANSWER_MAX, synced);
+    if let Some(Err(_)) = stop.run_until_cancelled(waited).await {
+        tracing::warn!("the list of pods takes long; Pods metrics with a selector are refused");
+    }
+    check.set(true);
+    stop.cancelled().await;
+}
+
+async fn follow_namespaces(
+    mut loaded: watch::Receiver<Arc<Loaded>>,
+    wish: watch::Sender<BTreeSet<Namespace>>,
+    stop: CancellationToken,
+) {
+    while let Some(Ok(())) = stop.run_until_cancelled(loaded.changed()).await {
+        let namespaces = pod_namespaces(&loaded.borrow_and_update().config);
+        wish.send_if_modified(|wished| {
+            let is_new = *wished != namespaces;
+            *wished = namespaces;
+            is_new
+        });
+    }
+    stop.cancelled().await;
+}
+
+fn pod_namespaces(config: &Config) -> BTreeSet<Namespace> {
+    let of_pods = config.policies.iter().filter(|it| it.subject == Subject::Pods);
+    of_pods.map(|it| it.key.namespace.clone()).collect()
+}
+
+/// The pods of a standalone adapter: nobody knows.
+#[derive(Debug)]
+struct NoCluster;
+
+impl Pods for NoCluster {
+    fn matching(&self, _: &Namespace, _: &Selector) -> Result<Vec<ObjectName>, PodsUnknown> {
+        Err(PodsUnknown::NoCluster)
+    }
+}

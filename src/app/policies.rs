@@ -1,0 +1,150 @@
+//! The policies of the file and of the cluster, joined into the one configuration that the tick
+//! follows.
+
+use crate::app::clock;
+use crate::app::configuration::Loaded;
+use crate::app::metrics::Metrics;
+use crate::app::outside::Own;
+use crate::app::self_metrics::{self, OfPolicies, Registries};
+use crate::app::status::Status;
+use crate::app::tasks::Tasks;
+use crate::cluster::Client;
+use crate::cluster::lease::Candidate;
+use crate::cluster::policies::{PolicyIndex, PolicySet};
+use crate::cluster::scalers::ScalerIndex;
+use crate::cluster::status::StatusWriter;
+use crate::domain::error_chain::ErrorChain;
+use crate::domain::policy_object::PolicyObjectId;
+use crate::policy::resolve::objects::{Joined, Objects, Refused, Verdict};
+use crate::telemetry::process;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+
+/// Changes within this time are taken over together: `kubectl apply` of a folder is one reload.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// What became of each object.
+pub(crate) type Verdicts = BTreeMap<PolicyObjectId, Verdict>;
+
+/// Starts the tasks that follow the cluster's policies and tell what becomes of them; answers the
+/// configuration of file and cluster.
+pub(super) fn start(
+    client: &Client,
+    own: Own,
+    tasks: &mut Tasks,
+    stop: &CancellationToken,
+    registries: &mut Registries,
+) -> watch::Receiver<Arc<Loaded>> {
+    let Own { loaded: file, metrics, published } = own;
+
+    // What people wrote joins the file.
+    let (index, set) = PolicyIndex::new();
+    tasks.spawn("policies", Arc::clone(&index).watch(client.clone(), stop.clone()));
+    let (joiner, loaded) = Joiner::start(file, set, metrics);
+    tasks.spawn("join", joiner.run(stop.clone()));
+
+    // HPAs are named in the status of what they ask for.
+    let scalers = Arc::new(ScalerIndex::default());
+    tasks.spawn("hpas", Arc::clone(&scalers).watch(client.clone(), stop.clone()));
+
+    // One replica tells what became of it.
+    let (candidate, leading) = Candidate::new(client.clone(), &process::host(), clock::now);
+    tasks.spawn("lease", candidate.run(stop.clone()));
+    let writer = StatusWriter::new(client.clone(), Arc::clone(&index));
+    self_metrics::policies(
+        registries.own(),
+        OfPolicies { index, leading: leading.clone(), writes: writer.writes() },
+    );
+    let status = Status { loaded: loaded.clone(), published, scalers, leading, writer };
+    tasks.spawn("status", status.run(stop.clone()));
+    loaded
+}
+
+/// Joins what comes from the two sides.
+#[derive(Debug)]
+pub(super) struct Joiner {
+    objects: Objects,
+    file: watch::Receiver<Arc<Loaded>>,
+    set: watch::Receiver<PolicySet>,
+    joined: watch::Sender<Arc<Loaded>>,
+    metrics: Metrics,
+    /// Why objects were refused when that was logged last.
+    told: BTreeMap<PolicyObjectId, Refused>,
+}
+
+impl Joiner {
+    /// Begins with the file alone, which is not the whole configuration yet.
+    pub(super) fn start(
+        file: watch::Receiver<Arc<Loaded>>,
+        set: watch::Receiver<PolicySet>,
+        metrics: Metrics,
+    ) -> (Self, watch::Receiver<Arc<Loaded>>) {
+        let first = Loaded { is_whole: false, ..Loaded::clone(&file.borrow()) };
+        let (joined, receiver) = watch::channel(Arc::new(first));
+        let objects = Objects::default();
+        (Self { objects, file, set, joined, metrics, told: BTreeMap::new() }, receiver)
+    }
+
+    /// Joins until `stop`.
+    pub(super) async fn run(mut self, stop: CancellationToken) {
+        loop {
+            let changed = async {
+                tokio::select! {
+                    changed = self.file.changed() => changed,
+                    changed = self.set.changed() => changed,
+                }
+            };
+            let Some(Ok(())) = stop.run_until_cancelled(changed).await else {
+                return stop.cancelled().await;
+            };
+            tokio::time::sleep(GATHER).await;
+            // A thousand policies take some ten milliseconds, which requests should not wait for.
+            match spawn_blocking(move || self.join()).await {
+                Ok(joiner) => self = joiner,
+                Err(error) => {
+                    // A defect in a parser: what was joined last stays in force.
+                    let error = ErrorChain(&error).to_string();
+                    tracing::error!(error, "the policies are not followed any more");
+                    return stop.cancelled().await;
+                }
+            }
+        }
+    }
+
+    fn join(mut self) -> Self {
+        let file = Arc::clone(&self.file.borrow_and_update());
+        let PolicySet { objects, is_whole } = self.set.borrow_and_update().clone();
+        let Joined { config, verdicts } = self.objects.join(&file.config, &objects);
+        self.tell(&verdicts);
+        self.metrics.joined(&verdicts);
+        let is_whole = is_whole || self.joined.borrow().is_whole;
+        let sources = file.sources.clone();
+        self.joined.send_replace(Arc::new(Loaded { config, sources, verdicts, is_whole }));
+        self
+    }
+
+    /// One line when an object is refused, when it is for another reason, and when it is not any
+    /// more.
+    fn tell(&mut self, verdicts: &Verdicts) {
+        for (id, verdict) in verdicts {
+            let before = self.told.get(id);
+            if before == verdict.refused.as_ref() {
+                continue;
+            }
+            match &verdict.refused {
+                Some(Refused { message, .. }) => {
+                    let is_kept = verdict.running.is_some();
+                    tracing::warn!(policy = %id, why = message, is_kept, "policy refused");
+                }
+                None => tracing::info!(policy = %id, "the policy is good again"),
+            }
+        }
+        let refused =
+            verdicts.iter().filter_map(|(id, it)| Some((id.clone(), it.refused.clone()?)));
+        self.told = refused.collect();
+    }
+}

@@ -1,0 +1,215 @@
+//! The policies in the cluster: both kinds watched, and what people wrote passed on as it is.
+//!
+//! Whether an object is sound is for `policy` to say. A write of the status changes nothing that
+//! is passed on, so it never causes a reload.
+
+use crate::cluster::Client;
+use crate::cluster::watching::{Progress, follow_known};
+use crate::domain::limits;
+use crate::domain::name::{BadName, Namespace, PolicyName};
+use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
+use crate::policy::wire::{API_GROUP, API_VERSION, VERSION};
+use kube::Api;
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::runtime::watcher::{self, Event, ListSemantic, watcher};
+use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, debug, info_span};
+
+/// Objects in one page of a list. Each may be as large as the API server takes, before it is looked
+/// at here.
+const PAGE: u32 = 50;
+
+/// The objects at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct PolicySet {
+    /// All that are known.
+    pub objects: Vec<Arc<PolicyObject>>,
+    /// Whether the first list of each kind is in, or there is no such kind in the cluster.
+    pub is_whole: bool,
+}
+
+/// What is known about the objects. What was seen last stays while a watch fails.
+#[derive(Debug)]
+pub struct PolicyIndex {
+    state: Mutex<State>,
+    progress: Progress,
+    seen: watch::Sender<PolicySet>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    objects: BTreeMap<PolicyObjectId, Known>,
+    /// The kinds about which something is known.
+    known: BTreeSet<PolicyKind>,
+}
+
+#[derive(Debug)]
+struct Known {
+    object: Arc<PolicyObject>,
+    /// `status.conditions` as they were seen last.
+    conditions: Json,
+}
+
+impl PolicyIndex {
+    /// Nothing is known yet; what is seen goes to the receiver.
+    #[must_use]
+    pub fn new() -> (Arc<Self>, watch::Receiver<PolicySet>) {
+        let (seen, receiver) = watch::channel(PolicySet::default());
+        let state = Mutex::default();
+        (Arc::new(Self { state, progress: Progress::default(), seen }), receiver)
+    }
+
+    /// How many watches fail now, so that what is known may be old.
+    #[must_use]
+    pub fn n_failing(&self) -> u64 {
+        self.progress.n_failing()
+    }
+
+    /// How often a list or a watch failed since the start.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.progress.failures()
+    }
+
+    /// The conditions of an object as they were seen last; null when there are none.
+    pub(crate) fn conditions(&self, id: &PolicyObjectId) -> Json {
+        self.lock().objects.get(id).map(|it| it.conditions.clone()).unwrap_or_default()
+    }
+
+    /// Follows both kinds until `stop` is cancelled. Where the cluster does not know them (yet), it
+    /// is asked again and again.
+    pub async fn watch(self: Arc<Self>, client: Client, stop: CancellationToken) {
+        let [namespaced, cluster] = PolicyKind::ALL.map(|kind| {
+            let span = info_span!("policies", kind = kind.kind());
+            Arc::clone(&self).follow(client.clone(), kind).instrument(span)
+        });
+        let both = futures::future::join(Box::pin(namespaced), Box::pin(cluster));
+        stop.run_until_cancelled(both).await;
+    }
+
+    async fn follow(self: Arc<Self>, client: Client, kind: PolicyKind) {
+        let api: Api<DynamicObject> = Api::all_with(client, &resource(kind));
+        let config = watcher::Config {
+            list_semantic: ListSemantic::Any,
+            page_size: Some(PAGE),
+            ..Default::default()
+        };
+        let mut listing = BTreeMap::new();
+        let take = |event| self.take(event, kind, &mut listing);
+        let unknown = || self.change(|state| state.known.insert(kind));
+        follow_known(watcher(api, config), &self.progress, take, unknown).await;
+    }
+
+    fn take(
+        &self,
+        event: Event<DynamicObject>,
+        kind: PolicyKind,
+        listing: &mut BTreeMap<PolicyObjectId, Known>,
+    ) {
+        match event {
+            Event::Init => listing.clear(),
+            Event::InitApply(object) => listing.extend(read(kind, &object)),
+            Event::InitDone => {
+                let listed = std::mem::take(listing);
+                self.change(|state| state.replace(kind, listed));
+            }
+            Event::Apply(object) => {
+                if let Some((id, known)) = read(kind, &object) {
+                    self.change(|state| state.put(id, known));
+                }
+            }
+            Event::Delete(object) => {
+                if let Some((id, _)) = read(kind, &object) {
+                    self.change(|state| state.objects.remove(&id).is_some());
+                }
+            }
+        }
+    }
+
+    /// Makes a change, and passes on what is known then if the change was one of what people wrote.
+    fn change(&self, change: impl FnOnce(&mut State) -> bool) {
+        let mut state = self.lock();
+        if change(&mut state) {
+            let objects = state.objects.values().map(|known| Arc::clone(&known.object)).collect();
+            let is_whole = PolicyKind::ALL.iter().all(|kind| state.known.contains(kind));
+            self.seen.send_replace(PolicySet { objects, is_whole });
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Answers whether what people wrote has changed.
+    fn put(&mut self, id: PolicyObjectId, known: Known) -> bool {
+        let before = self.objects.get(&id).map(|it| (&it.object.uid, it.object.generation));
+        let is_new = before != Some((&known.object.uid, known.object.generation));
+        self.objects.insert(id, known);
+        is_new
+    }
+
+    fn replace(&mut self, kind: PolicyKind, listed: BTreeMap<PolicyObjectId, Known>) -> bool {
+        let mut is_new = self.known.insert(kind);
+        self.objects.retain(|id, _| {
+            let stays = id.kind != kind || listed.contains_key(id);
+            is_new |= !stays;
+            stays
+        });
+        for (id, known) in listed {
+            is_new |= self.put(id, known);
+        }
+        is_new
+    }
+}
+
+/// How the API calls a kind.
+pub(super) fn resource(kind: PolicyKind) -> ApiResource {
+    let kind_of = GroupVersionKind::gvk(API_GROUP, VERSION, kind.kind());
+    ApiResource::from_gvk_with_plural(&kind_of, kind.plural())
+}
+
+/// `None` for an object whose names no API server would take.
+fn read(kind: PolicyKind, object: &DynamicObject) -> Option<(PolicyObjectId, Known)> {
+    let id = id(kind, object)
+        .inspect_err(|error| debug!(%error, "a policy without a usable name is left out"))
+        .ok()?;
+    let metadata = &object.metadata;
+    let mut names = json!({"name": id.name.as_str()});
+    if let (Some(namespace), Some(names)) = (&id.namespace, names.as_object_mut()) {
+        names.insert("namespace".to_owned(), namespace.as_str().into());
+    }
+    let written = json!({
+        "apiVersion": API_VERSION,
+        "kind": kind.kind(),
+        "metadata": names,
+        "spec": object.data.get("spec"),
+    });
+    let conditions = object.data.pointer("/status/conditions").cloned().unwrap_or_default();
+    let object = PolicyObject {
+        id: id.clone(),
+        uid: metadata.uid.as_deref().unwrap_or_default().into(),
+        generation: metadata.generation.unwrap_or_default(),
+        created: metadata.creation_timestamp.as_ref().map(|it| it.0).unwrap_or_default(),
+        text: Some(written.to_string())
+            .filter(|it| it.len() <= limits::POLICY_BYTES_MAX)
+            .map(Into::into),
+    };
+    Some((id, Known { object: Arc::new(object), conditions }))
+}
+
+fn id(kind: PolicyKind, object: &DynamicObject) -> Result<PolicyObjectId, BadName> {
+    let name = PolicyName::new(object.metadata.name.as_deref().unwrap_or_default())?;
+    let namespace = match kind {
+        PolicyKind::Cluster => None,
+        PolicyKind::Namespaced => {
+            Some(Namespace::new(object.metadata.namespace.as_deref().unwrap_or_default())?)
+        }
+    };
+    Ok(PolicyObjectId { namespace, name, kind })
+}

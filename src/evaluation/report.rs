@@ -1,0 +1,97 @@
+//! What the status of a policy's object says: from what became of the object and from what is
+//! published.
+
+use crate::pipeline::outcome::{Outcome, Standing, Value};
+use crate::policy::Policy;
+use crate::policy::resolve::objects::{Cause, Refused, Verdict};
+use crate::policy::status::report::{Claim, Learned, PolicyReport};
+use crate::policy::status::{ConditionStatus, Reason};
+use crate::published::{Snapshot, State};
+use jiff::Timestamp;
+
+/// The report about one object at `now`; `learned` is what others found out about its policy.
+#[must_use]
+pub fn report(
+    verdict: &Verdict,
+    snapshot: &Snapshot,
+    learned: Learned,
+    now: Timestamp,
+) -> PolicyReport {
+    let outcome = verdict.running.as_deref().and_then(|it| outcome(it, snapshot));
+    let served: Vec<&Value> = outcome
+        .iter()
+        .flat_map(|it| &it.values)
+        .map(|(_, value)| value)
+        .filter(|it| now <= it.serve_until)
+        .collect();
+    let ready = match (&verdict.refused, &verdict.running) {
+        (Some(refused), running) => claim_refused(refused, running.is_some()),
+        (None, None) => Claim::new(ConditionStatus::Unknown, Reason::WarmingUp, NOT_YET),
+        (None, Some(policy)) => claim_ready(policy, outcome, &served),
+    };
+    PolicyReport {
+        uid: verdict.uid.clone(),
+        generation: verdict.generation,
+        fresh: claim_fresh(&ready, outcome, &served),
+        ready,
+        value: match served.as_slice() {
+            [only] => Some(only.value),
+            _ => None,
+        },
+        value_time: served.iter().map(|it| it.at).min(),
+        values: served.len(),
+        learned,
+    }
+}
+
+const NOT_YET: &str = "not evaluated yet";
+
+fn outcome<'s>(policy: &Policy, snapshot: &'s Snapshot) -> Option<&'s Outcome> {
+    let entries = snapshot.find(&policy.metric_key());
+    match &entries.iter().find(|it| it.policy == policy.key)?.state {
+        State::Evaluated(outcome) => Some(outcome),
+        State::Waiting | State::Broken(_) => None,
+    }
+}
+
+fn claim_refused(refused: &Refused, is_kept: bool) -> Claim {
+    let reason = match refused.cause {
+        Cause::Query => Reason::InvalidQuery,
+        Cause::Spec => Reason::InvalidSpec,
+        Cause::Conflict => Reason::Conflict,
+        Cause::TooMany => Reason::TooManyPolicies,
+    };
+    let kept = if is_kept { "; the last good spec stays in use" } else { "" };
+    Claim::new(ConditionStatus::False, reason, format!("{}{kept}", refused.message))
+}
+
+fn claim_ready(policy: &Policy, outcome: Option<&Outcome>, served: &[&Value]) -> Claim {
+    let Some(outcome) = outcome else {
+        return Claim::new(ConditionStatus::Unknown, Reason::WarmingUp, NOT_YET);
+    };
+    if served.is_empty() {
+        let why = trouble(outcome);
+        return Claim::new(ConditionStatus::False, Reason::SourceFailing, why);
+    }
+    let message = format!("published as {}", policy.metric_key());
+    Claim::new(ConditionStatus::True, Reason::Published, message)
+}
+
+fn claim_fresh(ready: &Claim, outcome: Option<&Outcome>, served: &[&Value]) -> Claim {
+    let Some(outcome) = outcome.filter(|_| !served.is_empty()) else {
+        // Nothing is served, for the reason that was told.
+        return ready.clone();
+    };
+    if served.iter().any(|it| it.standing == Standing::Fresh) {
+        return Claim::new(ConditionStatus::True, Reason::Published, "newer than maxAge");
+    }
+    Claim::new(ConditionStatus::False, Reason::Stale, trouble(outcome))
+}
+
+/// Why nothing newer came, without its age, which would be another one each time.
+fn trouble(outcome: &Outcome) -> &str {
+    outcome.absent.as_ref().map_or("evaluation is late", |it| it.why.as_str())
+}
+
+#[cfg(test)]
+mod tests;

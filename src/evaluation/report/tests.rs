@@ -1,0 +1,128 @@
+//! What a person reads about a policy in each state of it and of its source.
+
+use super::*;
+use crate::domain::finite::Finite;
+use crate::domain::name::{Namespace, PolicyName};
+use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
+use crate::domain::sample::Sample;
+use crate::evaluation::{Evaluation, Readings};
+use crate::policy::resolve::load;
+use crate::policy::resolve::objects::Objects;
+use crate::published::Published;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const FILE: &str = "apiVersion: foresail.dev/v1alpha1\nkind: AdapterConfig\nsources: [{name: default, \
+                    prometheus: {url: 'http://prometheus:9090'}}]\n";
+
+/// One object, its evaluation, and what became of it.
+struct World {
+    objects: Objects,
+    object: PolicyObject,
+    evaluation: Evaluation,
+    verdict: Verdict,
+}
+
+impl World {
+    fn new() -> Self {
+        let text = r#"{"metadata": {"name": "a", "namespace": "inference"}, "spec": {
+            "metric": {"name": "demand", "type": "External"},
+            "guard": {"maxAge": "60s", "hold": "60s"},
+            "signals": {"x": {"source": "default", "prometheus": {"query": "x"}}}}}"#;
+        let object = PolicyObject {
+            id: PolicyObjectId {
+                namespace: Namespace::new("inference").ok(),
+                name: PolicyName::new("a").unwrap(),
+                kind: PolicyKind::Namespaced,
+            },
+            uid: "uid".into(),
+            generation: 1,
+            created: Timestamp::UNIX_EPOCH,
+            text: Some(text.into()),
+        };
+        let (mut objects, mut evaluation) = (Objects::default(), Evaluation::default());
+        let verdict = configure(&mut objects, &mut evaluation, &object);
+        Self { objects, object, evaluation, verdict }
+    }
+
+    fn edit(&mut self, from: &str, to: &str) {
+        self.object.generation += 1;
+        self.object.text = self.object.text.as_ref().map(|it| it.replace(from, to).into());
+        self.verdict = configure(&mut self.objects, &mut self.evaluation, &self.object);
+    }
+
+    fn read(&mut self, reading: Result<f64, &str>, second: i64) {
+        let reading = reading.map(|value| {
+            let value = Finite::new(value).unwrap();
+            BTreeMap::from([(None, Sample { at: at(second), value })])
+        });
+        let readings: Readings = vec![reading.map_err(str::to_owned)];
+        let policy = Arc::clone(self.verdict.running.as_ref().unwrap());
+        self.evaluation.evaluate(&policy, readings, None, at(second)).unwrap();
+    }
+
+    fn report(&self, second: i64) -> PolicyReport {
+        let published = Published::default();
+        self.evaluation.publish(&published);
+        report(&self.verdict, &published.load(), Learned::default(), at(second))
+    }
+
+    /// Ready and Fresh as `status reason: message`, and the value.
+    fn shown(&self, second: i64) -> (String, String, Option<f64>) {
+        let report = self.report(second);
+        let shown = |it: &Claim| format!("{} {:?}: {}", it.status.name(), it.reason, it.message);
+        (shown(&report.ready), shown(&report.fresh), report.value.map(Finite::get))
+    }
+}
+
+fn configure(objects: &mut Objects, evaluation: &mut Evaluation, object: &PolicyObject) -> Verdict {
+    let joined = objects.join(&load(FILE).unwrap(), &[Arc::new(object.clone())]);
+    evaluation.configure(&joined.config);
+    joined.verdicts[&object.id].clone()
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+const PUBLISHED: &str =
+    "True Published: published as external metric demand in namespace inference";
+
+#[test]
+fn a_value_warms_up_is_published_held_and_refused() {
+    let mut world = World::new();
+    let waiting = "Unknown WarmingUp: not evaluated yet";
+    assert_eq!(world.shown(0), (waiting.to_owned(), waiting.to_owned(), None));
+    world.read(Ok(13.0), 0);
+    let fresh = "True Published: newer than maxAge";
+    assert_eq!(world.shown(0), (PUBLISHED.to_owned(), fresh.to_owned(), Some(13.0)));
+    let refused = "connection refused";
+    world.read(Err(refused), 90);
+    let held = format!("False Stale: source default: {refused}");
+    assert_eq!(world.shown(90), (PUBLISHED.to_owned(), held, Some(13.0)));
+    world.read(Err(refused), 121);
+    let failing = format!("False SourceFailing: source default: {refused}");
+    assert_eq!(world.shown(121), (failing.clone(), failing, None));
+    world.read(Ok(14.0), 130);
+    assert_eq!(world.shown(130), (PUBLISHED.to_owned(), fresh.to_owned(), Some(14.0)));
+    let late = "False SourceFailing: evaluation is late";
+    assert_eq!(world.shown(251), (late.to_owned(), late.to_owned(), None));
+}
+
+#[test]
+fn a_bad_edit_is_not_ready_while_its_last_good_value_is_fresh() {
+    let mut world = World::new();
+    world.read(Ok(13.0), 0);
+    world.edit(r#""query": "x""#, r#""query": "x[""#);
+    let (ready, fresh, value) = world.shown(0);
+    assert!(ready.starts_with("False InvalidQuery: spec.signals.x.prometheus.query: not PromQL"));
+    assert!(ready.ends_with("; the last good spec stays in use"), "{ready}");
+    assert_eq!((fresh.as_str(), value), ("True Published: newer than maxAge", Some(13.0)));
+    assert_eq!(world.report(0).generation, 2);
+    let mut world = World::new();
+    world.object.uid = "another".into();
+    world.edit(r#""x""#, "1");
+    let (ready, fresh, value) = world.shown(0);
+    assert!(ready.starts_with("False InvalidSpec: "), "{ready}");
+    assert_eq!((fresh, value), (ready, None));
+}

@@ -1,0 +1,243 @@
+//! What is known about one policy at a moment, and how it is told in the status of its object.
+
+use super::{Condition, ConditionStatus, ConditionType, ModelStatus, PolicyStatus, Reason};
+use super::{HPAS_MAX, MESSAGE_CHARS_MAX};
+use crate::domain::duration;
+use crate::domain::finite::Finite;
+use crate::domain::quantity;
+use jiff::Timestamp;
+use serde_json::Value as Json;
+use std::time::Duration;
+
+/// What is known about one policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyReport {
+    /// Tells its object from another one of that name.
+    pub uid: Box<str>,
+    /// The state of the object that this is about.
+    pub generation: i64,
+    /// Whether the newest spec is in use and a value is served.
+    pub ready: Claim,
+    /// Whether what is served is not older than `maxAge`.
+    pub fresh: Claim,
+    /// What is served, of a policy that publishes one value.
+    pub value: Option<Finite>,
+    /// The time of the oldest sample behind what is served.
+    pub value_time: Option<Timestamp>,
+    /// How many values are served.
+    pub values: usize,
+    /// What was found out beside the value.
+    pub learned: Learned,
+}
+
+/// What one condition says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Whether it holds.
+    pub status: ConditionStatus,
+    /// Why, for programs.
+    pub reason: Reason,
+    /// Why, for people.
+    pub message: String,
+}
+
+/// What is found out about a policy beside its value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Learned {
+    /// How far its forecast is.
+    pub forecast: ForecastState,
+    /// How long a new pod takes until it serves, as it was measured or set.
+    pub lead_time: Option<Duration>,
+    /// The HPAs that ask for the metric, as `namespace/name`.
+    pub hpas: Option<Vec<String>>,
+}
+
+/// How far the forecast of a policy is.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum ForecastState {
+    /// It asks for none.
+    #[default]
+    NotConfigured,
+    /// There is not enough history yet; how far it is, for people.
+    WarmingUp(String),
+    /// It is computed and shown, and what was observed is served.
+    Shadow(Model),
+    /// It does not beat "no change" at present, so what was observed is served; why, for people.
+    Gated(Model, String),
+    /// It is served.
+    Active(Model),
+}
+
+/// A forecast model in use.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// Which one.
+    pub name: String,
+    /// The share of "no change"'s loss that it saved on this metric; negative when it lost more.
+    pub skill: Option<Finite>,
+}
+
+impl Claim {
+    /// A claim.
+    #[must_use]
+    pub fn new(status: ConditionStatus, reason: Reason, message: impl Into<String>) -> Self {
+        Self { status, reason, message: message.into() }
+    }
+}
+
+impl PolicyReport {
+    /// The status to write at `now`. A condition whose status is that of `before` (the object's
+    /// conditions as they were seen last) keeps its transition time.
+    #[must_use]
+    pub fn status(&self, before: &Json, now: Timestamp) -> PolicyStatus {
+        let Learned { forecast, lead_time, hpas } = &self.learned;
+        let conditions = [
+            (ConditionType::Ready, self.ready.clone()),
+            (ConditionType::Fresh, self.fresh.clone()),
+            (ConditionType::ForecastActive, forecast.claim()),
+        ];
+        let conditions = conditions.map(|(condition_type, claim)| {
+            let Claim { status, reason, message } = claim;
+            let since = transition(before, condition_type, status);
+            Condition {
+                condition_type,
+                status,
+                observed_generation: self.generation,
+                last_transition_time: since.unwrap_or_else(|| shown(now)),
+                reason,
+                message: message.chars().take(MESSAGE_CHARS_MAX).collect(),
+            }
+        });
+        let hpas = hpas.as_ref().map(|all| all.iter().take(HPAS_MAX).cloned().collect());
+        PolicyStatus {
+            observed_generation: Some(self.generation),
+            conditions: conditions.into(),
+            last_value: self.value.map(quantity::to_text),
+            last_value_time: self.value_time.map(shown),
+            values: Some(u32::try_from(self.values).unwrap_or(u32::MAX)),
+            model: forecast.model().map(|model| ModelStatus {
+                name: model.name.clone(),
+                skill: model.skill.map(|it| format!("{:.2}", it.get())),
+            }),
+            lead_time: lead_time.map(|it| duration::Shown(it).to_string()),
+            hpas,
+        }
+    }
+}
+
+impl ForecastState {
+    /// The model in use, where there is one.
+    #[must_use]
+    pub fn model(&self) -> Option<&Model> {
+        match self {
+            Self::NotConfigured | Self::WarmingUp(_) => None,
+            Self::Shadow(model) | Self::Gated(model, _) | Self::Active(model) => Some(model),
+        }
+    }
+
+    fn claim(&self) -> Claim {
+        use ConditionStatus::{False, True};
+        match self {
+            Self::NotConfigured => {
+                Claim::new(False, Reason::NotConfigured, "the policy asks for no forecast")
+            }
+            Self::WarmingUp(why) => Claim::new(False, Reason::WarmingUp, why),
+            Self::Shadow(Model { name, .. }) => {
+                Claim::new(False, Reason::Shadow, format!("{name} is computed and not served"))
+            }
+            Self::Gated(_, why) => Claim::new(False, Reason::Gated, why),
+            Self::Active(Model { name, .. }) => {
+                Claim::new(True, Reason::Published, format!("{name} is served"))
+            }
+        }
+    }
+}
+
+/// Since when a condition has had this status.
+fn transition(before: &Json, about: ConditionType, status: ConditionStatus) -> Option<String> {
+    let is_it = |it: &&Json| it["type"] == about.name() && it["status"] == status.name();
+    let same = before.as_array()?.iter().find(is_it)?;
+    same["lastTransitionTime"].as_str().map(str::to_owned)
+}
+
+fn shown(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn report(forecast: ForecastState) -> PolicyReport {
+        let published = Claim::new(ConditionStatus::True, Reason::Published, "published");
+        PolicyReport {
+            uid: "uid".into(),
+            generation: 3,
+            ready: published.clone(),
+            fresh: published,
+            value: Finite::new(12.5),
+            value_time: Timestamp::from_second(60).ok(),
+            values: 1,
+            learned: Learned {
+                forecast,
+                lead_time: Some(Duration::from_secs(150)),
+                hpas: Some(vec!["inference/llama".to_owned()]),
+            },
+        }
+    }
+
+    #[test]
+    fn a_report_is_told_in_the_shape_of_the_status() {
+        let model = Model { name: "analog".to_owned(), skill: Finite::new(0.123) };
+        let before = json!([
+            {"type": "Ready", "status": "True", "lastTransitionTime": "1970-01-01T00:00:07Z"},
+            {"type": "Fresh", "status": "False", "lastTransitionTime": "1970-01-01T00:00:08Z"},
+        ]);
+        let now = Timestamp::from_millisecond(90_500).unwrap();
+        let status = report(ForecastState::Active(model)).status(&before, now);
+        let condition = |about: &str, message: &str, since: &str| {
+            json!({"type": about, "status": "True", "reason": "Published", "message": message,
+                "observedGeneration": 3, "lastTransitionTime": since})
+        };
+        let expected = json!({
+            "observedGeneration": 3,
+            "conditions": [
+                condition("Ready", "published", "1970-01-01T00:00:07Z"),
+                condition("Fresh", "published", "1970-01-01T00:01:30Z"),
+                condition("ForecastActive", "analog is served", "1970-01-01T00:01:30Z"),
+            ],
+            "lastValue": "12500m",
+            "lastValueTime": "1970-01-01T00:01:00Z",
+            "values": 1,
+            "model": {"name": "analog", "skill": "0.12"},
+            "leadTime": "2m30s",
+            "hpas": ["inference/llama"],
+        });
+        assert_eq!(serde_json::to_value(status).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_forecast_that_is_not_served_says_why() {
+        let model = Model { name: "analog".to_owned(), skill: None };
+        for (state, reason, has_model) in [
+            (ForecastState::NotConfigured, Reason::NotConfigured, false),
+            (ForecastState::WarmingUp("2h of 1d".to_owned()), Reason::WarmingUp, false),
+            (ForecastState::Shadow(model.clone()), Reason::Shadow, true),
+            (ForecastState::Gated(model, "lost".to_owned()), Reason::Gated, true),
+        ] {
+            let status = report(state).status(&Json::Null, Timestamp::UNIX_EPOCH);
+            let active = &status.conditions[2];
+            assert_eq!((active.status, active.reason), (ConditionStatus::False, reason));
+            assert_eq!(status.model.is_some(), has_model);
+        }
+    }
+
+    #[test]
+    fn a_long_message_is_cut() {
+        let mut report = report(ForecastState::NotConfigured);
+        report.ready.message = "ä".repeat(MESSAGE_CHARS_MAX + 1);
+        let status = report.status(&Json::Null, Timestamp::UNIX_EPOCH);
+        assert_eq!(status.conditions[0].message.chars().count(), MESSAGE_CHARS_MAX);
+    }
+}

@@ -1,0 +1,226 @@
+//! The policies in the cluster, their status and the Lease, against an API server of the test's own.
+
+use super::cluster::{Server, list, until};
+use foresail::cluster::lease::Candidate;
+use foresail::cluster::policies::{PolicyIndex, PolicySet};
+use foresail::cluster::scalers::ScalerIndex;
+use foresail::cluster::status::{Reports, StatusWriter};
+use foresail::domain::policy_object::PolicyObjectId;
+use foresail::policy::status::report::{Claim, Learned, PolicyReport};
+use foresail::policy::status::{ConditionStatus, Reason};
+use http::StatusCode;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+const NAMESPACED: &str = "/apis/foresail.dev/v1alpha1/metricpolicies";
+const CLUSTER: &str = "/apis/foresail.dev/v1alpha1/clustermetricpolicies";
+
+fn policy(name: &str, generation: i64, status: &Value) -> Value {
+    json!({"apiVersion": "foresail.dev/v1alpha1", "kind": "MetricPolicy",
+        "metadata": {"namespace": "inference", "name": name, "uid": format!("uid-of-{name}"),
+            "generation": generation, "resourceVersion": "7",
+            "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"metric": {"name": name, "type": "External"}},
+        "status": status})
+}
+
+/// What is known: name and generation of each object, and whether that is all.
+fn known(set: &watch::Receiver<PolicySet>) -> (Vec<String>, bool) {
+    let set = set.borrow();
+    let shown = set.objects.iter().map(|it| format!("{} {}", it.id, it.generation));
+    (shown.collect(), set.is_whole)
+}
+
+#[tokio::test]
+async fn objects_are_followed_and_a_write_of_the_status_is_no_change() {
+    let (client, mut server) = Server::start();
+    let (index, set) = PolicyIndex::new();
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(Arc::clone(&index).watch(client, stop.clone()));
+
+    // Both kinds are asked for; the second is not there yet, which is no failure.
+    server.expect(&format!("GET {NAMESPACED}")).await.answer(
+        StatusCode::OK,
+        &list("MetricPolicyList", &[policy("a", 1, &Value::Null), policy("b", 4, &Value::Null)]),
+    );
+    let mut events = None;
+    for _ in 0..2 {
+        let asked = server.next().await;
+        if asked.what == format!("GET {CLUSTER}") {
+            asked.refuse(StatusCode::NOT_FOUND);
+        } else {
+            assert_eq!(asked.what, format!("WATCH {NAMESPACED}"));
+            events = Some(asked.stream());
+        }
+    }
+    let events = events.unwrap();
+    until("all is known", || known(&set).1).await;
+    let both = ["MetricPolicy inference/a 1", "MetricPolicy inference/b 4"].map(str::to_owned);
+    assert_eq!(known(&set).0, both);
+    assert_eq!((index.failures(), index.n_failing()), (0, 0));
+    let first = &set.borrow().objects[0].clone();
+    let text: Value = serde_json::from_str(first.text.as_ref().unwrap()).unwrap();
+    let expected = json!({"apiVersion": "foresail.dev/v1alpha1", "kind": "MetricPolicy",
+        "metadata": {"namespace": "inference", "name": "a"},
+        "spec": {"metric": {"name": "a", "type": "External"}}});
+    assert_eq!(text, expected);
+
+    // The kind is asked for again and again.
+    server.expect(&format!("GET {CLUSTER}")).await.refuse(StatusCode::NOT_FOUND);
+    let mut changes = set.clone();
+    changes.mark_unchanged();
+    events.send("MODIFIED", policy("a", 1, &json!({"conditions": [{"type": "Ready"}]}))).await;
+    events.send("MODIFIED", policy("b", 5, &Value::Null)).await;
+    changes.changed().await.unwrap();
+    let after = ["MetricPolicy inference/a 1", "MetricPolicy inference/b 5"].map(str::to_owned);
+    assert_eq!(known(&set).0, after, "the write of the status was not told, the edit was");
+    changes.mark_unchanged();
+    events.send("DELETED", policy("a", 1, &Value::Null)).await;
+    changes.changed().await.unwrap();
+    assert_eq!(known(&set).0, ["MetricPolicy inference/b 5"]);
+    stop.cancel();
+    task.await.unwrap();
+}
+
+fn report(value: f64) -> PolicyReport {
+    let claim = Claim::new(ConditionStatus::True, Reason::Published, "published");
+    PolicyReport {
+        uid: "uid-of-a".into(),
+        generation: 1,
+        ready: claim.clone(),
+        fresh: claim,
+        value: foresail::domain::finite::Finite::new(value),
+        value_time: None,
+        values: 1,
+        learned: Learned::default(),
+    }
+}
+
+#[tokio::test]
+async fn a_status_is_written_once_for_its_object_alone_and_a_failure_is_counted() {
+    let (client, mut server) = Server::start();
+    let (index, _set) = PolicyIndex::new();
+    let mut writer = StatusWriter::new(client, index);
+    let writes = writer.writes();
+    let namespace = foresail::domain::name::Namespace::new("inference").ok();
+    let name = foresail::domain::name::PolicyName::new("a").unwrap();
+    let kind = foresail::domain::policy_object::PolicyKind::Namespaced;
+    let reports: Reports = [(PolicyObjectId { namespace, name, kind }, report(1.0))].into();
+    let patched = "PATCH /apis/foresail.dev/v1alpha1/namespaces/inference/metricpolicies/a/status";
+    let now = Timestamp::UNIX_EPOCH;
+
+    let serve = tokio::spawn(async move {
+        let asked = server.expect(patched).await;
+        assert_eq!(asked.body["metadata"], json!({"uid": "uid-of-a"}));
+        assert_eq!(asked.body["status"]["conditions"][0]["reason"], "Published");
+        assert_eq!(asked.body["status"]["lastValue"], "1");
+        assert_eq!(
+            asked.body["status"]["leadTime"],
+            Value::Null,
+            "what is not known any more goes"
+        );
+        asked.answer(StatusCode::OK, &policy("a", 1, &Value::Null));
+        server.expect(patched).await.refuse(StatusCode::INTERNAL_SERVER_ERROR);
+    });
+    writer.round(&reports, now).await;
+    assert_eq!((writes.written(), writes.failed()), (1, 0));
+    // The second round has nothing new to say, whatever the value.
+    writer.round(&reports, now).await;
+    assert_eq!((writes.written(), writes.failed()), (1, 0));
+    // Who leads again begins anew.
+    writer.forget();
+    writer.round(&reports, now).await;
+    assert_eq!((writes.written(), writes.failed()), (1, 1));
+    serve.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_free_lease_is_taken_renewed_lost_and_given_back() {
+    const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/default/leases";
+    let (client, mut server) = Server::start();
+    let (candidate, leading) = Candidate::new(client, "pod-1", || Timestamp::UNIX_EPOCH);
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(candidate.run(stop.clone()));
+    let leads = || *leading.borrow();
+
+    let one = format!("{LEASES}/foresail");
+    let none = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 404,
+        "message": "leases.coordination.k8s.io \"foresail\" not found", "reason": "NotFound"});
+    server.expect(&format!("GET {one}")).await.answer(StatusCode::NOT_FOUND, &none);
+    let asked = server.expect(&format!("POST {LEASES}")).await;
+    let mut lease = asked.body.clone();
+    assert!(lease["spec"]["holderIdentity"].as_str().unwrap().starts_with("pod-1_"));
+    asked.answer(StatusCode::CREATED, &lease);
+    until("it leads", leads).await;
+
+    // A renewal, then somebody else has it.
+    server.expect(&format!("GET {one}")).await.answer(StatusCode::OK, &lease);
+    let asked = server.expect(&format!("PUT {one}")).await;
+    lease = asked.body.clone();
+    asked.answer(StatusCode::OK, &lease);
+    let mut other = lease.clone();
+    other["spec"]["holderIdentity"] = json!("pod-2");
+    server.expect(&format!("GET {one}")).await.answer(StatusCode::OK, &other);
+    until("it leads no more", || !leads()).await;
+
+    // The other one gave it back; then the end.
+    other["spec"]["holderIdentity"] = json!("");
+    server.expect(&format!("GET {one}")).await.answer(StatusCode::OK, &other);
+    let asked = server.expect(&format!("PUT {one}")).await;
+    lease = asked.body.clone();
+    assert_eq!(lease["spec"]["leaseTransitions"], 1);
+    asked.answer(StatusCode::OK, &lease);
+    until("it leads again", leads).await;
+    stop.cancel();
+    let asked = server.expect(&format!("GET {one}")).await;
+    asked.answer(StatusCode::OK, &lease);
+    let asked = server.expect(&format!("PUT {one}")).await;
+    assert_eq!(asked.body["spec"]["holderIdentity"], "");
+    asked.answer(StatusCode::OK, &lease);
+    tokio::time::timeout(Duration::from_secs(5), task).await.unwrap().unwrap();
+    assert!(!leads());
+}
+
+#[tokio::test]
+async fn the_hpas_that_ask_for_metrics_are_known() {
+    const HPAS: &str = "/apis/autoscaling/v2/horizontalpodautoscalers";
+    let hpa = |name: &str, metric: &Value| {
+        json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
+            "metadata": {"namespace": "inference", "name": name, "resourceVersion": "7"},
+            "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+                "maxReplicas": 3, "metrics": [metric]}})
+    };
+    let target = json!({"type": "AverageValue", "averageValue": "8"});
+    let cpu = json!({"type": "Resource", "resource": {"name": "cpu", "target": target}});
+    let external = json!({"type": "External",
+        "external": {"metric": {"name": "demand"}, "target": target}});
+    let object = json!({"type": "Object", "object": {"metric": {"name": "requests"}, "target": target,
+        "describedObject": {"apiVersion": "v1", "kind": "Service", "name": "llama"}}});
+    let (client, mut server) = Server::start();
+    let index = Arc::new(ScalerIndex::default());
+    let stop = CancellationToken::new();
+    let task = tokio::spawn(Arc::clone(&index).watch(client, stop.clone()));
+    let shown = || {
+        let all = index.all()?;
+        Some(all.iter().map(|it| format!("{it} {:?}", it.asks)).collect::<Vec<_>>().join(", "))
+    };
+    let asked = server.expect(&format!("GET {HPAS}")).await;
+    assert_eq!(shown(), None);
+    let items = [hpa("a", &external), hpa("b", &cpu)];
+    asked.answer(StatusCode::OK, &list("HorizontalPodAutoscalerList", &items));
+    let events = server.expect(&format!("WATCH {HPAS}")).await.stream();
+    until("the list is in", || shown().is_some()).await;
+    assert_eq!(shown().unwrap(), "inference/a [External(demand)]");
+    events.send("MODIFIED", hpa("a", &cpu)).await;
+    events.send("MODIFIED", hpa("b", &object)).await;
+    until("the edits are in", || shown().is_some_and(|it| it.starts_with("inference/b"))).await;
+    assert!(shown().unwrap().starts_with("inference/b [Object(requests, "), "{:?}", shown());
+    events.send("DELETED", hpa("b", &object)).await;
+    until("it is gone", || shown().as_deref() == Some("")).await;
+    stop.cancel();
+    task.await.unwrap();
+}
