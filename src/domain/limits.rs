@@ -42,7 +42,7 @@ pub const INTERVAL_MAX: Duration = Duration::from_secs(3600);
 pub const INTERVAL_DEFAULT: Duration = Duration::from_secs(15);
 /// The longest duration anywhere in a policy: a week, so that a typing error is found.
 pub const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
-/// The shortest time in which `drain` lets a backlog be gone: one sync of the HPA can do no more.
+/// The shortest time in which `drain` lets a backlog be gone: no pod starts sooner.
 pub const DRAIN_TIME_MIN: Duration = Duration::from_secs(1);
 /// `guard.maxAge` when a policy names none: four syncs of the HPA.
 pub const MAX_AGE_DEFAULT: Duration = Duration::from_secs(60);

@@ -30,9 +30,10 @@ impl Emission {
     pub fn of(policy: &Policy, capacity: Option<PodCapacity>, pods: Option<Pods>) -> Self {
         match (policy.emit, capacity) {
             (Emit::Demand, _) => Self::Demand,
-            (Emit::DesiredReplicas, Some(capacity)) => {
-                Self::Replicas { capacity: capacity.value, current: pods.map(|it| it.all) }
-            }
+            (Emit::DesiredReplicas, Some(capacity)) => Self::Replicas {
+                capacity: capacity.value,
+                current: pods.and_then(|it| it.replicas),
+            },
             (Emit::DesiredReplicas, None) => Self::UnknownCapacity,
         }
     }

@@ -34,8 +34,8 @@ pub struct Pods {
     pub ready: u32,
     /// Those on their way.
     pub starting: u32,
-    /// All of them, also those in trouble: what the HPA counts.
-    pub all: u32,
+    /// What the HPA counts, also those in trouble; `None` where several targets have each their own.
+    pub replicas: Option<u32>,
 }
 
 impl Pods {
@@ -54,7 +54,8 @@ impl Pods {
         let troubled: usize = supply.targets.iter().map(|it| it.n_troubled).sum();
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let all = count(ready.saturating_add(starting).saturating_add(troubled));
-        Some(Self { ready: count(ready), starting: count(starting), all })
+        let replicas = (supply.targets.len() == 1).then_some(all);
+        Some(Self { ready: count(ready), starting: count(starting), replicas })
     }
 }
 
@@ -91,7 +92,7 @@ impl Facts<'_> {
             *value = rate;
         }
         if used.pods {
-            let Pods { ready, starting, all: _ } = self.pods.ok_or(
+            let Pods { ready, starting, replicas: _ } = self.pods.ok_or(
                 "the pods of the scale target are not known, so readyPods and startingPods have \
                  no value",
             )?;
