@@ -5,11 +5,12 @@
 //! replica that starts later, and any other, chooses the same.
 
 use crate::domain::finite::Finite;
-use crate::domain::hpa::{HpaUse, MetricTarget};
+use crate::domain::hpa::HpaUse;
 use crate::domain::name::PolicyKey;
 use crate::domain::supply::{LeadTime, Supply};
 use crate::evaluation::Evaluation;
 use crate::forecast::past::{SEASON, SEASONS_MAX, Steps};
+use crate::pipeline::Surroundings;
 use crate::pipeline::forecast::{Chosen, horizon};
 use crate::policy::Policy;
 use crate::policy::forecast::{Choice as Given, Forecast};
@@ -70,7 +71,7 @@ impl Evaluation {
     pub fn next_choice(
         &mut self,
         now: Timestamp,
-        surroundings: impl Fn(&Policy) -> (LeadTime, Option<Arc<Supply>>),
+        surroundings: impl Fn(&Policy) -> (LeadTime, Surroundings),
     ) -> Option<(Arc<Policy>, ChoiceJob)> {
         self.slots.values_mut().find_map(|slot| {
             let forecast = slot.policy.forecast.as_ref()?;
@@ -83,8 +84,14 @@ impl Evaluation {
             if slot.choices.asked.is_some_and(|asked| asked >= boundary) {
                 return None;
             }
-            let (lead, supply) = surroundings(&slot.policy);
-            let job = ChoiceJob::new(forecast, history, boundary, lead, supply.as_deref());
+            let (lead, surroundings) = surroundings(&slot.policy);
+            let job = ChoiceJob {
+                pod_capacity: slot
+                    .memory
+                    .pod_capacity(&slot.policy, &surroundings)
+                    .map(Finite::get),
+                ..ChoiceJob::new(forecast, history, boundary, lead, surroundings.supply.as_deref())
+            };
             slot.choices.asked = Some(boundary);
             Some((Arc::clone(&slot.policy), job))
         })
@@ -130,17 +137,13 @@ impl ChoiceJob {
         let first = values.iter().position(|it| !it.is_nan()).unwrap_or(values.len());
         let values = values.into_iter().skip(first).map(f64::from).collect();
         let hpa = supply.and_then(|it| it.hpas.as_deref()).and_then(<[HpaUse]>::first);
-        let average = hpa.and_then(|it| match it.target {
-            MetricTarget::AverageValue(value) => Some(value),
-            MetricTarget::Value(_) => None,
-        });
         Self {
             boundary,
             values,
             step: forecast.step(),
             horizon: horizon(lead.total(), forecast.step()),
             lead_time: lead.startup.time,
-            pod_capacity: forecast.pod_capacity.or(average).map(Finite::get),
+            pod_capacity: None,
             max_wait: forecast.max_wait,
             late_share: forecast.late_share,
             down_stabilization: hpa.map(|it| it.down_window),

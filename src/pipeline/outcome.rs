@@ -3,6 +3,7 @@
 use crate::domain::duration::shown_age;
 use crate::domain::finite::Finite;
 use crate::domain::name::ObjectName;
+use crate::pipeline::capacity::PodCapacity;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ pub struct Outcome {
     pub absent: Option<Absence>,
     /// How many objects were forgotten because there were too many.
     pub evicted: usize,
+    /// What one pod serves, where that is known.
+    pub pod_capacity: Option<PodCapacity>,
 }
 
 /// One value to publish.

@@ -5,6 +5,7 @@ use crate::domain::error_chain::ErrorChain;
 use crate::evaluation::Evaluation;
 use crate::evaluation::choices::{ChoiceMade, InForce};
 use crate::evaluation::forecasts::lead_time;
+use crate::pipeline::Surroundings;
 use crate::policy::Policy;
 use crate::simulate::SimulateError;
 use jiff::Timestamp;
@@ -35,7 +36,7 @@ impl Chooser {
         }
         let next = evaluation.next_choice(now, |policy| {
             let supply = supply.and_then(|it| it.for_policy(policy));
-            (lead_time(policy, supply.as_deref()), supply)
+            (lead_time(policy, supply.as_deref()), Surroundings { now, supply })
         });
         let Some((policy, job)) = next else { return };
         self.policy = Some(policy);

@@ -20,7 +20,8 @@ policies:
       metric: {name: a, type: External}
       interval: 60s
       signals: {x: {source: s, scrape: {series: x}}}
-      forecast: {leadTime: 3m, podCapacity: 1}
+      capacity: {perPod: 1}
+      forecast: {leadTime: 3m}
 ";
 
 fn at(step: i64) -> Timestamp {
@@ -54,7 +55,7 @@ fn due(evaluation: &mut Evaluation, step: i64) -> Option<(Arc<Policy>, ChoiceJob
         data_age: Duration::from_secs(60),
         sync: Duration::from_secs(15),
     };
-    evaluation.next_choice(at(step), |_| (lead, None))
+    evaluation.next_choice(at(step), |_| (lead, at(step).into()))
 }
 
 #[test]
