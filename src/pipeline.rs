@@ -17,7 +17,7 @@ use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
 use crate::domain::supply::Supply;
 use crate::pipeline::forecast::{Done, Job, Stage, Told};
-use crate::pipeline::outcome::{Absence, Outcome, Value};
+use crate::pipeline::outcome::{Absence, Foreseen, Outcome, Value};
 use crate::pipeline::smooth::Chain;
 use crate::policy::Policy;
 use crate::series::history::History;
@@ -76,13 +76,16 @@ pub fn run(
         memory.take(policy, object, *sample, now);
     }
     let evicted = memory.forget(|at| guard::is_servable(&policy.guard, at, now));
+    let mut told = None;
     let values: Vec<(Option<ObjectName>, Value)> = memory
         .objects
         .iter()
         .filter_map(|(object, it)| Some((object, it.smoothed?)))
         .filter(|(_, sample)| guard::is_servable(&policy.guard, sample.at, now))
         .map(|(object, sample)| {
-            let told = object.is_none().then(|| memory.told(policy, sample.value, now)).flatten();
+            if object.is_none() {
+                told = memory.told(policy, sample.value, now);
+            }
             let value = told.map_or(sample.value, |it| it.value);
             (object.clone(), guard::apply(&policy.guard, Sample { value, ..sample }, now))
         })
@@ -95,7 +98,9 @@ pub fn run(
     };
     let why = combined.trouble.or_else(nothing);
     let absent = why.map(|why| Absence { last: memory.last, why });
-    Outcome { values, absent, evicted }
+    let score = memory.forecast.answer().map(|it| it.verdict);
+    let foreseen = told.map(|told| Foreseen { told, score });
+    Outcome { values, absent, evicted, foreseen }
 }
 
 impl Memory {

@@ -43,7 +43,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "evaluation",
         level: 5,
-        may_name: &["domain", "policy", "series", "pipeline", "published"],
+        may_name: &["domain", "forecast", "policy", "series", "pipeline", "published"],
         outside: &[],
     },
     Room {

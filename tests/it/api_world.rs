@@ -184,17 +184,17 @@ pub(crate) fn stale(number: f64) -> Value {
 }
 
 pub(crate) fn one(value: Value) -> State {
-    State::Evaluated(Outcome { values: vec![(None, value)], absent: None, evicted: 0 })
+    State::Evaluated(Outcome { values: vec![(None, value)], absent: None, ..Outcome::default() })
 }
 
 pub(crate) fn per_pod(values: &[(&str, Value)]) -> State {
     let values = values.iter().map(|(name, value)| (Some(ObjectName::new(name).unwrap()), *value));
-    State::Evaluated(Outcome { values: values.collect(), absent: None, evicted: 0 })
+    State::Evaluated(Outcome { values: values.collect(), absent: None, ..Outcome::default() })
 }
 
 pub(crate) fn absent(age: SignedDuration, why: &str) -> State {
     let absent = Some(Absence { last: Some(now() - age), why: why.into() });
-    State::Evaluated(Outcome { values: Vec::new(), absent, evicted: 0 })
+    State::Evaluated(Outcome { values: Vec::new(), absent, ..Outcome::default() })
 }
 
 pub(crate) fn object(kind: &str, api_version: &str, name: &str) -> Subject {
@@ -220,7 +220,7 @@ pub(crate) fn put(
     let policy = PolicyKey { namespace, name: PolicyName::new(policy).unwrap() };
     let window = (policy.name.as_str() == "llama").then(|| Duration::from_millis(43_280));
     let labels: Labels = labels.iter().copied().collect();
-    snapshot.put(key, Entry { policy, subject, labels, window, state });
+    snapshot.put(key, Entry { policy, subject, labels, window, history: None, state });
 }
 
 /// One metric of each kind, good and bad.
