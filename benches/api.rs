@@ -71,7 +71,7 @@ fn snapshot(now: Timestamp, n_pods: usize) -> Snapshot {
             PolicyKey { namespace: namespace.clone(), name: PolicyName::new(policy).unwrap() };
         let state = State::Evaluated(Outcome { values, ..Outcome::default() });
         let labels: Labels = [("model", "llama")].into_iter().collect();
-        snapshot.put(key, Entry { policy, subject, labels, window: None, state });
+        snapshot.put(key, Entry { policy, subject, labels, window: None, history: None, state });
     }
     snapshot
 }

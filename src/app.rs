@@ -3,6 +3,7 @@
 //! Rooms are made, joined by channels and shared snapshots, and started here; nothing is decided
 //! here that a room could decide.
 
+mod choices;
 pub(crate) mod clock;
 pub mod configuration;
 pub mod demo;
@@ -144,7 +145,7 @@ impl App {
 
         // The door and the pods, from the cluster or without one.
         let own = Own { loaded, metrics: metrics.clone(), published: Arc::clone(&published) };
-        let Outside { door, pods, loaded, supply } = outside::connect(
+        let Outside { door, pods, loaded, supply, choices } = outside::connect(
             mode.clone(),
             own,
             &mut tasks,
@@ -160,7 +161,7 @@ impl App {
         let alive = health.add_live("tick");
         tasks.spawn("pulse", pulse.clone().watch(alive, stop_work.clone()));
         let first = health.add_ready("first-evaluation");
-        let tick = Tick::new(Arc::clone(&published), supply, &metrics, pulse, first);
+        let tick = Tick::new(Arc::clone(&published), (supply, choices), &metrics, pulse, first);
         tasks.spawn("tick", tick.run(loaded, stop_work.clone()));
 
         // The servers answer from what is published.

@@ -11,7 +11,6 @@ mod namespaces;
 pub mod pods;
 pub mod policies;
 pub mod reviews;
-pub mod scalers;
 pub mod starts;
 pub mod status;
 pub mod targets;

@@ -18,6 +18,5 @@ pub mod policy_object;
 pub mod ports;
 pub mod quantity;
 pub mod sample;
-pub mod scaler;
 pub mod selector;
 pub mod supply;

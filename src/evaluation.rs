@@ -6,6 +6,7 @@
 
 pub mod backfill;
 pub mod choices;
+pub mod dated_choice;
 pub mod forecasts;
 pub mod report;
 mod slot;
@@ -14,12 +15,12 @@ use crate::domain::labels::Labels;
 use crate::domain::limits;
 use crate::domain::name::{ObjectName, PolicyKey};
 use crate::domain::sample::Sample;
-use crate::evaluation::backfill::{Backfill, Chunk, ChunkFailure, Progress};
+use crate::evaluation::backfill::{Backfill, Chunk, ChunkFailure};
 use crate::evaluation::slot::{PastState, Slot};
 use crate::pipeline::outcome::Outcome;
 use crate::pipeline::{self, Surroundings};
 use crate::policy::{Config, Policy};
-use crate::published::{Entry, Published, Snapshot, State};
+use crate::published::{Entry, Progress, Published, Snapshot, State};
 use crate::series::Samples;
 use crate::series::history::History;
 use jiff::Timestamp;
@@ -78,7 +79,7 @@ impl Evaluation {
         for slot in begun.iter().filter_map(|key| self.slots.get(key)) {
             let metric = slot.policy.metric_key();
             if !self.snapshot.find(&metric).iter().any(|it| it.policy == slot.policy.key) {
-                self.snapshot.put(metric, entry(&slot.policy, State::Waiting));
+                self.snapshot.put(metric, entry(slot, State::Waiting));
             }
         }
         self.put_broken(config);
@@ -99,6 +100,7 @@ impl Evaluation {
                 subject: broken.subject.clone(),
                 labels: Labels::default(),
                 window: None,
+                history: None,
                 state: State::Broken(broken.reason()),
             };
             self.snapshot.put(metric.clone(), entry);
@@ -152,7 +154,7 @@ impl Evaluation {
         let mut outcome = pipeline::run(policy, &slot.window, &mut slot.memory, &surroundings);
         outcome.evicted += evicted;
         slot.plan_backfill();
-        let entry = entry(policy, State::Evaluated(outcome.clone()));
+        let entry = entry(slot, State::Evaluated(outcome.clone()));
         self.snapshot.put(policy.metric_key(), entry);
         Some(outcome)
     }
@@ -259,12 +261,14 @@ impl Evaluation {
     }
 }
 
-fn entry(policy: &Policy, state: State) -> Entry {
+fn entry(slot: &Slot, state: State) -> Entry {
+    let policy = &slot.policy;
     Entry {
         policy: policy.key.clone(),
         subject: policy.subject.clone(),
         labels: policy.labels.clone(),
         window: averaged_over(policy),
+        history: slot.backfill.as_ref().map(Backfill::progress),
         state,
     }
 }

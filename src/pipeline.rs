@@ -24,7 +24,7 @@ use crate::pipeline::capacity::Learned;
 use crate::pipeline::emit::Emission;
 use crate::pipeline::facts::{Facts, Pods, Rates};
 use crate::pipeline::forecast::{Done, Job, Stage, Told};
-use crate::pipeline::outcome::{Absence, Outcome, Value};
+use crate::pipeline::outcome::{Absence, Foreseen, Outcome, Value};
 use crate::pipeline::smooth::Chain;
 use crate::policy::Policy;
 use crate::series::history::History;
@@ -95,10 +95,13 @@ pub fn run(
     let smoothed = memory.objects.iter().filter_map(|(object, it)| Some((object, it.smoothed?)));
     let servable: Vec<_> =
         smoothed.filter(|(_, it)| guard::is_servable(&policy.guard, it.at, now)).collect();
+    let mut told = None;
     let values: Vec<(Option<ObjectName>, Value)> = servable
         .iter()
         .filter_map(|(object, sample)| {
-            let told = object.is_none().then(|| memory.told(policy, sample.value, now)).flatten();
+            if object.is_none() {
+                told = memory.told(policy, sample.value, now);
+            }
             let value = told.map_or(sample.value, |it| it.value);
             Some((object, emission.apply(Sample { value, ..*sample })?))
         })
@@ -113,7 +116,9 @@ pub fn run(
     };
     let why = combined.trouble.or_else(unemitted).or_else(nothing);
     let absent = why.map(|why| Absence { last: memory.last, why });
-    Outcome { values, absent, evicted, pod_capacity }
+    let score = memory.forecast.answer().map(|it| it.verdict);
+    let foreseen = told.map(|told| Foreseen { told, score });
+    Outcome { values, absent, evicted, foreseen, pod_capacity }
 }
 
 impl Memory {

@@ -36,6 +36,23 @@ pub struct Snapshot {
     metrics: BTreeMap<MetricKey, Vec<Arc<Entry>>>,
 }
 
+/// How far the backfill of a history is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Chunks that were answered, also with nothing: a source remembers only so much.
+    pub chunks_done: usize,
+    /// All chunks. A chunk that is too much for its source becomes two.
+    pub chunks_total: usize,
+}
+
+impl Progress {
+    /// Whether nothing is left to ask for.
+    #[must_use]
+    pub fn is_done(self) -> bool {
+        self.chunks_done >= self.chunks_total
+    }
+}
+
 /// What one policy publishes.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -47,6 +64,8 @@ pub struct Entry {
     pub labels: Labels,
     /// The time over which a value is averaged, where smoothing does so.
     pub window: Option<Duration>,
+    /// How far the history for its forecast is read; `None` without one.
+    pub history: Option<Progress>,
     /// What is known.
     pub state: State,
 }
@@ -122,7 +141,17 @@ mod tests {
             PolicyKey { namespace: namespace.clone(), name: PolicyName::new(policy).unwrap() };
         let subject = Subject::External;
         let key = subject.key(&namespace, &metric);
-        (key, Entry { policy, subject, labels: Labels::default(), window: None, state })
+        (
+            key,
+            Entry {
+                policy,
+                subject,
+                labels: Labels::default(),
+                window: None,
+                history: None,
+                state,
+            },
+        )
     }
 
     #[test]

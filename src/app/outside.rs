@@ -1,18 +1,23 @@
 //! What the adapter has from outside: the door, the policies and the pods of a cluster, or what
 //! stands for them without one.
 
+use crate::app::choices::Choices;
+use crate::app::clock;
 use crate::app::configuration::Loaded;
 use crate::app::files::look_every;
 use crate::app::metrics::Metrics;
-use crate::app::self_metrics::{self, Registries};
+use crate::app::self_metrics::{self, OfPolicies, Registries};
+use crate::app::status::Status;
 use crate::app::supply::SupplyIndex;
 use crate::app::tasks::Tasks;
 use crate::app::{AppError, Mode, policies};
 use crate::auth::Door;
 use crate::auth::token::Token;
 use crate::cluster;
+use crate::cluster::lease::Candidate;
 use crate::cluster::pods::PodIndex;
 use crate::cluster::reviews::ClusterReviews;
+use crate::cluster::status::StatusWriter;
 use crate::domain::limits;
 use crate::domain::metric::Subject;
 use crate::domain::name::{Namespace, ObjectName};
@@ -21,6 +26,7 @@ use crate::domain::selector::Selector;
 use crate::policy::Config;
 use crate::published::Published;
 use crate::telemetry::health::{Check, Health};
+use crate::telemetry::process;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +50,8 @@ pub(super) struct Outside {
     pub(super) loaded: watch::Receiver<Arc<Loaded>>,
     /// Which pods are on their way; `None` without a cluster.
     pub(super) supply: Option<Arc<SupplyIndex>>,
+    /// What was chosen for the policies, and who chooses.
+    pub(super) choices: Arc<Choices>,
 }
 
 /// Starts the tasks that follow the cluster, or those that do without one.
@@ -62,7 +70,8 @@ pub(super) async fn connect(
             let run = look_every(Arc::clone(&token), look, stop.clone());
             tasks.spawn("token", run);
             let (door, pods) = (Door::standalone(token), Arc::new(NoCluster));
-            return Ok(Outside { door, pods, loaded: own.loaded, supply: None });
+            let choices = Arc::new(Choices::alone());
+            return Ok(Outside { door, pods, loaded: own.loaded, supply: None, choices });
         }
         Mode::Cluster { kubeconfig } => kubeconfig,
     };
@@ -75,7 +84,8 @@ pub(super) async fn connect(
     tasks.spawn("trust-known", until_known(trusted.clone(), is_trusted, stop.clone()));
 
     // Policies are watched, and join those of the file.
-    let loaded = policies::start(&client, own, tasks, stop, registries);
+    let Own { loaded, metrics, published } = own;
+    let (index, loaded) = policies::start(&client, loaded, metrics, tasks, stop);
 
     // Pods are watched in the namespaces that have a Pods metric.
     let pods = Arc::new(PodIndex::default());
@@ -91,8 +101,25 @@ pub(super) async fn connect(
     let supply = SupplyIndex::start(&client, &loaded, tasks, stop);
     self_metrics::supply(registries.own(), &supply);
 
+    // One replica tells what became of the policies, and what it chose for them.
+    let (candidate, leading) = Candidate::new(client.clone(), &process::host(), clock::now);
+    tasks.spawn("lease", candidate.run(stop.clone()));
+    let choices = Arc::new(Choices::start(&index, &loaded, leading.clone(), tasks, stop));
+    let writer = StatusWriter::new(client.clone(), Arc::clone(&index));
+    let of_policies = OfPolicies { index, leading: leading.clone(), writes: writer.writes() };
+    self_metrics::policies(registries.own(), of_policies);
+    let status = Status {
+        loaded: loaded.clone(),
+        published,
+        supply: Arc::clone(&supply),
+        choices: Arc::clone(&choices),
+        leading,
+        writer,
+    };
+    tasks.spawn("status", status.run(stop.clone()));
+
     let door = Door::delegated(trusted, Arc::new(ClusterReviews::new(client)));
-    Ok(Outside { door, pods, loaded, supply: Some(supply) })
+    Ok(Outside { door, pods, loaded, supply: Some(supply), choices })
 }
 
 /// Makes a check pass once a value is there; then it stays so, since the last good one is kept.

@@ -1,22 +1,14 @@
 //! The policies of the file and of the cluster, joined into the one configuration that the tick
 //! follows.
 
-use crate::app::clock;
 use crate::app::configuration::Loaded;
 use crate::app::metrics::Metrics;
-use crate::app::outside::Own;
-use crate::app::self_metrics::{self, OfPolicies, Registries};
-use crate::app::status::Status;
 use crate::app::tasks::Tasks;
 use crate::cluster::Client;
-use crate::cluster::lease::Candidate;
 use crate::cluster::policies::{PolicyIndex, PolicySet};
-use crate::cluster::scalers::ScalerIndex;
-use crate::cluster::status::StatusWriter;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::policy_object::PolicyObjectId;
 use crate::policy::resolve::objects::{Joined, Objects, Refused, Verdict};
-use crate::telemetry::process;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,38 +22,20 @@ const GATHER: Duration = Duration::from_millis(100);
 /// What became of each object.
 pub(crate) type Verdicts = BTreeMap<PolicyObjectId, Verdict>;
 
-/// Starts the tasks that follow the cluster's policies and tell what becomes of them; answers the
+/// Starts the tasks that follow the cluster's policies; answers what is known of them, and the
 /// configuration of file and cluster.
 pub(super) fn start(
     client: &Client,
-    own: Own,
+    file: watch::Receiver<Arc<Loaded>>,
+    metrics: Metrics,
     tasks: &mut Tasks,
     stop: &CancellationToken,
-    registries: &mut Registries,
-) -> watch::Receiver<Arc<Loaded>> {
-    let Own { loaded: file, metrics, published } = own;
-
-    // What people wrote joins the file.
+) -> (Arc<PolicyIndex>, watch::Receiver<Arc<Loaded>>) {
     let (index, set) = PolicyIndex::new();
     tasks.spawn("policies", Arc::clone(&index).watch(client.clone(), stop.clone()));
     let (joiner, loaded) = Joiner::start(file, set, metrics);
     tasks.spawn("join", joiner.run(stop.clone()));
-
-    // HPAs are named in the status of what they ask for.
-    let scalers = Arc::new(ScalerIndex::default());
-    tasks.spawn("hpas", Arc::clone(&scalers).watch(client.clone(), stop.clone()));
-
-    // One replica tells what became of it.
-    let (candidate, leading) = Candidate::new(client.clone(), &process::host(), clock::now);
-    tasks.spawn("lease", candidate.run(stop.clone()));
-    let writer = StatusWriter::new(client.clone(), Arc::clone(&index));
-    self_metrics::policies(
-        registries.own(),
-        OfPolicies { index, leading: leading.clone(), writes: writer.writes() },
-    );
-    let status = Status { loaded: loaded.clone(), published, scalers, leading, writer };
-    tasks.spawn("status", status.run(stop.clone()));
-    loaded
+    (index, loaded)
 }
 
 /// Joins what comes from the two sides.

@@ -1,17 +1,17 @@
 //! The status of the cluster's policies, told for as long as this replica holds the Lease.
 
+use crate::app::choices::Choices;
 use crate::app::clock;
 use crate::app::configuration::Loaded;
-use crate::cluster::scalers::ScalerIndex;
+use crate::app::supply::SupplyIndex;
 use crate::cluster::status::{Reports, StatusWriter};
+use crate::domain::hpa::HpaUse;
 use crate::domain::limits;
-use crate::domain::name::Namespace;
-use crate::domain::scaler::Scaler;
+use crate::evaluation::forecasts::lead_time;
 use crate::evaluation::report::report;
 use crate::policy::Policy;
 use crate::policy::status::report::Learned;
 use crate::published::Published;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
@@ -22,7 +22,8 @@ use tokio_util::sync::CancellationToken;
 pub(super) struct Status {
     pub(super) loaded: watch::Receiver<Arc<Loaded>>,
     pub(super) published: Arc<Published>,
-    pub(super) scalers: Arc<ScalerIndex>,
+    pub(super) supply: Arc<SupplyIndex>,
+    pub(super) choices: Arc<Choices>,
     pub(super) leading: watch::Receiver<bool>,
     pub(super) writer: StatusWriter,
 }
@@ -56,34 +57,26 @@ impl Status {
         let loaded = Arc::clone(&self.loaded.borrow());
         let snapshot = self.published.load();
         let now = clock::now();
-        let scalers = self.scalers.all().map(by_namespace);
         let verdicts = loaded.verdicts.iter();
         let reports = verdicts.map(|(id, verdict)| {
             let running = verdict.running.as_deref();
-            let learned = running.map(|it| learned(it, scalers.as_ref())).unwrap_or_default();
+            let learned = running.map(|it| self.learned(it)).unwrap_or_default();
             (id.clone(), report(verdict, &snapshot, learned, now))
         });
         reports.collect()
     }
-}
 
-type Scalers = BTreeMap<Namespace, Vec<Arc<Scaler>>>;
-
-fn by_namespace(all: Vec<Arc<Scaler>>) -> Scalers {
-    let mut scalers = Scalers::new();
-    for scaler in all {
-        scalers.entry(scaler.namespace.clone()).or_default().push(scaler);
+    /// What is found out beside the value and its forecast.
+    fn learned(&self, policy: &Policy) -> Learned {
+        let supply = self.supply.for_policy(policy);
+        let hpas = supply.as_ref().and_then(|it| it.hpas.as_ref());
+        let named = |it: &HpaUse| format!("{}/{}", policy.key.namespace, it.name);
+        let is_foreseen = policy.forecast.is_some();
+        let choice = self.choices.newest(&policy.key).filter(|_| is_foreseen);
+        Learned {
+            lead_time: is_foreseen.then(|| lead_time(policy, supply.as_deref())),
+            choice: choice.map(|it| it.told()),
+            hpas: hpas.map(|all| all.iter().map(named).collect()),
+        }
     }
-    scalers
-}
-
-/// What is found out beside the value. Forecasts and lead times are told here, too, once there are
-/// some.
-fn learned(policy: &Policy, scalers: Option<&Scalers>) -> Learned {
-    let asking = scalers.map(|all| {
-        let near = all.get(&policy.key.namespace).into_iter().flatten();
-        let asking = near.filter(|it| it.asks_for(&policy.metric, &policy.subject));
-        asking.map(ToString::to_string).collect()
-    });
-    Learned { hpas: asking, ..Learned::default() }
 }

@@ -12,6 +12,7 @@ mod turn;
 
 pub(crate) use pulse::Pulse;
 
+use crate::app::choices::{Choices, Shared};
 use crate::app::clock;
 use crate::app::configuration::Loaded;
 use crate::app::metrics::{Metrics, TickMetrics};
@@ -53,9 +54,12 @@ pub(crate) struct Tick {
     filler: Filler,
     foreseer: Foreseer,
     chooser: Chooser,
+    choices: Arc<Choices>,
     published: Arc<Published>,
     /// `None` without a cluster.
     supply: Option<Arc<SupplyIndex>>,
+    /// What was chosen for the policies of the cluster.
+    shared: watch::Receiver<Arc<Shared>>,
     metrics: TickMetrics,
     pulse: Pulse,
     first: First,
@@ -71,7 +75,7 @@ struct First {
 impl Tick {
     pub(crate) fn new(
         published: Arc<Published>,
-        supply: Option<Arc<SupplyIndex>>,
+        (supply, choices): (Option<Arc<SupplyIndex>>, Arc<Choices>),
         metrics: &Metrics,
         pulse: Pulse,
         first: Arc<Check>,
@@ -87,6 +91,8 @@ impl Tick {
             chooser: Chooser::default(),
             published,
             supply,
+            shared: choices.shared(),
+            choices,
             metrics: metrics.tick(),
             pulse,
             first: First { check: first, begun: Instant::now(), is_whole: false },
@@ -108,13 +114,15 @@ impl Tick {
             let past = self.filler.start(&mut self.evaluation, &self.sources, now);
             let sleep = past.map_or(sleep, |it| it.min(sleep));
             self.foreseer.start(&mut self.evaluation, self.supply.as_deref(), now);
-            self.chooser.start(&mut self.evaluation, self.supply.as_deref(), now);
+            let supply = self.supply.as_deref();
+            self.chooser.start(&mut self.evaluation, supply, &self.choices, now);
             tokio::select! {
                 () = stop.cancelled() => return,
                 Ok(()) = loaded.changed() => {
                     let loaded = loaded.borrow_and_update().clone();
                     self.configure(&loaded);
                 }
+                Ok(()) = self.shared.changed() => self.take_choices(),
                 Some(first) = self.reads.join_next_with_id() => {
                     self.take(first);
                     // What comes in together is published together, in one snapshot.
@@ -133,7 +141,9 @@ impl Tick {
                     self.foreseer.take(&mut self.evaluation, made, surroundings);
                     self.evaluation.publish(&self.published);
                 }
-                Some(made) = self.chooser.join_next() => self.chooser.take(&mut self.evaluation, made),
+                Some(made) = self.chooser.join_next() => {
+                    self.chooser.take(&mut self.evaluation, &self.choices, made);
+                }
                 () = tokio::time::sleep(sleep) => {}
             }
         }
@@ -147,9 +157,20 @@ impl Tick {
             let kept = before.remove(&policy.key).filter(|_| !begun.contains(&policy.key));
             self.turns.insert(policy.key.clone(), kept.unwrap_or_default());
         }
+        // One that began anew goes on as it was chosen.
+        self.take_choices();
         self.first.is_whole = loaded.is_whole;
         self.metrics.configure(&loaded.config, &begun);
         self.evaluation.publish(&self.published);
+    }
+
+    /// Does as the status of the cluster's policies says; where it says nothing, as one begins.
+    fn take_choices(&mut self) {
+        let shared = Arc::clone(&self.shared.borrow_and_update());
+        for (policy, choice) in shared.iter() {
+            let chosen = choice.map(|it| it.chosen).unwrap_or_default();
+            self.evaluation.choose(policy, chosen);
+        }
     }
 
     /// Starts the reads of every policy whose grid has an instant that was not read yet; answers

@@ -1,17 +1,20 @@
 //! The policies in the cluster: both kinds watched, and what people wrote passed on as it is.
 //!
 //! Whether an object is sound is for `policy` to say. A write of the status changes nothing that
-//! is passed on, so it never causes a reload.
+//! is passed on, so it never causes a reload; what the status says that `auto` chose has a way of
+//! its own.
 
 use crate::cluster::Client;
 use crate::cluster::watching::{Progress, follow_known};
 use crate::domain::limits;
 use crate::domain::name::{BadName, Namespace, PolicyName};
 use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
+use crate::policy::status::ChoiceStatus;
 use crate::policy::wire::{API_GROUP, API_VERSION, VERSION};
 use kube::Api;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::watcher::{self, Event, ListSemantic, watcher};
+use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,12 +35,16 @@ pub struct PolicySet {
     pub is_whole: bool,
 }
 
+/// What the status of each object says that `auto` chose.
+pub type Choices = BTreeMap<PolicyObjectId, ChoiceStatus>;
+
 /// What is known about the objects. What was seen last stays while a watch fails.
 #[derive(Debug)]
 pub struct PolicyIndex {
     state: Mutex<State>,
     progress: Progress,
     seen: watch::Sender<PolicySet>,
+    choices: watch::Sender<Choices>,
 }
 
 #[derive(Debug, Default)]
@@ -45,6 +52,8 @@ struct State {
     objects: BTreeMap<PolicyObjectId, Known>,
     /// The kinds about which something is known.
     known: BTreeSet<PolicyKind>,
+    /// Whether a choice has changed that was not passed on yet.
+    has_new_choice: bool,
 }
 
 #[derive(Debug)]
@@ -52,6 +61,8 @@ struct Known {
     object: Arc<PolicyObject>,
     /// `status.conditions` as they were seen last.
     conditions: Json,
+    /// `status.choice` likewise.
+    choice: Option<ChoiceStatus>,
 }
 
 impl PolicyIndex {
@@ -59,8 +70,9 @@ impl PolicyIndex {
     #[must_use]
     pub fn new() -> (Arc<Self>, watch::Receiver<PolicySet>) {
         let (seen, receiver) = watch::channel(PolicySet::default());
-        let state = Mutex::default();
-        (Arc::new(Self { state, progress: Progress::default(), seen }), receiver)
+        let (state, progress) = (Mutex::default(), Progress::default());
+        let choices = watch::Sender::default();
+        (Arc::new(Self { state, progress, seen, choices }), receiver)
     }
 
     /// How many watches fail now, so that what is known may be old.
@@ -75,9 +87,17 @@ impl PolicyIndex {
         self.progress.failures()
     }
 
-    /// The conditions of an object as they were seen last; null when there are none.
-    pub(crate) fn conditions(&self, id: &PolicyObjectId) -> Json {
-        self.lock().objects.get(id).map(|it| it.conditions.clone()).unwrap_or_default()
+    /// What was chosen for the objects, as their status says it.
+    #[must_use]
+    pub fn choices(&self) -> watch::Receiver<Choices> {
+        self.choices.subscribe()
+    }
+
+    /// The conditions of an object as they were seen last, null when there are none, and its choice.
+    pub(crate) fn said(&self, id: &PolicyObjectId) -> (Json, Option<ChoiceStatus>) {
+        let state = self.lock();
+        let known = state.objects.get(id);
+        known.map(|it| (it.conditions.clone(), it.choice.clone())).unwrap_or_default()
     }
 
     /// Follows both kinds until `stop` is cancelled. Where the cluster does not know them (yet), it
@@ -124,7 +144,7 @@ impl PolicyIndex {
             }
             Event::Delete(object) => {
                 if let Some((id, _)) = read(kind, &object) {
-                    self.change(|state| state.objects.remove(&id).is_some());
+                    self.change(|state| state.remove(&id));
                 }
             }
         }
@@ -138,6 +158,11 @@ impl PolicyIndex {
             let is_whole = PolicyKind::ALL.iter().all(|kind| state.known.contains(kind));
             self.seen.send_replace(PolicySet { objects, is_whole });
         }
+        if std::mem::take(&mut state.has_new_choice) {
+            let chosen = state.objects.iter();
+            let chosen = chosen.filter_map(|(id, it)| Some((id.clone(), it.choice.clone()?)));
+            self.choices.send_replace(chosen.collect());
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -150,17 +175,25 @@ impl State {
     fn put(&mut self, id: PolicyObjectId, known: Known) -> bool {
         let before = self.objects.get(&id).map(|it| (&it.object.uid, it.object.generation));
         let is_new = before != Some((&known.object.uid, known.object.generation));
+        let choice = self.objects.get(&id).and_then(|it| it.choice.as_ref());
+        self.has_new_choice |= choice != known.choice.as_ref();
         self.objects.insert(id, known);
         is_new
     }
 
+    /// Answers whether there was such an object.
+    fn remove(&mut self, id: &PolicyObjectId) -> bool {
+        let removed = self.objects.remove(id);
+        self.has_new_choice |= removed.as_ref().is_some_and(|it| it.choice.is_some());
+        removed.is_some()
+    }
+
     fn replace(&mut self, kind: PolicyKind, listed: BTreeMap<PolicyObjectId, Known>) -> bool {
         let mut is_new = self.known.insert(kind);
-        self.objects.retain(|id, _| {
-            let stays = id.kind != kind || listed.contains_key(id);
-            is_new |= !stays;
-            stays
-        });
+        let own = self.objects.keys().filter(|id| id.kind == kind && !listed.contains_key(id));
+        for id in own.cloned().collect::<Vec<_>>() {
+            is_new |= self.remove(&id);
+        }
         for (id, known) in listed {
             is_new |= self.put(id, known);
         }
@@ -191,6 +224,11 @@ fn read(kind: PolicyKind, object: &DynamicObject) -> Option<(PolicyObjectId, Kno
         "spec": object.data.get("spec"),
     });
     let conditions = object.data.pointer("/status/conditions").cloned().unwrap_or_default();
+    let choice = object.data.pointer("/status/choice").and_then(|it| {
+        ChoiceStatus::deserialize(it)
+            .inspect_err(|error| debug!(%id, %error, "a choice that cannot be read is left out"))
+            .ok()
+    });
     let object = PolicyObject {
         id: id.clone(),
         uid: metadata.uid.as_deref().unwrap_or_default().into(),
@@ -200,7 +238,7 @@ fn read(kind: PolicyKind, object: &DynamicObject) -> Option<(PolicyObjectId, Kno
             .filter(|it| it.len() <= limits::POLICY_BYTES_MAX)
             .map(Into::into),
     };
-    Some((id, Known { object: Arc::new(object), conditions }))
+    Some((id, Known { object: Arc::new(object), conditions, choice }))
 }
 
 fn id(kind: PolicyKind, object: &DynamicObject) -> Result<PolicyObjectId, BadName> {

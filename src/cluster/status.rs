@@ -6,7 +6,7 @@ use crate::cluster::{Client, whole};
 use crate::domain::limits;
 use crate::domain::policy_object::PolicyObjectId;
 use crate::policy::status::report::PolicyReport;
-use crate::policy::status::{ConditionType, PolicyStatus, Reason};
+use crate::policy::status::{ChoiceStatus, ConditionType, PolicyStatus, Reason};
 use crate::policy::wire::API_VERSION;
 use futures::StreamExt;
 use jiff::Timestamp;
@@ -79,10 +79,23 @@ struct Due {
     status: PolicyStatus,
 }
 
+/// What a status said before.
+#[derive(Debug)]
+struct Before {
+    conditions: Json,
+    choice: Option<ChoiceStatus>,
+}
+
+impl Before {
+    fn of(status: &PolicyStatus) -> Self {
+        Self { conditions: conditions(status), choice: status.choice.clone() }
+    }
+}
+
 /// How badly a status wants to be written, most first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Urgency {
-    /// A condition has changed.
+    /// A condition has changed, or what every replica is to do.
     Condition,
     /// Something else has, and the last write is a while ago: the longest ago first.
     Refresh(Option<Instant>),
@@ -124,11 +137,12 @@ impl StatusWriter {
             .iter()
             .filter_map(|(id, report)| {
                 let tried = self.tried.get(id).filter(|it| it.uid == report.uid);
-                let seen = self.index.conditions(id);
+                let (conditions, choice) = self.index.said(id);
+                let seen = Before { conditions, choice };
                 // What was written is newer than what has come back from the API server.
                 let written = tried.filter(|it| it.is_written);
-                let before = written.map_or(seen, |it| conditions(&it.status));
-                let status = report.status(&before, now);
+                let before = written.map_or(seen, |it| Before::of(&it.status));
+                let status = report.status(&before.conditions, now);
                 let urgency = urgency(&status, &before, tried, begun)?;
                 Some((urgency, Due { id: id.clone(), uid: report.uid.clone(), status }))
             })
@@ -169,7 +183,7 @@ impl StatusWriter {
 /// `None` when there is nothing to write, or not yet.
 fn urgency(
     status: &PolicyStatus,
-    before: &Json,
+    before: &Before,
     tried: Option<&Tried>,
     now: Instant,
 ) -> Option<Urgency> {
@@ -182,11 +196,11 @@ fn urgency(
     let conditions = conditions(status);
     // A leader that has just started knows less than what is written.
     if is_warming_up(status)
-        && said(before, "observedGeneration") == said(&conditions, "observedGeneration")
+        && said(&before.conditions, "observedGeneration") == said(&conditions, "observedGeneration")
     {
         return None;
     }
-    if !is_same(&conditions, before) {
+    if !is_same(&conditions, &before.conditions) || status.choice != before.choice {
         return Some(Urgency::Condition);
     }
     if is_recent || tried.is_some_and(|it| it.status == *status) {
@@ -258,7 +272,7 @@ impl Due {
 mod tests {
     use super::*;
     use crate::policy::status::ConditionStatus;
-    use crate::policy::status::report::{Claim, Learned};
+    use crate::policy::status::report::{Claim, ForecastState, Learned};
 
     fn report(reason: Reason, value: f64) -> PolicyReport {
         let claim = Claim::new(ConditionStatus::True, reason, "why");
@@ -270,6 +284,8 @@ mod tests {
             value: crate::domain::finite::Finite::new(value),
             value_time: None,
             values: 1,
+            forecast: ForecastState::NotConfigured,
+            history: None,
             learned: Learned::default(),
         }
     }
@@ -280,7 +296,7 @@ mod tests {
         let later = |seconds| begun + Duration::from_secs(seconds);
         let now = Timestamp::UNIX_EPOCH;
         let written = report(Reason::Published, 1.0).status(&Json::Null, now);
-        let before = conditions(&written);
+        let before = Before::of(&written);
         let tried = |is_written| Tried {
             uid: "uid".into(),
             at: begun,
@@ -315,14 +331,14 @@ mod tests {
                 Some(Urgency::Condition),
             ),
         ] {
-            let status = next.status(&before, now);
+            let status = next.status(&before.conditions, now);
             assert_eq!(urgency(&status, &before, tried, later(at)), expected, "{what}");
         }
         let edited = PolicyReport { generation: 2, ..report(Reason::WarmingUp, 1.0) };
-        let edited = edited.status(&before, now);
+        let edited = edited.status(&before.conditions, now);
         assert_eq!(urgency(&edited, &before, None, begun), Some(Urgency::Condition), "an edit");
         assert_eq!(
-            urgency(&written, &Json::Null, None, begun),
+            urgency(&written, &Before { conditions: Json::Null, choice: None }, None, begun),
             Some(Urgency::Condition),
             "an object without conditions"
         );

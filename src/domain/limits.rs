@@ -28,8 +28,6 @@ pub const POLICY_OBJECTS_MAX: usize = 2_000;
 /// One policy of the cluster, as JSON: two long queries. All of them together fit into the memory
 /// that `deploy/` gives, whoever writes them.
 pub const POLICY_BYTES_MAX: usize = 32 * 1024;
-/// HPAs that are remembered, to name them in the status of policies: ten times the design's load.
-pub const SCALERS_MAX: usize = 10_000;
 /// Signals of one policy; each costs a read per interval.
 pub const SIGNALS_MAX: usize = 16;
 /// Smoothing steps of one policy; each adds its own delay.

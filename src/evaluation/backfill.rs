@@ -9,6 +9,7 @@ use crate::evaluation::slot::replay;
 use crate::evaluation::{Past, Recording};
 use crate::pipeline::Memory;
 use crate::policy::Policy;
+use crate::published::Progress;
 use crate::series::Window;
 use crate::series::grid::Grid;
 use crate::series::history::History;
@@ -16,23 +17,6 @@ use jiff::Timestamp;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How far the backfill of a history is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// Chunks that were answered, also with nothing: a source remembers only so much.
-    pub chunks_done: usize,
-    /// All chunks. A chunk that is too much for its source becomes two.
-    pub chunks_total: usize,
-}
-
-impl Progress {
-    /// Whether nothing is left to ask for.
-    #[must_use]
-    pub fn is_done(self) -> bool {
-        self.chunks_done >= self.chunks_total
-    }
-}
 
 /// One chunk that is to be asked for.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ use crate::domain::hpa::HpaUse;
 use crate::domain::name::PolicyKey;
 use crate::domain::supply::{LeadTime, Supply};
 use crate::evaluation::Evaluation;
+use crate::evaluation::dated_choice::DatedChoice;
 use crate::forecast::past::{SEASON, SEASONS_MAX, Steps};
 use crate::pipeline::Surroundings;
 use crate::pipeline::forecast::{Chosen, horizon};
@@ -44,17 +45,18 @@ pub struct ChoiceJob {
 #[derive(Debug)]
 pub struct ChoiceMade {
     boundary: i64,
+    horizon: usize,
     /// `None` when the history is too short.
     choice: Option<Choice>,
 }
 
-/// The choice that a policy works with.
+/// A choice with what speaks for it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct InForce {
-    /// The choice and what it would have cost.
+pub struct Judged {
+    /// What was chosen, and from what.
+    pub dated: DatedChoice,
+    /// What it would have cost.
     pub choice: Choice,
-    /// The moment that it was made for.
-    pub at: Timestamp,
 }
 
 /// What is known of a policy's choices.
@@ -62,15 +64,17 @@ pub struct InForce {
 pub(super) struct Choices {
     /// The moment of the last one that was asked for.
     asked: Option<i64>,
-    in_force: Option<InForce>,
+    made: Option<Judged>,
 }
 
 impl Evaluation {
     /// The next choice to make, of a policy that leaves its model to Foresail and whose history is
-    /// whole. `surroundings` tells the lead time and the supply of each.
+    /// whole, if this replica `is_wanted` to choose for it as of that instant. `surroundings` tells
+    /// the lead time and the supply of each.
     pub fn next_choice(
         &mut self,
         now: Timestamp,
+        is_wanted: impl Fn(&Policy, Timestamp) -> bool,
         surroundings: impl Fn(&Policy) -> (LeadTime, Surroundings),
     ) -> Option<(Arc<Policy>, ChoiceJob)> {
         self.slots.values_mut().find_map(|slot| {
@@ -81,7 +85,9 @@ impl Evaluation {
             }
             let history = slot.memory.history()?;
             let boundary = boundary(&slot.policy.key, history.last_complete(now)?);
-            if slot.choices.asked.is_some_and(|asked| asked >= boundary) {
+            let at = history.start_of(boundary.saturating_add(1));
+            let is_asked = slot.choices.asked.is_some_and(|asked| asked >= boundary);
+            if is_asked || !is_wanted(&slot.policy, at) {
                 return None;
             }
             let (lead, surroundings) = surroundings(&slot.policy);
@@ -97,29 +103,31 @@ impl Evaluation {
         })
     }
 
-    /// Takes a choice that was made; answers it when it is another than the one in force. Of a
-    /// policy that is gone, or another by now, it is dropped.
-    pub fn take_choice(&mut self, policy: &Policy, made: ChoiceMade) -> Option<InForce> {
+    /// Takes a choice that was made, and answers it; it is not in force by that. Of a policy that is
+    /// gone, or another by now, it is dropped.
+    pub fn take_choice(&mut self, policy: &Policy, made: ChoiceMade) -> Option<Judged> {
         let slot = self.slots.get_mut(&policy.key).filter(|it| *it.policy == *policy)?;
         let at = slot.memory.history()?.start_of(made.boundary.saturating_add(1));
-        let in_force = InForce { choice: made.choice?, at };
-        let before = slot.choices.in_force.replace(in_force);
-        slot.memory.forecast_mut().choose(in_force.choice.chosen);
-        let is_new = before.is_none_or(|it| it.choice.chosen != in_force.choice.chosen);
-        is_new.then_some(in_force)
+        let choice = made.choice?;
+        let horizon_steps = u32::try_from(made.horizon).ok();
+        let dated = DatedChoice { chosen: choice.chosen, at, horizon_steps };
+        let judged = Judged { dated, choice };
+        slot.choices.made = Some(judged);
+        Some(judged)
     }
 
-    /// Takes over a choice that somebody else made for a policy: the Lease holder, by its status.
+    /// Takes over a choice for a policy: one that was made here, or by the Lease holder and read from
+    /// the status.
     pub fn choose(&mut self, policy: &PolicyKey, chosen: Chosen) {
         if let Some(slot) = self.slots.get_mut(policy) {
             slot.memory.forecast_mut().choose(chosen);
         }
     }
 
-    /// The choice that a policy works with, as far as it was made here.
+    /// The newest choice that was made here for a policy.
     #[must_use]
-    pub fn choice(&self, policy: &PolicyKey) -> Option<InForce> {
-        self.slots.get(policy)?.choices.in_force
+    pub fn choice(&self, policy: &PolicyKey) -> Option<Judged> {
+        self.slots.get(policy)?.choices.made
     }
 }
 
@@ -168,7 +176,8 @@ impl ChoiceJob {
             drain: Some(self.step),
             down_stabilization: self.down_stabilization,
         };
-        Ok(ChoiceMade { boundary: self.boundary, choice: auto::choose(&question)? })
+        let choice = auto::choose(&question)?;
+        Ok(ChoiceMade { boundary: self.boundary, horizon: self.horizon, choice })
     }
 }
 

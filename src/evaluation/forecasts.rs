@@ -38,7 +38,7 @@ impl Evaluation {
         slot.memory.take_forecast(done);
         // Nothing was read since, so only what the forecast decides can change.
         let outcome = pipeline::run(policy, &slot.window, &mut slot.memory, surroundings);
-        let entry = entry(policy, State::Evaluated(outcome));
+        let entry = entry(slot, State::Evaluated(outcome));
         self.snapshot.put(policy.metric_key(), entry);
     }
 

@@ -1,12 +1,14 @@
 //! What the status of a policy's object says: from what became of the object and from what is
 //! published.
 
+mod forecast;
+
 use crate::pipeline::outcome::{Outcome, Standing, Value};
 use crate::policy::Policy;
 use crate::policy::resolve::objects::{Cause, Refused, Verdict};
 use crate::policy::status::report::{Claim, Learned, PolicyReport};
-use crate::policy::status::{ConditionStatus, Reason};
-use crate::published::{Snapshot, State};
+use crate::policy::status::{ConditionStatus, HistoryStatus, Reason};
+use crate::published::{Entry, Snapshot, State};
 use jiff::Timestamp;
 
 /// The report about one object at `now`; `learned` is what others found out about its policy.
@@ -17,7 +19,18 @@ pub fn report(
     learned: Learned,
     now: Timestamp,
 ) -> PolicyReport {
-    let outcome = verdict.running.as_deref().and_then(|it| outcome(it, snapshot));
+    let running = verdict.running.as_deref();
+    let entry = running.and_then(|it| entry(it, snapshot));
+    let outcome = entry.and_then(|it| match &it.state {
+        State::Evaluated(outcome) => Some(outcome),
+        State::Waiting | State::Broken(_) => None,
+    });
+    let history = entry.and_then(|it| it.history);
+    let forecast = running.map(|it| forecast::state(it, outcome, history)).unwrap_or_default();
+    let history = history.map(|it| HistoryStatus {
+        chunks_done: u32::try_from(it.chunks_done).unwrap_or(u32::MAX),
+        chunks_total: u32::try_from(it.chunks_total).unwrap_or(u32::MAX),
+    });
     let served: Vec<&Value> = outcome
         .iter()
         .flat_map(|it| &it.values)
@@ -40,18 +53,17 @@ pub fn report(
         },
         value_time: served.iter().map(|it| it.at).min(),
         values: served.len(),
+        forecast,
+        history,
         learned,
     }
 }
 
 const NOT_YET: &str = "not evaluated yet";
 
-fn outcome<'s>(policy: &Policy, snapshot: &'s Snapshot) -> Option<&'s Outcome> {
+fn entry<'s>(policy: &Policy, snapshot: &'s Snapshot) -> Option<&'s Entry> {
     let entries = snapshot.find(&policy.metric_key());
-    match &entries.iter().find(|it| it.policy == policy.key)?.state {
-        State::Evaluated(outcome) => Some(outcome),
-        State::Waiting | State::Broken(_) => None,
-    }
+    entries.iter().map(AsRef::as_ref).find(|it| it.policy == policy.key)
 }
 
 fn claim_refused(refused: &Refused, is_kept: bool) -> Claim {

@@ -3,7 +3,9 @@
 use crate::domain::duration::shown_age;
 use crate::domain::finite::Finite;
 use crate::domain::name::ObjectName;
+use crate::forecast::gate;
 use crate::pipeline::capacity::PodCapacity;
+use crate::pipeline::forecast::Told;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -19,6 +21,17 @@ pub struct Outcome {
     pub evicted: usize,
     /// What one pod serves, where that is known.
     pub pod_capacity: Option<PodCapacity>,
+    /// What the forecast made of the value; `None` where nothing is forecast, or there is no value.
+    pub foreseen: Option<Foreseen>,
+}
+
+/// What became of a policy's forecast at one evaluation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Foreseen {
+    /// What was published, and why.
+    pub told: Told,
+    /// The score of the newest forecast; `None` while there is none.
+    pub score: Option<gate::Verdict>,
 }
 
 /// One value to publish.

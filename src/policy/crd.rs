@@ -149,7 +149,7 @@ fn columns(kind: PolicyKind) -> Vec<Json> {
         column("Type", ".spec.metric.type", "The type of an HPA's metric that fits"),
         column("Value", ".status.lastValue", "The last published value"),
         column("Age", ".metadata.creationTimestamp", "How old the policy is"),
-        column("Lead", ".status.leadTime", "How long a new pod takes until it serves"),
+        column("Lead", ".status.leadTime", "How far ahead the forecast looks"),
         column("Model", ".status.model.name", "The forecast model in use"),
         column("Ready", ready, "Whether a value of the newest spec is served"),
     ]);

@@ -3,7 +3,7 @@
 pub mod report;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A message of a condition: more than a person reads.
 pub const MESSAGE_CHARS_MAX: usize = 1_024;
@@ -28,8 +28,15 @@ pub struct PolicyStatus {
     pub values: Option<u32>,
     /// The forecast model in use.
     pub model: Option<ModelStatus>,
-    /// How long a new pod takes until it serves, as it was measured or set.
+    /// How far the history for the forecast is read.
+    pub history: Option<HistoryStatus>,
+    /// What `auto` chose last; every replica does as this says.
+    pub choice: Option<ChoiceStatus>,
+    /// How far ahead the forecast looks: until a pod serves that the HPA asks for because of the
+    /// newest value, with the age of the data and one sync of the HPA.
     pub lead_time: Option<String>,
+    /// How long a pod takes to start, which is the largest part of that.
+    pub startup: Option<StartupStatus>,
     /// The HorizontalPodAutoscalers that ask for the metric.
     pub hpas: Option<Vec<String>>,
 }
@@ -43,6 +50,58 @@ pub struct ModelStatus {
     /// How much less it lost than "no change" did on this metric, e.g. `0.12`; negative when it
     /// lost more.
     pub skill: Option<String>,
+}
+
+/// How far the history for the forecast is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryStatus {
+    /// Chunks of the past that were answered.
+    pub chunks_done: u32,
+    /// All chunks of the past.
+    pub chunks_total: u32,
+}
+
+/// What `auto` chose for the policy. Numbers are texts, so that all replicas read the very same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ChoiceStatus {
+    /// The forecast model.
+    pub model: String,
+    /// The share of peaks to cover.
+    pub quantile: String,
+    /// What the forecast is multiplied by.
+    pub headroom: String,
+    /// How long the published value may not fall below its own recent maximum.
+    pub down_window: String,
+    /// The instant up to which the history was looked at.
+    #[schemars(extend("format" = "date-time"))]
+    pub chosen_at: String,
+    /// How many steps of the history the forecast looked ahead.
+    pub horizon_steps: Option<u32>,
+}
+
+/// How long a pod takes to start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StartupStatus {
+    /// From its creation until it is ready.
+    pub time: String,
+    /// How that is known.
+    pub basis: StartupBasis,
+    /// How many starts were measured.
+    pub starts: Option<u32>,
+}
+
+/// How the time of a start is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub enum StartupBasis {
+    /// The policy says it.
+    Given,
+    /// No start was seen yet.
+    Assumed,
+    /// Starts were seen.
+    Measured,
 }
 
 /// One condition, as `metav1.Condition`.
@@ -121,7 +180,8 @@ pub enum Reason {
     WarmingUp,
     /// The model does not beat "no change" on this metric at present, so what was observed is served.
     Gated,
-    /// Nothing newer came for longer than `guard.maxAge`; the last good value is held.
+    /// Nothing newer came for longer than `guard.maxAge`, so that the last good value is held; or
+    /// the newest forecast is too old.
     Stale,
     /// A source cannot be read, or answers nothing for the policy, and there is nothing to hold.
     SourceFailing,

@@ -220,7 +220,7 @@ pub(crate) fn put(
     let policy = PolicyKey { namespace, name: PolicyName::new(policy).unwrap() };
     let window = (policy.name.as_str() == "llama").then(|| Duration::from_millis(43_280));
     let labels: Labels = labels.iter().copied().collect();
-    snapshot.put(key, Entry { policy, subject, labels, window, state });
+    snapshot.put(key, Entry { policy, subject, labels, window, history: None, state });
 }
 
 /// One metric of each kind, good and bad.

@@ -1,7 +1,8 @@
 //! What the backfills of histories count.
 
 use crate::domain::sample::Sample;
-use crate::evaluation::backfill::{ChunkFailure, Progress};
+use crate::evaluation::backfill::ChunkFailure;
+use crate::published::Progress;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

@@ -1,9 +1,10 @@
 //! The choices of `auto` beside the tick: each is some seconds of simulation.
 
+use crate::app::choices::{Choices, ChosenBy};
 use crate::app::supply::SupplyIndex;
 use crate::domain::error_chain::ErrorChain;
 use crate::evaluation::Evaluation;
-use crate::evaluation::choices::{ChoiceMade, InForce};
+use crate::evaluation::choices::{ChoiceMade, Judged};
 use crate::evaluation::forecasts::lead_time;
 use crate::pipeline::Surroundings;
 use crate::policy::Policy;
@@ -29,12 +30,19 @@ impl Chooser {
         &mut self,
         evaluation: &mut Evaluation,
         supply: Option<&SupplyIndex>,
+        choices: &Choices,
         now: Timestamp,
     ) {
         if !self.job.is_empty() {
             return;
         }
-        let next = evaluation.next_choice(now, |policy| {
+        let is_wanted = |policy: &Policy, at| match choices.chosen_by(&policy.key) {
+            ChosenBy::Everyone => true,
+            ChosenBy::AnotherReplica => false,
+            // A holder before this one may have chosen.
+            ChosenBy::ThisReplica => choices.newest(&policy.key).is_none_or(|it| it.at < at),
+        };
+        let next = evaluation.next_choice(now, is_wanted, |policy| {
             let supply = supply.and_then(|it| it.for_policy(policy));
             (lead_time(policy, supply.as_deref()), Surroundings { now, supply })
         });
@@ -49,12 +57,23 @@ impl Chooser {
     }
 
     /// Takes a choice that was made.
-    pub(super) fn take(&mut self, evaluation: &mut Evaluation, made: Result<Made, JoinError>) {
+    pub(super) fn take(
+        &mut self,
+        evaluation: &mut Evaluation,
+        choices: &Choices,
+        made: Result<Made, JoinError>,
+    ) {
         let Some(policy) = self.policy.take() else { return };
         let key = &policy.key;
         match made {
             Ok(Ok(made)) => {
-                if let Some(InForce { choice, .. }) = evaluation.take_choice(&policy, made) {
+                if let Some(Judged { dated, choice }) = evaluation.take_choice(&policy, made) {
+                    // The choice for all comes back by way of the status, to this replica, too.
+                    match choices.chosen_by(key) {
+                        ChosenBy::Everyone => evaluation.choose(key, dated.chosen),
+                        ChosenBy::ThisReplica => choices.put(key, dated),
+                        ChosenBy::AnotherReplica => {}
+                    }
                     let chosen = choice.chosen;
                     tracing::info!(
                         policy = %key,

@@ -55,7 +55,7 @@ fn due(evaluation: &mut Evaluation, step: i64) -> Option<(Arc<Policy>, ChoiceJob
         data_age: Duration::from_secs(60),
         sync: Duration::from_secs(15),
     };
-    evaluation.next_choice(at(step), |_| (lead, at(step).into()))
+    evaluation.next_choice(at(step), |_, _| true, |_| (lead, at(step).into()))
 }
 
 #[test]
@@ -83,14 +83,14 @@ fn a_replica_that_started_later_chooses_the_same_and_no_sooner_than_it_knows_eno
     let (mut old, policy) = lived(begin, end);
     let (_, job) = due(&mut old, end).unwrap();
     assert!(due(&mut old, end).is_none(), "asked for already");
-    let in_force = old.take_choice(&policy, job.run().unwrap()).unwrap();
-    assert!(in_force.at <= at(end) && in_force.at > at(end - SEASON_STEPS));
-    assert!(in_force.choice.cost_to_naive < 1.0, "{in_force:?}");
-    assert_eq!(old.choice(&policy.key), Some(in_force));
+    let judged = old.take_choice(&policy, job.run().unwrap()).unwrap();
+    assert!(judged.dated.at <= at(end) && judged.dated.at > at(end - SEASON_STEPS));
+    assert!(judged.choice.cost_to_naive < 1.0, "{judged:?}");
+    assert_eq!(old.choice(&policy.key), Some(judged));
     // Half an hour later, from the same history: the same moment, and the same choice.
     let (mut late, _) = lived(begin, end + 30);
     let (_, job) = due(&mut late, end + 30).unwrap();
-    assert_eq!(late.take_choice(&policy, job.run().unwrap()), Some(in_force));
+    assert_eq!(late.take_choice(&policy, job.run().unwrap()), Some(judged));
     // A season is not enough.
     let (mut young, _) = lived(end - SEASON_STEPS, end);
     let (_, job) = due(&mut young, end).unwrap();

@@ -1,13 +1,13 @@
 //! What is known about one policy at a moment, and how it is told in the status of its object.
 
-use super::{Condition, ConditionStatus, ConditionType, ModelStatus, PolicyStatus, Reason};
-use super::{HPAS_MAX, MESSAGE_CHARS_MAX};
+use super::{ChoiceStatus, HistoryStatus, ModelStatus, PolicyStatus, StartupBasis, StartupStatus};
+use super::{Condition, ConditionStatus, ConditionType, HPAS_MAX, MESSAGE_CHARS_MAX, Reason};
 use crate::domain::duration;
 use crate::domain::finite::Finite;
 use crate::domain::quantity;
+use crate::domain::supply::{Basis, LeadTime, Startup};
 use jiff::Timestamp;
 use serde_json::Value as Json;
-use std::time::Duration;
 
 /// What is known about one policy.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +26,10 @@ pub struct PolicyReport {
     pub value_time: Option<Timestamp>,
     /// How many values are served.
     pub values: usize,
+    /// How far its forecast is.
+    pub forecast: ForecastState,
+    /// How far the history for the forecast is read; `None` without one.
+    pub history: Option<HistoryStatus>,
     /// What was found out beside the value.
     pub learned: Learned,
 }
@@ -44,10 +48,10 @@ pub struct Claim {
 /// What is found out about a policy beside its value.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Learned {
-    /// How far its forecast is.
-    pub forecast: ForecastState,
-    /// How long a new pod takes until it serves, as it was measured or set.
-    pub lead_time: Option<Duration>,
+    /// How far its forecast looks ahead; `None` without one.
+    pub lead_time: Option<LeadTime>,
+    /// What `auto` chose, where it did.
+    pub choice: Option<ChoiceStatus>,
     /// The HPAs that ask for the metric, as `namespace/name`.
     pub hpas: Option<Vec<String>>,
 }
@@ -64,6 +68,10 @@ pub enum ForecastState {
     Shadow(Model),
     /// It does not beat "no change" at present, so what was observed is served; why, for people.
     Gated(Model, String),
+    /// There is none of late, so what was observed is served; why, for people.
+    Stale(Model, String),
+    /// There is no value to forecast from; why, for people.
+    NoValue(String),
     /// It is served.
     Active(Model),
 }
@@ -90,7 +98,8 @@ impl PolicyReport {
     /// conditions as they were seen last) keeps its transition time.
     #[must_use]
     pub fn status(&self, before: &Json, now: Timestamp) -> PolicyStatus {
-        let Learned { forecast, lead_time, hpas } = &self.learned;
+        let Learned { lead_time, choice, hpas } = &self.learned;
+        let forecast = &self.forecast;
         let conditions = [
             (ConditionType::Ready, self.ready.clone()),
             (ConditionType::Fresh, self.fresh.clone()),
@@ -119,7 +128,10 @@ impl PolicyReport {
                 name: model.name.clone(),
                 skill: model.skill.map(|it| format!("{:.2}", it.get())),
             }),
-            lead_time: lead_time.map(|it| duration::Shown(it).to_string()),
+            history: self.history,
+            choice: choice.clone(),
+            lead_time: lead_time.map(|it| duration::Shown(it.total()).to_string()),
+            startup: lead_time.map(|it| startup(&it.startup)),
             hpas,
         }
     }
@@ -130,8 +142,11 @@ impl ForecastState {
     #[must_use]
     pub fn model(&self) -> Option<&Model> {
         match self {
-            Self::NotConfigured | Self::WarmingUp(_) => None,
-            Self::Shadow(model) | Self::Gated(model, _) | Self::Active(model) => Some(model),
+            Self::NotConfigured | Self::WarmingUp(_) | Self::NoValue(_) => None,
+            Self::Shadow(model)
+            | Self::Gated(model, _)
+            | Self::Stale(model, _)
+            | Self::Active(model) => Some(model),
         }
     }
 
@@ -146,11 +161,23 @@ impl ForecastState {
                 Claim::new(False, Reason::Shadow, format!("{name} is computed and not served"))
             }
             Self::Gated(_, why) => Claim::new(False, Reason::Gated, why),
+            Self::Stale(_, why) => Claim::new(False, Reason::Stale, why),
+            Self::NoValue(why) => Claim::new(False, Reason::SourceFailing, why),
             Self::Active(Model { name, .. }) => {
                 Claim::new(True, Reason::Published, format!("{name} is served"))
             }
         }
     }
+}
+
+fn startup(startup: &Startup) -> StartupStatus {
+    let (basis, starts) = match startup.basis {
+        Basis::Given => (StartupBasis::Given, None),
+        Basis::Assumed => (StartupBasis::Assumed, None),
+        Basis::Measured { starts, .. } => (StartupBasis::Measured, Some(starts)),
+    };
+    let starts = starts.map(|it| u32::try_from(it).unwrap_or(u32::MAX));
+    StartupStatus { time: duration::Shown(startup.time).to_string(), basis, starts }
 }
 
 /// Since when a condition has had this status.
@@ -168,6 +195,24 @@ fn shown(at: Timestamp) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::time::Duration;
+
+    fn lead_time() -> LeadTime {
+        let [time, data_age, sync] = [150, 75, 15].map(Duration::from_secs);
+        let basis = Basis::Measured { starts: 7, is_cold: true };
+        LeadTime { startup: Startup { time, basis }, data_age, sync }
+    }
+
+    fn choice() -> ChoiceStatus {
+        ChoiceStatus {
+            model: "analog".to_owned(),
+            quantile: "0.95".to_owned(),
+            headroom: "1.1".to_owned(),
+            down_window: "15m".to_owned(),
+            chosen_at: "2026-01-01T00:00:00Z".to_owned(),
+            horizon_steps: Some(7),
+        }
+    }
 
     fn report(forecast: ForecastState) -> PolicyReport {
         let published = Claim::new(ConditionStatus::True, Reason::Published, "published");
@@ -179,9 +224,11 @@ mod tests {
             value: Finite::new(12.5),
             value_time: Timestamp::from_second(60).ok(),
             values: 1,
+            forecast,
+            history: Some(HistoryStatus { chunks_done: 3, chunks_total: 16 }),
             learned: Learned {
-                forecast,
-                lead_time: Some(Duration::from_secs(150)),
+                lead_time: Some(lead_time()),
+                choice: Some(choice()),
                 hpas: Some(vec!["inference/llama".to_owned()]),
             },
         }
@@ -211,7 +258,11 @@ mod tests {
             "lastValueTime": "1970-01-01T00:01:00Z",
             "values": 1,
             "model": {"name": "analog", "skill": "0.12"},
-            "leadTime": "2m30s",
+            "history": {"chunksDone": 3, "chunksTotal": 16},
+            "choice": {"model": "analog", "quantile": "0.95", "headroom": "1.1",
+                "downWindow": "15m", "chosenAt": "2026-01-01T00:00:00Z", "horizonSteps": 7},
+            "leadTime": "4m",
+            "startup": {"time": "2m30s", "basis": "Measured", "starts": 7},
             "hpas": ["inference/llama"],
         });
         assert_eq!(serde_json::to_value(status).unwrap(), expected);
@@ -224,7 +275,9 @@ mod tests {
             (ForecastState::NotConfigured, Reason::NotConfigured, false),
             (ForecastState::WarmingUp("2h of 1d".to_owned()), Reason::WarmingUp, false),
             (ForecastState::Shadow(model.clone()), Reason::Shadow, true),
-            (ForecastState::Gated(model, "lost".to_owned()), Reason::Gated, true),
+            (ForecastState::Gated(model.clone(), "lost".to_owned()), Reason::Gated, true),
+            (ForecastState::Stale(model, "late".to_owned()), Reason::Stale, true),
+            (ForecastState::NoValue("away".to_owned()), Reason::SourceFailing, false),
         ] {
             let status = report(state).status(&Json::Null, Timestamp::UNIX_EPOCH);
             let active = &status.conditions[2];

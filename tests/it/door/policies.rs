@@ -3,10 +3,9 @@
 use super::cluster::{Server, list, until};
 use foresail::cluster::lease::Candidate;
 use foresail::cluster::policies::{PolicyIndex, PolicySet};
-use foresail::cluster::scalers::ScalerIndex;
 use foresail::cluster::status::{Reports, StatusWriter};
 use foresail::domain::policy_object::PolicyObjectId;
-use foresail::policy::status::report::{Claim, Learned, PolicyReport};
+use foresail::policy::status::report::{Claim, ForecastState, Learned, PolicyReport};
 use foresail::policy::status::{ConditionStatus, Reason};
 use http::StatusCode;
 use jiff::Timestamp;
@@ -96,6 +95,8 @@ fn report(value: f64) -> PolicyReport {
         value: foresail::domain::finite::Finite::new(value),
         value_time: None,
         values: 1,
+        forecast: ForecastState::NotConfigured,
+        history: None,
         learned: Learned::default(),
     }
 }
@@ -183,44 +184,4 @@ async fn a_free_lease_is_taken_renewed_lost_and_given_back() {
     asked.answer(StatusCode::OK, &lease);
     tokio::time::timeout(Duration::from_secs(5), task).await.unwrap().unwrap();
     assert!(!leads());
-}
-
-#[tokio::test]
-async fn the_hpas_that_ask_for_metrics_are_known() {
-    const HPAS: &str = "/apis/autoscaling/v2/horizontalpodautoscalers";
-    let hpa = |name: &str, metric: &Value| {
-        json!({"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler",
-            "metadata": {"namespace": "inference", "name": name, "resourceVersion": "7"},
-            "spec": {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
-                "maxReplicas": 3, "metrics": [metric]}})
-    };
-    let target = json!({"type": "AverageValue", "averageValue": "8"});
-    let cpu = json!({"type": "Resource", "resource": {"name": "cpu", "target": target}});
-    let external = json!({"type": "External",
-        "external": {"metric": {"name": "demand"}, "target": target}});
-    let object = json!({"type": "Object", "object": {"metric": {"name": "requests"}, "target": target,
-        "describedObject": {"apiVersion": "v1", "kind": "Service", "name": "llama"}}});
-    let (client, mut server) = Server::start();
-    let index = Arc::new(ScalerIndex::default());
-    let stop = CancellationToken::new();
-    let task = tokio::spawn(Arc::clone(&index).watch(client, stop.clone()));
-    let shown = || {
-        let all = index.all()?;
-        Some(all.iter().map(|it| format!("{it} {:?}", it.asks)).collect::<Vec<_>>().join(", "))
-    };
-    let asked = server.expect(&format!("GET {HPAS}")).await;
-    assert_eq!(shown(), None);
-    let items = [hpa("a", &external), hpa("b", &cpu)];
-    asked.answer(StatusCode::OK, &list("HorizontalPodAutoscalerList", &items));
-    let events = server.expect(&format!("WATCH {HPAS}")).await.stream();
-    until("the list is in", || shown().is_some()).await;
-    assert_eq!(shown().unwrap(), "inference/a [External(demand)]");
-    events.send("MODIFIED", hpa("a", &cpu)).await;
-    events.send("MODIFIED", hpa("b", &object)).await;
-    until("the edits are in", || shown().is_some_and(|it| it.starts_with("inference/b"))).await;
-    assert!(shown().unwrap().starts_with("inference/b [Object(requests, "), "{:?}", shown());
-    events.send("DELETED", hpa("b", &object)).await;
-    until("it is gone", || shown().as_deref() == Some("")).await;
-    stop.cancel();
-    task.await.unwrap();
 }
