@@ -33,6 +33,10 @@ cluster: setup ## A control plane with Foresail registered, to look at by hand, 
 bench: setup-build ## The benchmarks
 	cargo bench --locked --bench api --bench forecast --bench judge --bench tick
 
+.PHONY: soak
+soak: setup-build ## 1,000 forecasting policies with two weeks of history: memory and processor time
+	cargo bench --locked --bench soak
+
 .PHONY: deny
 deny: ## Licences, sources and banned crates of the dependencies (needs cargo-deny)
 	@$(call need_program,cargo-deny,cargo install --locked cargo-deny)
@@ -62,7 +66,7 @@ doc-test: setup-build
 # Each benchmark once, unoptimised and untimed, so that none of them rots.
 .PHONY: bench-test
 bench-test: setup-build
-	cargo test --locked --bench api --bench forecast --bench judge --bench tick
+	cargo test --locked --bench api --bench forecast --bench judge --bench soak --bench tick
 
 .PHONY: cluster-test
 cluster-test: setup
