@@ -41,7 +41,7 @@ fn refit(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::from_parameter(model.name()), |bencher| {
             bencher.iter(|| {
                 let seen = steps.between(NEWEST + 1 - FIT_STEPS as i64, NEWEST);
-                let past = Past::new(seen, seen.offset(), 0);
+                let past = Past::new(seen, seen.scale(), 0);
                 black_box(model.fit(&past, past.len() - 1, HORIZON).unwrap())
             });
         });

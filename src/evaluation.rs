@@ -5,6 +5,7 @@
 //! and never asks the time.
 
 pub mod backfill;
+pub mod choices;
 pub mod dated_choice;
 pub mod forecasts;
 pub mod report;

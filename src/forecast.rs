@@ -132,7 +132,7 @@ fn pointwise<P: Point + 'static>(
 /// A model fitted to a history, for one horizon.
 ///
 /// Steps are counted from the beginning of the `Past` that it was fitted to; later ones that it is
-/// shown begin at the same step and have the same offset.
+/// shown begin at the same step and have the same scale.
 pub trait Fitted: std::fmt::Debug + Send {
     /// Takes in that the step `at` is known now. Called once for each step after the one that it
     /// was fitted at, in their order.

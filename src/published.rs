@@ -45,6 +45,14 @@ pub struct Progress {
     pub chunks_total: usize,
 }
 
+impl Progress {
+    /// Whether nothing is left to ask for.
+    #[must_use]
+    pub fn is_done(self) -> bool {
+        self.chunks_done >= self.chunks_total
+    }
+}
+
 /// What one policy publishes.
 #[derive(Clone, Debug)]
 pub struct Entry {

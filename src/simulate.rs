@@ -12,6 +12,7 @@
 //! should be, `judge` replays recorded demand to say what a published value would have cost, and
 //! `random` is the one source of chance.
 
+pub mod auto;
 pub mod demand;
 pub mod fleet;
 pub mod hpa;

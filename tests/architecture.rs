@@ -39,11 +39,16 @@ const ROOMS: &[Room] = &[
         outside: &[],
     },
     Room { name: "published", level: 4, may_name: &["domain", "pipeline"], outside: &["arc_swap"] },
-    Room { name: "simulate", level: 4, may_name: &[], outside: &["statrs"] },
+    Room {
+        name: "simulate",
+        level: 4,
+        may_name: &["domain", "forecast", "pipeline"],
+        outside: &["statrs"],
+    },
     Room {
         name: "evaluation",
         level: 5,
-        may_name: &["domain", "forecast", "policy", "series", "pipeline", "published"],
+        may_name: &["domain", "forecast", "policy", "series", "pipeline", "published", "simulate"],
         outside: &[],
     },
     Room {

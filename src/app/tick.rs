@@ -4,6 +4,7 @@
 //! evaluated as soon as its own reads are in, so that a source which hangs, or an answer that
 //! takes long to parse, delays only what is made from it.
 
+mod chooser;
 mod filler;
 mod foreseer;
 mod pulse;
@@ -26,6 +27,7 @@ use crate::policy::Policy;
 use crate::published::Published;
 use crate::series::grid::Grid;
 use crate::telemetry::health::Check;
+use chooser::Chooser;
 use filler::Filler;
 use foreseer::Foreseer;
 use jiff::Timestamp;
@@ -51,9 +53,11 @@ pub(crate) struct Tick {
     readers: HashMap<Id, Arc<Policy>>,
     filler: Filler,
     foreseer: Foreseer,
+    chooser: Chooser,
     published: Arc<Published>,
     /// `None` without a cluster.
     supply: Option<Arc<SupplyIndex>>,
+    choices: Arc<Choices>,
     /// What was chosen for the policies of the cluster.
     shared: watch::Receiver<Arc<Shared>>,
     metrics: TickMetrics,
@@ -71,7 +75,7 @@ struct First {
 impl Tick {
     pub(crate) fn new(
         published: Arc<Published>,
-        (supply, choices): (Option<Arc<SupplyIndex>>, &Choices),
+        (supply, choices): (Option<Arc<SupplyIndex>>, Arc<Choices>),
         metrics: &Metrics,
         pulse: Pulse,
         first: Arc<Check>,
@@ -84,9 +88,11 @@ impl Tick {
             readers: HashMap::new(),
             filler: Filler::new(metrics.backfill()),
             foreseer: Foreseer::default(),
+            chooser: Chooser::default(),
             published,
             supply,
             shared: choices.shared(),
+            choices,
             metrics: metrics.tick(),
             pulse,
             first: First { check: first, begun: Instant::now(), is_whole: false },
@@ -108,6 +114,8 @@ impl Tick {
             let past = self.filler.start(&mut self.evaluation, &self.sources, now);
             let sleep = past.map_or(sleep, |it| it.min(sleep));
             self.foreseer.start(&mut self.evaluation, self.supply.as_deref(), now);
+            let known = (self.supply.as_deref(), &*self.choices);
+            self.chooser.start(&mut self.evaluation, known, now);
             tokio::select! {
                 () = stop.cancelled() => return,
                 Ok(()) = loaded.changed() => {
@@ -133,6 +141,9 @@ impl Tick {
                     self.foreseer.take(&mut self.evaluation, made, surroundings);
                     self.evaluation.publish(&self.published);
                 }
+                Some(made) = self.chooser.join_next() => {
+                    self.chooser.take(&mut self.evaluation, &self.choices, made);
+                }
                 () = tokio::time::sleep(sleep) => {}
             }
         }
@@ -157,8 +168,7 @@ impl Tick {
     fn take_choices(&mut self) {
         let shared = Arc::clone(&self.shared.borrow_and_update());
         for (policy, choice) in shared.iter() {
-            let chosen = choice.map(|it| it.chosen).unwrap_or_default();
-            self.evaluation.choose(policy, chosen);
+            self.evaluation.choose(policy, *choice);
         }
     }
 

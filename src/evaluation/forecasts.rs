@@ -4,7 +4,7 @@ use crate::domain::limits;
 use crate::domain::name::PolicyKey;
 use crate::domain::supply::{LeadTime, Startup, Supply};
 use crate::evaluation::{Evaluation, entry};
-use crate::pipeline::forecast::{Chosen, Done, Job, Stage};
+use crate::pipeline::forecast::{Done, Job, Stage};
 use crate::pipeline::{self, Surroundings};
 use crate::policy::Policy;
 use crate::policy::forecast::Forecast;
@@ -22,8 +22,7 @@ impl Evaluation {
         lead: impl Fn(&Policy) -> LeadTime,
     ) -> Option<(Arc<Policy>, Job)> {
         self.slots.values_mut().find_map(|slot| {
-            let progress = slot.backfill.as_ref()?.progress();
-            let is_whole = progress.chunks_done >= progress.chunks_total;
+            let is_whole = slot.backfill.as_ref()?.progress().is_done();
             let lead = lead(&slot.policy).total();
             let job = slot.memory.forecast_job(&slot.policy, lead, is_whole, now)?;
             Some((Arc::clone(&slot.policy), job))
@@ -47,13 +46,6 @@ impl Evaluation {
     pub fn drop_forecast(&mut self, policy: &PolicyKey) {
         if let Some(slot) = self.slots.get_mut(policy) {
             slot.memory.forecast_mut().begin_anew();
-        }
-    }
-
-    /// Takes over what `auto` chose for a policy.
-    pub fn choose(&mut self, policy: &PolicyKey, chosen: Chosen) {
-        if let Some(slot) = self.slots.get_mut(policy) {
-            slot.memory.forecast_mut().choose(chosen);
         }
     }
 

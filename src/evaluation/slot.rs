@@ -3,6 +3,7 @@
 use crate::domain::limits;
 use crate::evaluation::Recording;
 use crate::evaluation::backfill::Backfill;
+use crate::evaluation::choices::Choices;
 use crate::pipeline::{self, Memory};
 use crate::policy::Policy;
 use crate::series::Window;
@@ -20,6 +21,7 @@ pub(super) struct Slot {
     pub(super) past: PastState,
     /// What is missing in the history; `None` before the first live sample.
     pub(super) backfill: Option<Backfill>,
+    pub(super) choices: Choices,
 }
 
 /// Whether a policy has been primed with its past.
@@ -35,7 +37,14 @@ impl Slot {
         let policy = Arc::clone(policy);
         let window = Window::new(policy.signals.len());
         let memory = Memory::new(&policy);
-        Self { policy, window, memory, past: PastState::Missing(0), backfill: None }
+        Self {
+            policy,
+            window,
+            memory,
+            past: PastState::Missing(0),
+            backfill: None,
+            choices: Choices::default(),
+        }
     }
 
     /// Begins anew when the clock was set back: everything newer than now would be in the way of

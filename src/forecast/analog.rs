@@ -1,12 +1,12 @@
 //! Peaks after similar moments, and a regression with the residuals of similar moments around it.
 //!
-//! A ridge regression predicts the log of the peak relative to now. Similar moments of the past are
+//! A ridge regression predicts the height of the peak relative to now. Similar moments of the past are
 //! then those with similar features and a similar prediction, and how far their peaks were from
 //! their own predictions is how far this one may be. Without the regression, their peaks relative
 //! to their own values are the answer.
 
 use crate::forecast::features::{self, FIRST, RIDGE_FEATURES};
-use crate::forecast::library::{LOG_CHANGE_MAX, Library, Moment};
+use crate::forecast::library::{CHANGE_MAX, Library, Moment};
 use crate::forecast::past::{FIT_STEPS, Past, REFIT};
 use crate::forecast::peak::Peak;
 use crate::forecast::ridge::{NormalEquations, Ridge};
@@ -70,20 +70,20 @@ impl Fitted for Analogs {
         let features = features::analog(past, at, self.horizon)?;
         let mut row = Vec::with_capacity(RIDGE_FEATURES);
         let prediction = predict(past, at, self.horizon, &self.ridge, &mut row)?;
-        let now = past.log(at);
+        let now = past.height(at);
         let mut distances = self.library.distances(&features);
         let plain = |distances: &[f32]| {
             let neighbours = self.library.nearest(distances, NEIGHBOURS);
-            let logs: Vec<f64> = neighbours.iter().map(|it| now + it.change).collect();
-            let point = logs.iter().sum::<f64>() / logs.len() as f64;
-            Peak::sample(Model::Analog, past, point, logs)
+            let heights: Vec<f64> = neighbours.iter().map(|it| now + it.change).collect();
+            let point = heights.iter().sum::<f64>() / heights.len() as f64;
+            Peak::sample(Model::Analog, past, point, heights)
         };
         let residual = |distances: &mut [f32]| {
             self.library.add_prediction(distances, prediction, PREDICTION_WEIGHT);
             let neighbours = self.library.nearest(distances, NEIGHBOURS);
             let point = now + prediction;
-            let logs = neighbours.iter().map(|it| point + it.change - it.prediction).collect();
-            Peak::sample(Model::ResidualAnalog, past, point, logs)
+            let heights = neighbours.iter().map(|it| point + it.change - it.prediction).collect();
+            Peak::sample(Model::ResidualAnalog, past, point, heights)
         };
         match self.model {
             Model::Analog => plain(&distances),
@@ -101,7 +101,7 @@ impl Fitted for Analogs {
     }
 }
 
-/// The regression for the log of the peak relative to now, from the moments up to `at` whose peaks
+/// The regression for the height of the peak relative to now, from the moments up to `at` whose peaks
 /// are known by then; `None` when they are too few.
 pub(crate) fn fit_ridge(past: &Past, at: usize, horizon: usize) -> Option<Ridge> {
     let mut equations = NormalEquations::new(RIDGE_FEATURES);
@@ -110,7 +110,7 @@ pub(crate) fn fit_ridge(past: &Past, at: usize, horizon: usize) -> Option<Ridge>
         if let Some(peak) = past.peak(moment, horizon)
             && features::ridge(past, moment, horizon, &mut row)
         {
-            equations.add(&row, peak - past.log(moment));
+            equations.add(&row, peak - past.height(moment));
         }
     }
     let enough = (EXAMPLES_PER_WEIGHT * RIDGE_FEATURES) as f64;
@@ -120,7 +120,7 @@ pub(crate) fn fit_ridge(past: &Past, at: usize, horizon: usize) -> Option<Ridge>
     equations.solve(RIDGE_PRICE, RIDGE_FLOOR)
 }
 
-/// What the regression says of a moment, within what a log can change.
+/// What the regression says of a moment, within what a height can change.
 pub(crate) fn predict(
     past: &Past,
     at: usize,
@@ -131,7 +131,7 @@ pub(crate) fn predict(
     if !features::ridge(past, at, horizon, row) {
         return None;
     }
-    Some(ridge.predict(row).clamp(-LOG_CHANGE_MAX, LOG_CHANGE_MAX))
+    Some(ridge.predict(row).clamp(-CHANGE_MAX, CHANGE_MAX))
 }
 
 fn moment(
@@ -141,7 +141,7 @@ fn moment(
     ridge: &Ridge,
     row: &mut Vec<f64>,
 ) -> Option<Moment> {
-    let change = past.peak(at, horizon)? - past.log(at);
+    let change = past.peak(at, horizon)? - past.height(at);
     let features = features::analog(past, at, horizon)?;
     let prediction = predict(past, at, horizon, ridge, row)?;
     Some(Moment { features, prediction, change })

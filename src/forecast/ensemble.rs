@@ -44,11 +44,11 @@ pub(crate) struct Ensemble {
     bound: Bound,
 }
 
-/// The logs of the peak that the voters named, and what the vote made of them.
+/// The heights of the peak that the voters named, and what the vote made of them.
 #[derive(Clone, Copy, Debug)]
 struct Vote {
     named: [Option<f64>; EXPERTS],
-    log: f64,
+    height: f64,
 }
 
 /// The quantiles of the errors.
@@ -91,10 +91,11 @@ impl Ensemble {
             self.experts.get(place).and_then(|it| it.peak(past, at, self.horizon))
         });
         let weights = self.hedge.weights();
-        let voted = named.iter().zip(weights).filter_map(|(log, weight)| Some(((*log)?, weight)));
-        let (sum, total) =
-            voted.fold((0.0, 0.0), |all, (log, weight)| (all.0 + weight * log, all.1 + weight));
-        (total > 0.0).then(|| Vote { named, log: sum / total })
+        let voted =
+            named.iter().zip(weights).filter_map(|(height, weight)| Some(((*height)?, weight)));
+        let (sum, total) = voted
+            .fold((0.0, 0.0), |all, (height, weight)| (all.0 + weight * height, all.1 + weight));
+        (total > 0.0).then(|| Vote { named, height: sum / total })
     }
 }
 
@@ -109,18 +110,18 @@ impl Fitted for Ensemble {
         let Some(vote) = self.issued.pop_front().flatten() else { return };
         let issued_at = at - self.horizon;
         let Some(peak) = past.peak(issued_at, self.horizon) else { return };
-        let errors = vote.named.map(|log| log.map(|log| (peak - log).abs()));
+        let errors = vote.named.map(|height| height.map(|height| (peak - height).abs()));
         if let [Some(naive), ..] = errors {
             self.hedge.learn(errors, naive);
         }
-        self.bound.learn(peak - vote.log);
+        self.bound.learn(peak - vote.height);
     }
 
     fn forecast(&self, past: &Past, at: usize) -> Option<Peak> {
         let Bound::Tracking(trackers, _) = &self.bound else { return None };
         let vote = self.vote(past, at)?;
-        let logs = trackers.iter().map(|it| vote.log + it.estimate()).collect();
-        let mut peak = Peak::levels(Model::Ensemble, past, vote.log, &LEVELS, logs)?;
+        let heights = trackers.iter().map(|it| vote.height + it.estimate()).collect();
+        let mut peak = Peak::levels(Model::Ensemble, past, vote.height, &LEVELS, heights)?;
         peak.weights = NAMES.into_iter().zip(self.hedge.weights()).collect();
         Some(peak)
     }
@@ -162,7 +163,7 @@ impl Point for RidgeExpert {
 
     fn peak(&self, past: &Past, at: usize, horizon: usize) -> Option<f64> {
         let mut row = Vec::with_capacity(RIDGE_FEATURES);
-        Some(past.log(at) + predict(past, at, horizon, &self.0, &mut row)?)
+        Some(past.height(at) + predict(past, at, horizon, &self.0, &mut row)?)
     }
 
     fn heap_bytes(&self) -> usize {

@@ -1,6 +1,6 @@
 //! What describes a moment of the history, for the regression and for telling similar moments.
 //!
-//! All of it is in logs and, but for the level itself, relative to the moment's own value: what was
+//! All of it is in heights and, but for the level itself, relative to the moment's own value: what was
 //! learnt at one load then holds at another.
 
 use crate::forecast::past::{Past, SEASON, larger};
@@ -40,9 +40,9 @@ fn ridge_row(past: &Past, at: usize, horizon: usize, row: &mut Vec<f64>) -> Opti
     if !is_describable(past, at) {
         return None;
     }
-    let now = past.log(at);
-    row.extend(LAGS.iter().map(|lag| past.log(at - lag) - now));
-    row.extend(MEANS.iter().map(|width| past.log_of_mean(at, *width) - now));
+    let now = past.height(at);
+    row.extend(LAGS.iter().map(|lag| past.height(at - lag) - now));
+    row.extend(MEANS.iter().map(|width| past.height_of_mean(at, *width) - now));
     row.extend(DEVIATIONS.iter().map(|width| past.deviation(at, *width)));
     for width in MAXIMA {
         row.push(past.largest(at + 1 - width..at + 1)? - now);
@@ -58,9 +58,9 @@ fn ridge_row(past: &Past, at: usize, horizon: usize, row: &mut Vec<f64>) -> Opti
     let peak_of = |seasons| season_peak(past, at, horizon, seasons).unwrap_or(last_peak);
     row.push(last_peak - now);
     row.push(larger(last_peak, peak_of(2)) - now);
-    row.push(last_peak - past.log(at - season * SEASON));
+    row.push(last_peak - past.height(at - season * SEASON));
     row.push(peak_of(7) - now);
-    row.push(past.log_of_mean(at, SEASON) - now);
+    row.push(past.height_of_mean(at, SEASON) - now);
     let phase = past.phase(at) as f64 / SEASON as f64 * TAU;
     row.extend([phase.sin(), phase.cos(), (2.0 * phase).sin(), (2.0 * phase).cos()]);
     row.push(1.0);
@@ -73,15 +73,15 @@ pub(crate) fn analog(past: &Past, at: usize, horizon: usize) -> Option<[f64; ANA
     if !is_describable(past, at) {
         return None;
     }
-    let now = past.log(at);
+    let now = past.height(at);
     let largest_profile = |steps| -> Option<f64> {
         past.profiles(at + 1..at + 1 + steps)?.iter().copied().reduce(larger)
     };
     let features = [
         now,
-        past.log_of_mean(at, 3),
-        past.log_of_mean(at, 10),
-        past.log_of_mean(at, 30),
+        past.height_of_mean(at, 3),
+        past.height_of_mean(at, 10),
+        past.height_of_mean(at, 30),
         past.deviation(at, 10),
         past.largest(at - 9..at + 1)? - now,
         largest_profile(horizon)? - now,

@@ -6,7 +6,7 @@
 //! then depends on the steps since a known one, and on nothing before it.
 
 use crate::forecast::gate::{Gate, Verdict, WINDOW};
-use crate::forecast::past::{FIT_STEPS, Past, REFIT, SEASON, SEASONS_MAX, Steps};
+use crate::forecast::past::{FIT_STEPS, Past, REFIT, SEASON, SEASONS_MAX, Scale, Steps};
 use crate::forecast::peak::Peak;
 use crate::forecast::{Fitted, HORIZON_MAX, Model};
 use std::collections::VecDeque;
@@ -51,7 +51,7 @@ struct Fit {
     oldest: i64,
     /// The known steps that they were fitted to.
     n_known: usize,
-    offset: f64,
+    scale: Scale,
     model: Option<Box<dyn Fitted>>,
     naive: Option<Box<dyn Fitted>>,
     /// The last step that the models learnt.
@@ -73,11 +73,16 @@ impl Forecaster {
     #[must_use]
     pub fn resume(model: Model, horizon: usize, probability: f64, steps: Steps<'_>) -> Self {
         let mut forecaster = Self::new(model, horizon, probability);
-        let period = REFIT as i64;
-        let boundary = steps.newest() - steps.newest().rem_euclid(period);
-        let from = boundary.saturating_sub((GATES as i64 - 1) * period);
-        forecaster.replay(steps, from..=steps.newest(), |_| ());
+        forecaster.replay(steps, Self::resumes_at(steps.newest())..=steps.newest(), |_| ());
         forecaster
+    }
+
+    /// The step from which one that begins anew at `newest` has to replay.
+    #[must_use]
+    pub fn resumes_at(newest: i64) -> i64 {
+        let period = REFIT as i64;
+        let boundary = newest.saturating_sub(newest.rem_euclid(period));
+        boundary.saturating_sub((GATES as i64 - 1) * period)
     }
 
     /// The forecast at the newest of these steps, which should reach [`SEASONS_MAX`] seasons back
@@ -138,15 +143,15 @@ impl Forecaster {
             && (fit.oldest, fit.n_known) == (oldest, n_known)
         {
             let from = usize::try_from(fit.learnt + 1 - fit.oldest).unwrap_or(0);
-            let past = Past::new(seen, fit.offset, from.saturating_sub(self.horizon));
+            let past = Past::new(seen, fit.scale, from.saturating_sub(self.horizon));
             return (fit, past);
         }
-        let offset = seen.between(wanted, boundary).offset();
-        let past = Past::new(seen, offset, 0);
+        let scale = seen.between(wanted, boundary).scale();
+        let past = Past::new(seen, scale, 0);
         let at = usize::try_from(boundary - oldest).ok();
         let fitted = |model: Model| model.fit(&past, at?, self.horizon);
         let (model, naive) = (fitted(self.model), fitted(Model::Naive));
-        (Fit { boundary, oldest, n_known, offset, model, naive, learnt: boundary }, past)
+        (Fit { boundary, oldest, n_known, scale, model, naive, learnt: boundary }, past)
     }
 
     /// Lets the gates see the steps up to this one.

@@ -7,11 +7,11 @@
 use crate::forecast::features::ANALOG_FEATURES;
 use crate::forecast::past::single;
 
-/// Steps per unit of a log that predictions and changes are kept in: 16 bits then hold changes by a
-/// factor of e^8, more than any history shows (see `LOG_CHANGE_MAX`), with an error of 0.01 %.
+/// Steps per unit of a height that predictions and changes are kept in: 16 bits then hold changes by a
+/// factor of e^8, more than any history shows (see `CHANGE_MAX`), with an error of 0.01 %.
 const CHANGE_STEPS: f64 = 4096.0;
-/// The largest change of a log that is kept or predicted; larger ones are cut to it.
-pub(crate) const LOG_CHANGE_MAX: f64 = 7.9;
+/// The largest change of a height that is kept or predicted; larger ones are cut to it.
+pub(crate) const CHANGE_MAX: f64 = 7.9;
 /// The codes of a byte.
 const CODES: f32 = 255.0;
 /// Standard deviations below this are taken to be this, so that a feature that does not vary does
@@ -23,9 +23,9 @@ const DEVIATION_MIN: f64 = 3e-5;
 pub(crate) struct Moment {
     /// By what it is compared.
     pub(crate) features: [f64; ANALOG_FEATURES],
-    /// The log of the peak relative to the moment's value, as predicted.
+    /// The height of the peak relative to the moment's value, as predicted.
     pub(crate) prediction: f64,
-    /// The log of the peak relative to the moment's value, as it came.
+    /// The height of the peak relative to the moment's value, as it came.
     pub(crate) change: f64,
 }
 
@@ -158,9 +158,9 @@ impl Column {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "saturates, as `LOG_CHANGE_MAX` says")]
+#[expect(clippy::cast_possible_truncation, reason = "saturates, as `CHANGE_MAX` says")]
 fn change_code(change: f64) -> i16 {
-    (change.clamp(-LOG_CHANGE_MAX, LOG_CHANGE_MAX) * CHANGE_STEPS).round() as i16
+    (change.clamp(-CHANGE_MAX, CHANGE_MAX) * CHANGE_STEPS).round() as i16
 }
 
 fn deviation(numbers: impl Iterator<Item = f64> + Clone) -> f64 {

@@ -18,9 +18,12 @@ pub const FIT_STEPS: usize = (SEASONS_MAX - 1) * SEASON;
 /// carries a sample on.
 pub const BRIDGE_MAX: usize = 5;
 
-/// What is added before taking logs, as a share of the level that the history hardly exceeds. It
-/// decides below which load relative changes stop to matter; the share stands for a third of a pod
-/// where the highest load needs forty.
+/// The power of the scale: between logs and roots, where counts have an even spread. By simulation
+/// over recorded loads both 0 and 0.5 cost more.
+const POWER: f64 = 0.25;
+/// What is added to values, as a share of the level that the history hardly exceeds. It decides below
+/// which load relative changes stop to matter; the share stands for a third of a pod where the
+/// highest load needs forty.
 const OFFSET_SHARE: f64 = 0.0075;
 /// The quantile that stands for the level which the history hardly exceeds.
 const LEVEL_QUANTILE: f64 = 0.995;
@@ -81,9 +84,9 @@ impl<'a> Steps<'a> {
         self.values.iter().filter(|it| is_demand(**it)).count()
     }
 
-    /// What to add to these values before taking logs.
+    /// The scale on which these values are compared.
     #[must_use]
-    pub fn offset(self) -> f64 {
+    pub fn scale(self) -> Scale {
         let mut known: Vec<f64> = self.values.iter().copied().filter(|it| is_demand(*it)).collect();
         known.sort_unstable_by(f64::total_cmp);
         let rank = nearest_rank(known.len(), LEVEL_QUANTILE);
@@ -91,24 +94,61 @@ impl<'a> Steps<'a> {
         let largest = known.last().copied().unwrap_or(0.0);
         // A history that is mostly zero is measured by its largest value, one of nothing but zeros
         // by anything.
-        match (level > 0.0, largest > 0.0) {
-            (true, _) => level * OFFSET_SHARE,
-            (false, true) => largest * OFFSET_SHARE,
+        Scale::new(match (level > 0.0, largest > 0.0) {
+            (true, _) => level,
+            (false, true) => largest,
             (false, false) => 1.0,
-        }
+        })
     }
 }
 
-/// The history up to some step, in logs, with running sums. Steps are counted from its beginning;
+/// Where a value stands among those of its history: the scale on which models work.
+///
+/// Heights are `((value + offset) / level)^POWER / POWER` (Box and Cox, "An analysis of
+/// transformations", 1964). With a power of 0 they would be logs, on which a night's few requests
+/// count as much as a day's many; with 1 the values themselves, on which only the day counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    level: f64,
+}
+
+impl Scale {
+    /// For a history that hardly exceeds `level`, which is more than 0.
+    #[must_use]
+    pub fn new(level: f64) -> Self {
+        Self { level }
+    }
+
+    /// The value that the history hardly exceeds.
+    #[must_use]
+    pub fn level(self) -> f64 {
+        self.level
+    }
+
+    /// Where this value stands.
+    #[must_use]
+    pub fn height(self, value: f64) -> f64 {
+        (value / self.level + OFFSET_SHARE).powf(POWER) / POWER
+    }
+
+    /// The value that stands there, never negative.
+    #[must_use]
+    pub fn value(self, height: f64) -> f64 {
+        let share = (height * POWER).clamp(0.0, f64::MAX).powf(1.0 / POWER) - OFFSET_SHARE;
+        (share * self.level).clamp(0.0, f64::MAX)
+    }
+}
+
+/// The history up to some step, in heights, with running sums. Steps are counted from its beginning;
 /// it may hold steps that lie in the future of the one asked about, and no answer looks at them.
 #[derive(Debug)]
 pub struct Past {
     oldest: i64,
-    offset: f64,
-    /// Subtracted from logs before they are summed, which keeps the digits of small deviations.
+    scale: Scale,
+    /// Subtracted from heights before they are summed, which keeps the digits of small deviations.
     centre: f64,
     /// NaN where unknown.
-    log: Vec<f64>,
+    height: Vec<f64>,
     /// One more than steps: what stands before each.
     sums: Vec<Sums>,
     profile: Vec<f64>,
@@ -120,7 +160,7 @@ pub struct Past {
 struct Sums {
     known: f64,
     value: f64,
-    log: f64,
+    height: f64,
     square: f64,
 }
 
@@ -128,27 +168,27 @@ impl Past {
     /// Prepares these steps. The profile is kept from step `profile_from` on: all of it for a fit,
     /// that of the step asked about for a single forecast.
     #[must_use]
-    pub fn new(steps: Steps<'_>, offset: f64, profile_from: usize) -> Self {
+    pub fn new(steps: Steps<'_>, scale: Scale, profile_from: usize) -> Self {
         let known = bridged(steps.values);
-        let log: Vec<f64> = known.iter().map(|value| (value + offset).ln()).collect();
-        let centre = log.iter().copied().find(|it| it.is_finite()).unwrap_or(0.0);
-        let mut sums = Vec::with_capacity(log.len() + 1);
+        let height: Vec<f64> = known.iter().map(|value| scale.height(*value)).collect();
+        let centre = height.iter().copied().find(|it| it.is_finite()).unwrap_or(0.0);
+        let mut sums = Vec::with_capacity(height.len() + 1);
         let mut sum = Sums::default();
         sums.push(sum);
-        for (value, log) in known.iter().zip(&log) {
+        for (value, height) in known.iter().zip(&height) {
             if value.is_finite() {
-                let log = log - centre;
+                let height = height - centre;
                 sum.known += 1.0;
                 sum.value += value;
-                sum.log += log;
-                sum.square += log * log;
+                sum.height += height;
+                sum.square += height * height;
             }
             sums.push(sum);
         }
         let profile = Vec::new();
         let oldest = steps.oldest();
-        let mut past = Self { oldest, offset, centre, log, sums, profile, profile_from };
-        let end = past.log.len() + HORIZON_MAX;
+        let mut past = Self { oldest, scale, centre, height, sums, profile, profile_from };
+        let end = past.height.len() + HORIZON_MAX;
         past.profile = (profile_from..end).map(|at| past.usual(at).unwrap_or(f64::NAN)).collect();
         past
     }
@@ -156,37 +196,37 @@ impl Past {
     /// How many steps it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.log.len()
+        self.height.len()
     }
 
     /// Whether it holds none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.log.is_empty()
+        self.height.is_empty()
     }
 
-    /// What was added before taking logs.
+    /// The scale of its heights.
     #[must_use]
-    pub fn offset(&self) -> f64 {
-        self.offset
+    pub fn scale(&self) -> Scale {
+        self.scale
     }
 
-    /// The value that this log stands for, never negative.
+    /// The value that this height stands for, never negative.
     #[must_use]
-    pub fn value_of(&self, log: f64) -> f64 {
-        (log.exp() - self.offset).clamp(0.0, f64::MAX)
+    pub fn value_of(&self, height: f64) -> f64 {
+        self.scale.value(height)
     }
 
-    /// The log that this value stands for.
+    /// The height that this value stands for.
     #[must_use]
-    pub fn log_of(&self, value: f64) -> f64 {
-        (value + self.offset).ln()
+    pub fn height_of(&self, value: f64) -> f64 {
+        self.scale.height(value)
     }
 
-    /// The log of a step; NaN where it is unknown.
+    /// The height of a step; NaN where it is unknown.
     #[must_use]
-    pub fn log(&self, at: usize) -> f64 {
-        self.log.get(at).copied().unwrap_or(f64::NAN)
+    pub fn height(&self, at: usize) -> f64 {
+        self.height.get(at).copied().unwrap_or(f64::NAN)
     }
 
     /// The index of a step since the epoch.
@@ -208,38 +248,38 @@ impl Past {
         range.end <= self.len() && self.sum(range).known >= steps
     }
 
-    /// The log of the mean of the last `width` steps up to `at`; NaN if none of them is known.
+    /// The height of the mean of the last `width` steps up to `at`; NaN if none of them is known.
     #[must_use]
-    pub fn log_of_mean(&self, at: usize, width: usize) -> f64 {
+    pub fn height_of_mean(&self, at: usize, width: usize) -> f64 {
         let sum = self.last(at, width);
-        ((sum.value / sum.known).clamp(0.0, f64::MAX) + self.offset).ln()
+        self.scale.height((sum.value / sum.known).clamp(0.0, f64::MAX))
     }
 
-    /// The standard deviation of the logs of the last `width` steps up to `at`; NaN if none of them
+    /// The standard deviation of the heights of the last `width` steps up to `at`; NaN if none of them
     /// is known.
     #[must_use]
     pub fn deviation(&self, at: usize, width: usize) -> f64 {
         let sum = self.last(at, width);
-        let mean = sum.log / sum.known;
+        let mean = sum.height / sum.known;
         (sum.square / sum.known - mean * mean).clamp(0.0, f64::MAX).sqrt()
     }
 
-    /// The largest log of a range; `None` unless all of it is known.
+    /// The largest height of a range; `None` unless all of it is known.
     #[must_use]
     pub fn largest(&self, range: Range<usize>) -> Option<f64> {
         if !self.is_known(range.clone()) {
             return None;
         }
-        self.log.get(range)?.iter().copied().reduce(larger)
+        self.height.get(range)?.iter().copied().reduce(larger)
     }
 
-    /// The log of the peak over the `horizon` steps after `at`; `None` unless all are known.
+    /// The height of the peak over the `horizon` steps after `at`; `None` unless all are known.
     #[must_use]
     pub fn peak(&self, at: usize, horizon: usize) -> Option<f64> {
         self.largest(at + 1..at + 1 + horizon)
     }
 
-    /// What is usual at this step: the decayed mean of the logs around the same time of the seasons
+    /// What is usual at this step: the decayed mean of the heights around the same time of the seasons
     /// before. NaN where none is known, or before the step that profiles are kept from.
     #[must_use]
     pub fn profile(&self, at: usize) -> f64 {
@@ -264,7 +304,7 @@ impl Past {
             if to <= self.len() {
                 let sum = self.sum(from..to);
                 if sum.known > 0.0 {
-                    weighted += weight * (self.centre + sum.log / sum.known);
+                    weighted += weight * (self.centre + sum.height / sum.known);
                     weights += weight;
                 }
             }
@@ -284,7 +324,7 @@ impl Past {
         Sums {
             known: to.known - from.known,
             value: to.value - from.value,
-            log: to.log - from.log,
+            height: to.height - from.height,
             square: to.square - from.square,
         }
     }

@@ -1,7 +1,7 @@
 //! What a forecast says: the distribution of the peak, and what it rests on.
 
 use crate::forecast::Model;
-use crate::forecast::past::{Past, nearest_rank};
+use crate::forecast::past::{Past, Scale, nearest_rank};
 
 /// The distribution of the peak over the next steps.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,52 +18,52 @@ pub struct Peak {
     distribution: Distribution,
 }
 
-/// Logs of peaks in ascending order, and how to read a quantile off them.
+/// Heights of peaks in ascending order, and how to read a quantile off them.
 #[derive(Clone, Debug, PartialEq)]
 enum Distribution {
     /// A sample: its members are equally likely.
-    Sample { sorted: Vec<f64>, offset: f64 },
+    Sample { sorted: Vec<f64>, scale: Scale },
     /// Quantiles at these levels, both ascending.
-    Levels { levels: &'static [f64], sorted: Vec<f64>, offset: f64 },
+    Levels { levels: &'static [f64], sorted: Vec<f64>, scale: Scale },
     /// The mean of the two quantiles.
     Mean(Box<[Peak; 2]>),
 }
 
 impl Peak {
-    /// A distribution of these logs of equally likely peaks, of which there is at least one.
+    /// A distribution of these heights of equally likely peaks, of which there is at least one.
     pub(crate) fn sample(
         model: Model,
         past: &Past,
-        log_point: f64,
-        logs: Vec<f64>,
+        height_point: f64,
+        heights: Vec<f64>,
     ) -> Option<Self> {
-        let sorted = ascending(logs)?;
+        let sorted = ascending(heights)?;
         Some(Self {
             model,
-            point: past.value_of(log_point),
+            point: past.value_of(height_point),
             n_similar: sorted.len(),
             weights: Vec::new(),
-            distribution: Distribution::Sample { sorted, offset: past.offset() },
+            distribution: Distribution::Sample { sorted, scale: past.scale() },
         })
     }
 
-    /// A distribution with these logs of peaks at these levels. Where they cross, they are sorted:
+    /// A distribution with these heights of peaks at these levels. Where they cross, they are sorted:
     /// the result is nearer to the true quantiles than the crossing ones (Chernozhukov,
     /// Fernández-Val and Galichon, "Quantile and probability curves without crossing", 2010).
     pub(crate) fn levels(
         model: Model,
         past: &Past,
-        log_point: f64,
+        height_point: f64,
         levels: &'static [f64],
-        logs: Vec<f64>,
+        heights: Vec<f64>,
     ) -> Option<Self> {
-        let sorted = ascending(logs)?;
+        let sorted = ascending(heights)?;
         Some(Self {
             model,
-            point: past.value_of(log_point),
+            point: past.value_of(height_point),
             n_similar: 0,
             weights: Vec::new(),
-            distribution: Distribution::Levels { levels, sorted, offset: past.offset() },
+            distribution: Distribution::Levels { levels, sorted, scale: past.scale() },
         })
     }
 
@@ -93,17 +93,17 @@ impl Peak {
     #[must_use]
     pub fn quantile(&self, probability: f64) -> f64 {
         match &self.distribution {
-            Distribution::Sample { sorted, offset } => {
+            Distribution::Sample { sorted, scale } => {
                 let place = probability.clamp(0.0, 1.0) * sorted.len().saturating_sub(1) as f64;
                 let below = nearest_rank(sorted.len(), probability);
-                value(between(sorted, below, place - below as f64), *offset)
+                scale.value(between(sorted, below, place - below as f64))
             }
-            Distribution::Levels { levels, sorted, offset } => {
+            Distribution::Levels { levels, sorted, scale } => {
                 let below = levels.partition_point(|it| *it <= probability).saturating_sub(1);
                 let at = |place: usize| levels.get(place).copied().unwrap_or(1.0);
                 let share =
                     ((probability - at(below)) / (at(below + 1) - at(below))).clamp(0.0, 1.0);
-                value(between(sorted, below, share), *offset)
+                scale.value(between(sorted, below, share))
             }
             Distribution::Mean(both) => {
                 let [one, other] = both.as_ref();
@@ -114,9 +114,9 @@ impl Peak {
 }
 
 /// Sorted, and `None` unless there is something and all of it is a number.
-fn ascending(mut logs: Vec<f64>) -> Option<Vec<f64>> {
-    logs.sort_unstable_by(f64::total_cmp);
-    (!logs.is_empty() && logs.iter().all(|it| it.is_finite())).then_some(logs)
+fn ascending(mut heights: Vec<f64>) -> Option<Vec<f64>> {
+    heights.sort_unstable_by(f64::total_cmp);
+    (!heights.is_empty() && heights.iter().all(|it| it.is_finite())).then_some(heights)
 }
 
 /// The number that lies this share of the way from one place to the next.
@@ -124,8 +124,4 @@ fn between(sorted: &[f64], below: usize, share: f64) -> f64 {
     let low = sorted.get(below).copied().unwrap_or(f64::NAN);
     let high = sorted.get(below + 1).copied().unwrap_or(low);
     low + (high - low) * share
-}
-
-fn value(log: f64, offset: f64) -> f64 {
-    (log.exp() - offset).clamp(0.0, f64::MAX)
 }

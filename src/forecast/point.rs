@@ -11,12 +11,12 @@ pub(crate) mod profile;
 use crate::forecast::past::Past;
 use std::fmt::Debug;
 
-/// A forecaster of the log of the peak. What it knows of the past it takes in step by step.
+/// A forecaster of the height of the peak. What it knows of the past it takes in step by step.
 pub(crate) trait Point: Debug + Send {
     /// Takes in the step `at`, which may be unknown.
     fn learn(&mut self, past: &Past, at: usize);
 
-    /// The log of the peak over the next `horizon` steps, seen from `at`, the step learnt last.
+    /// The height of the peak over the next `horizon` steps, seen from `at`, the step learnt last.
     fn peak(&self, past: &Past, at: usize, horizon: usize) -> Option<f64>;
 
     /// What it keeps on the heap.
@@ -26,6 +26,6 @@ pub(crate) trait Point: Debug + Send {
 }
 
 /// The number, if it is one.
-pub(crate) fn number(log: f64) -> Option<f64> {
-    log.is_finite().then_some(log)
+pub(crate) fn number(height: f64) -> Option<f64> {
+    height.is_finite().then_some(height)
 }

@@ -17,7 +17,7 @@ pub(crate) struct Pointwise<P> {
     model: Model,
     point: P,
     horizon: usize,
-    /// For the last steps, oldest first: the log that was forecast then.
+    /// For the last steps, oldest first: the height that was forecast then.
     issued: VecDeque<Option<f64>>,
     /// Log of the peak less the forecast, oldest first.
     errors: VecDeque<f32>,
@@ -63,8 +63,8 @@ impl<P: Point> Fitted for Pointwise<P> {
 
     fn forecast(&self, past: &Past, at: usize) -> Option<Peak> {
         let point = self.point.peak(past, at, self.horizon)?;
-        let logs = self.errors.iter().map(|error| point + f64::from(*error)).collect();
-        Peak::sample(self.model, past, point, logs)
+        let heights = self.errors.iter().map(|error| point + f64::from(*error)).collect();
+        Peak::sample(self.model, past, point, heights)
     }
 
     fn bytes(&self) -> usize {

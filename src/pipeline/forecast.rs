@@ -198,7 +198,8 @@ impl Stage {
 }
 
 /// How many steps ahead to look.
-fn horizon(lead: Duration, step: Duration) -> usize {
+#[must_use]
+pub fn horizon(lead: Duration, step: Duration) -> usize {
     let steps = lead.as_nanos().div_ceil(step.as_nanos().max(1));
     let steps = usize::try_from(steps).unwrap_or(usize::MAX).saturating_add(MARGIN_STEPS);
     steps.min(crate::forecast::HORIZON_MAX)

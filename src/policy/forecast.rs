@@ -2,6 +2,7 @@
 
 use crate::domain::finite::Finite;
 use crate::domain::limits;
+use crate::domain::name::ObjectName;
 use crate::domain::supply::{Startup, Supply};
 use crate::forecast::Model;
 use std::time::Duration;
@@ -72,5 +73,5 @@ pub struct ScaleTarget {
     /// E.g. `Deployment`.
     pub kind: Box<str>,
     /// Its name.
-    pub name: Box<str>,
+    pub name: ObjectName,
 }

@@ -42,7 +42,7 @@ fn exact(
 fn a_byte_for_a_feature_is_enough() {
     let values = rhythm(5 * SEASON, 21);
     let steps = Steps::new(&values, 1_000_000);
-    let past = Past::new(steps, steps.offset(), 0);
+    let past = Past::new(steps, steps.scale(), 0);
     let at = values.len() - 200;
     let fitted = Analogs::fit(Model::ResidualAnalog, &past, at, HORIZON).unwrap();
     let plain = Analogs::fit(Model::Analog, &past, at, HORIZON).unwrap();
@@ -58,7 +58,7 @@ fn a_byte_for_a_feature_is_enough() {
         for (model, weight) in [(&fitted, f64::from(PREDICTION_WEIGHT)), (&plain, 0.0)] {
             let peak = model.forecast(&past, now).unwrap();
             let changes = exact(&moments, &features, prediction, weight);
-            let base = past.log(now) + if weight > 0.0 { prediction } else { 0.0 };
+            let base = past.height(now) + if weight > 0.0 { prediction } else { 0.0 };
             for level in [0.5, 0.8, 0.9, 0.95] {
                 let place = level * (NEIGHBOURS - 1) as f64;
                 let below = changes[nearest_rank_of(place)];
@@ -89,7 +89,7 @@ fn moments_resolved_since_the_fit_are_among_the_neighbours() {
         }
     }
     let steps = Steps::new(&values, 1_000_000);
-    let past = Past::new(steps, steps.offset(), 0);
+    let past = Past::new(steps, steps.scale(), 0);
     let mut learning = Analogs::fit(Model::Analog, &past, from, HORIZON).unwrap();
     let before = learning.library.len();
     let at = values.len() - 1;

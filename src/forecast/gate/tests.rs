@@ -2,16 +2,17 @@
 
 use super::*;
 use crate::forecast::Model;
-use crate::forecast::past::{Past, Steps};
+use crate::forecast::past::{Past, Scale, Steps};
 
 const HORIZON: usize = 3;
 
 /// A forecast that is sure of a value, up to a per cent to both sides.
 fn peak(value: f64) -> Peak {
     let values = [1.0];
-    let past = Past::new(Steps::new(&values, 0), 0.0, 0);
-    let logs = (-10..=10).map(|it| (value * (1.0 + f64::from(it) / 1000.0)).ln()).collect();
-    Peak::sample(Model::Naive, &past, value.ln(), logs).unwrap()
+    let past = Past::new(Steps::new(&values, 0), Scale::new(1.0), 0);
+    let heights =
+        (-10..=10).map(|it| past.height_of(value * (1.0 + f64::from(it) / 1000.0))).collect();
+    Peak::sample(Model::Naive, &past, past.height_of(value), heights).unwrap()
 }
 
 /// Runs so many steps of a metric at `value` with these two forecasts.
@@ -112,7 +113,7 @@ fn where_nothing_moves_there_is_no_skill_to_have() {
     let (mut gate, mut at) = (Gate::new(HORIZON, 1.0), 0);
     let zero = {
         let values = [0.0];
-        let past = Past::new(Steps::new(&values, 0), 1.0, 0);
+        let past = Past::new(Steps::new(&values, 0), Scale::new(1.0), 0);
         Peak::sample(Model::Naive, &past, 0.0, vec![0.0]).unwrap()
     };
     for _ in 0..200 {

@@ -1,10 +1,10 @@
-//! Windows against their definitions, gaps, offsets and the profile.
+//! Windows against their definitions, gaps, scales and the profile.
 
 use super::*;
 use proptest::prelude::*;
 
-fn past(values: &[f64], offset: f64) -> Past {
-    Past::new(Steps::new(values, 99_999), offset, 0)
+fn past(values: &[f64], level: f64) -> Past {
+    Past::new(Steps::new(values, 99_999), Scale::new(level), 0)
 }
 
 fn close(one: f64, other: f64) -> bool {
@@ -44,17 +44,17 @@ fn steps_are_found_by_their_index() {
 }
 
 #[test]
-fn the_offset_follows_the_level_that_is_hardly_exceeded() {
+fn the_scale_follows_the_level_that_is_hardly_exceeded() {
     let mut values = vec![40.0; 1000];
     values[..3].fill(4e6);
-    for (values, offset) in [
-        (values.clone(), 0.3),
+    for (values, level) in [
+        (values.clone(), 40.0),
         (vec![0.0; 10], 1.0),
         (vec![], 1.0),
         (vec![f64::NAN], 1.0),
-        ([vec![0.0; 999], vec![8.0]].concat(), 0.06),
+        ([vec![0.0; 999], vec![8.0]].concat(), 8.0),
     ] {
-        assert!(close(Steps::new(&values, 0).offset(), offset), "{offset}");
+        assert_eq!(Steps::new(&values, 0).scale(), Scale::new(level));
     }
 }
 
@@ -64,7 +64,7 @@ fn the_profile_is_the_decayed_mean_around_the_same_time_of_earlier_seasons() {
     let past = past(&values, 1.0);
     assert!(past.profile(SEASON - 1).is_nan());
     // Seasons of 1, 2 and 3: one back weighs 1, two back 0.7, three back 0.49.
-    let (one, two, three) = (2.0_f64.ln(), 3.0_f64.ln(), 4.0_f64.ln());
+    let [one, two, three] = [1.0, 2.0, 3.0].map(|it| past.height_of(it));
     let noon = SEASON / 2;
     assert!(close(past.profile(SEASON + noon), one));
     assert!(close(past.profile(2 * SEASON + noon), (two + 0.7 * one) / 1.7));
@@ -82,7 +82,11 @@ fn the_profile_is_the_decayed_mean_around_the_same_time_of_earlier_seasons() {
 fn the_phase_is_that_of_the_index() {
     let values = [1.0, 1.0, 1.0];
     for (newest, phase) in [(SEASON as i64 + 1, 1439), (1, 1439), (-1, 1437)] {
-        assert_eq!(Past::new(Steps::new(&values, newest), 1.0, 0).phase(0), phase, "{newest}");
+        assert_eq!(
+            Past::new(Steps::new(&values, newest), Scale::new(1.0), 0).phase(0),
+            phase,
+            "{newest}"
+        );
     }
 }
 
@@ -93,18 +97,18 @@ proptest! {
         at in 0usize..69,
         width in 1usize..80,
     ) {
-        let past = past(&values, 0.3);
+        let past = past(&values, 40.0);
         let window = &values[(at + 1).saturating_sub(width)..=at];
         let count = window.len() as f64;
         let mean = window.iter().sum::<f64>() / count;
-        prop_assert!((past.log_of_mean(at, width) - (mean + 0.3).ln()).abs() < 1e-6);
-        let logs: Vec<f64> = window.iter().map(|it| (it + 0.3).ln()).collect();
-        let mean = logs.iter().sum::<f64>() / count;
-        let variance = logs.iter().map(|it| (it - mean).powi(2)).sum::<f64>() / count;
+        prop_assert!((past.height_of_mean(at, width) - past.height_of(mean)).abs() < 1e-6);
+        let heights: Vec<f64> = window.iter().map(|it| past.height_of(*it)).collect();
+        let mean = heights.iter().sum::<f64>() / count;
+        let variance = heights.iter().map(|it| (it - mean).powi(2)).sum::<f64>() / count;
         prop_assert!((past.deviation(at, width) - variance.sqrt()).abs() < 1e-5);
         let ahead = values[at + 1..].iter().take(width).copied().fold(0.0, larger);
         let is_whole = at + width < values.len();
-        let peak = past.peak(at, width).map(|log| past.value_of(log));
+        let peak = past.peak(at, width).map(|height| past.value_of(height));
         prop_assert_eq!(peak.is_some(), is_whole);
         prop_assert!(peak.is_none_or(|it| (it - ahead).abs() < 1e-6));
     }

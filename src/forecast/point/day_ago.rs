@@ -12,7 +12,7 @@ impl Point for DayAgo {
     fn learn(&mut self, _: &Past, _: usize) {}
 
     fn peak(&self, past: &Past, at: usize, horizon: usize) -> Option<f64> {
-        number(past.log(at))?;
+        number(past.height(at))?;
         features::last_known_peak(past, at, horizon).map(|(_, peak)| peak)
     }
 }

@@ -11,7 +11,7 @@ const TREND_SHARE: f64 = 0.1;
 /// What is left of the trend after a step.
 const DAMPING: f64 = 0.9;
 
-/// Level and trend of the logs; the level is NaN before the first known step.
+/// Level and trend of the heights; the level is NaN before the first known step.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holt {
     level: f64,
@@ -42,14 +42,14 @@ impl Holt {
 
 impl Point for Holt {
     fn learn(&mut self, past: &Past, at: usize) {
-        let log = past.log(at);
-        if log.is_finite() {
-            self.step(log);
+        let height = past.height(at);
+        if height.is_finite() {
+            self.step(height);
         }
     }
 
     fn peak(&self, past: &Past, at: usize, horizon: usize) -> Option<f64> {
-        number(past.log(at))?;
+        number(past.height(at))?;
         // A damped trend never turns: the path is highest at one of its ends.
         number(larger(self.ahead(1), self.ahead(horizon)))
     }

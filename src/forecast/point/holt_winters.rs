@@ -1,4 +1,4 @@
-//! Holt-Winters: level, damped trend and a season, each smoothed exponentially, additive in logs
+//! Holt-Winters: level, damped trend and a season, each smoothed exponentially, additive in heights
 //! (Hyndman and Athanasopoulos, "Forecasting: principles and practice", 3rd ed., 8.3).
 
 use crate::forecast::past::{Past, SEASON, larger, single};
@@ -78,17 +78,17 @@ impl HoltWinters {
 
 impl Point for HoltWinters {
     fn learn(&mut self, past: &Past, at: usize) {
-        let log = past.log(at);
-        if !log.is_finite() {
+        let height = past.height(at);
+        if !height.is_finite() {
             return;
         }
         let season = self.season(past, at);
         if !self.level.is_finite() {
-            self.level = log - season;
+            self.level = height - season;
             return;
         }
         let expected = self.level + DAMPING * self.trend;
-        let surprise = log - season - expected;
+        let surprise = height - season - expected;
         let level = expected + self.level_share * surprise;
         self.trend =
             TREND_SHARE * (level - self.level) + (1.0 - TREND_SHARE) * DAMPING * self.trend;
@@ -99,7 +99,7 @@ impl Point for HoltWinters {
     }
 
     fn peak(&self, past: &Past, at: usize, horizon: usize) -> Option<f64> {
-        number(past.log(at))?;
+        number(past.height(at))?;
         let ahead = (1..=horizon).map(|steps| {
             self.level + self.trend * damped(DAMPING, steps) + self.season(past, at + steps)
         });
@@ -116,10 +116,11 @@ impl Point for HoltWinters {
 fn first_season(past: &Past) -> Option<Vec<f32>> {
     let mut sums = vec![(0.0, 0.0); BINS];
     for step in 0..SEASON {
-        let log = past.log(step);
-        if let Some((sum, count)) = sums.get_mut(past.phase(step) / BIN).filter(|_| log.is_finite())
+        let height = past.height(step);
+        if let Some((sum, count)) =
+            sums.get_mut(past.phase(step) / BIN).filter(|_| height.is_finite())
         {
-            *sum += log;
+            *sum += height;
             *count += 1.0;
         }
     }

@@ -7,7 +7,7 @@ use crate::forecast::point::{Point, number};
 /// worse than no change on almost every series.
 const STEPS: usize = 30;
 
-/// The line through the values (not their logs: a straight line of logs explodes).
+/// The line through the values (not their heights: a straight line of heights explodes).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Linear;
 
@@ -22,7 +22,7 @@ impl Point for Linear {
         let middle = (STEPS - 1) as f64 / 2.0;
         let (mut sum, mut moment, mut squares) = (0.0, 0.0, 0.0);
         for (place, step) in (from..=at).enumerate() {
-            let value = past.value_of(past.log(step));
+            let value = past.value_of(past.height(step));
             let distance = place as f64 - middle;
             sum += value;
             moment += distance * value;
@@ -31,6 +31,6 @@ impl Point for Linear {
         let slope = moment / squares;
         let ahead = |steps: usize| sum / STEPS as f64 + slope * (middle + steps as f64);
         let peak = larger(ahead(1), ahead(horizon)).clamp(0.0, f64::MAX);
-        number(past.log_of(peak))
+        number(past.height_of(peak))
     }
 }

@@ -11,6 +11,6 @@ impl Point for Naive {
     fn learn(&mut self, _: &Past, _: usize) {}
 
     fn peak(&self, past: &Past, at: usize, _: usize) -> Option<f64> {
-        number(past.log(at))
+        number(past.height(at))
     }
 }

@@ -16,8 +16,8 @@ impl Point for Profile {
     fn learn(&mut self, _: &Past, _: usize) {}
 
     fn peak(&self, past: &Past, at: usize, horizon: usize) -> Option<f64> {
-        number(past.log(at))?;
-        let mut difference = past.log_of_mean(at, LEVEL_STEPS) - past.profile(at);
+        number(past.height(at))?;
+        let mut difference = past.height_of_mean(at, LEVEL_STEPS) - past.profile(at);
         let corrected = past.profiles(at + 1..at + 1 + horizon)?.iter().map(|usual| {
             difference *= DIFFERENCE_KEPT;
             usual + difference

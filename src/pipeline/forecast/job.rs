@@ -1,8 +1,7 @@
 //! The part of a forecast that takes long, by itself: it can run on another thread.
 
 use crate::forecast::forecaster::{Forecast as Answer, Forecaster};
-use crate::forecast::gate::WINDOW;
-use crate::forecast::past::{FIT_STEPS, REFIT, Steps};
+use crate::forecast::past::{SEASON, SEASONS_MAX, Steps};
 use crate::pipeline::forecast::{Key, Recent};
 use crate::series::history::History;
 
@@ -38,8 +37,8 @@ impl Job {
         history: &History,
         newest: i64,
     ) -> Self {
-        let span = i64::try_from(FIT_STEPS + REFIT).unwrap_or(i64::MAX);
-        let mut values = Vec::with_capacity(FIT_STEPS + REFIT);
+        let span = i64::try_from(SEASONS_MAX * SEASON).unwrap_or(i64::MAX);
+        let mut values = Vec::with_capacity(SEASONS_MAX * SEASON);
         history.copy(newest - span + 1, newest + 1, &mut values);
         let values = values.into_iter().map(f64::from).collect();
         Self { forecaster, key, values, newest }
@@ -51,11 +50,10 @@ impl Job {
     pub fn run(self) -> Done {
         let Self { forecaster, key, values, newest } = self;
         let steps = Steps::new(&values, newest);
-        let replayed = i64::try_from(WINDOW + key.horizon).unwrap_or(i64::MAX);
+        let oldest = Forecaster::resumes_at(newest);
         let mut forecaster = forecaster
             .unwrap_or_else(|| Box::new(Forecaster::new(key.model, key.horizon, key.quantile)));
-        let first = forecaster.newest().map_or(newest - replayed, |it| it + 1);
-        let first = first.clamp(newest - replayed, newest);
+        let first = forecaster.newest().map_or(oldest, |it| it + 1).clamp(oldest, newest);
         let mut answers = Vec::new();
         let mut answer = None;
         forecaster.replay(steps, first..=newest, |it| {

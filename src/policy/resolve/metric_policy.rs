@@ -59,7 +59,7 @@ pub(super) fn resolve(
         signals::resolve(signals, metric_type, lookback, sources, &path_of_signals, faults);
     let smooth = smoothing::resolve(smooth, interval, &path.key("smooth"), faults);
     smoothing::check_counter(smooth.as_deref(), combine.as_ref(), &path.key("smooth"), faults);
-    let forecast = forecast::resolve(forecast.as_ref(), &path.key("forecast"), faults);
+    let forecast = forecast::resolve(forecast.as_ref(), metric_type, &path.key("forecast"), faults);
     Some(Policy {
         key: PolicyKey { namespace: namespace?, name: name? },
         metric: metric_name?,

@@ -66,7 +66,8 @@ impl Rule {
     }
 
     /// The weighted totals of the days before `day`.
-    fn past(&self, run: &Run, day: usize) -> Totals {
+    #[must_use]
+    pub fn past(&self, run: &Run, day: usize) -> Totals {
         let days = day.saturating_sub(run.first_day).min(run.days.len());
         let mut past = Totals::default();
         let mut weight = 1.0;

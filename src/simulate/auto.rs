@@ -1,0 +1,238 @@
+//! What `auto` does: of many ways of publishing, the one that would have cost least on the metric's
+//! own history while keeping late work within the objective.
+//!
+//! In: the history of a metric on its grid, how far ahead a forecast looks, and what pods and
+//! objective are like. Out: model, quantile, headroom and down window. Every candidate is judged by
+//! the same simulation: the value that it would have published at each sync, the autoscaler's
+//! arithmetic, and pods that take their lead time. Forecasts are those that would have been made
+//! then. Never: chance, a clock, or knowledge of the future.
+
+pub mod candidates;
+pub mod foretold;
+
+use std::time::Duration;
+
+use crate::forecast::past::{SEASON, Steps};
+use crate::pipeline::forecast::Chosen;
+use crate::simulate::SimulateError;
+
+use self::candidates::Candidate;
+use self::foretold::Foretold;
+use super::hpa::behavior::Behavior;
+use super::hpa::metric::{MetricSpec, TotalTarget};
+use super::hpa::{ControllerSettings, HpaSpec};
+use super::judge::choose::Rule;
+use super::judge::fluid::{Fluid, FluidSettings};
+use super::judge::lead_time::LeadTime;
+use super::judge::{Run, Seen, Setting, run};
+
+#[cfg(test)]
+mod tests;
+
+/// Syncs of the autoscaler in one step of the history: every 15 s where the season is a day.
+pub const SYNCS_PER_STEP: usize = SYNCS as usize;
+const SYNCS: u32 = 4;
+/// How much a day counts relative to the day after it. Loads change, and a choice by all days alike
+/// follows too late; one by the last few days forgets what is rare. Found by simulation.
+pub const DECAY: f64 = 0.85;
+/// Steps of history before the first forecast is judged: a season, and the moments that a model
+/// needs of the next.
+pub const WARM_UP: usize = 2 * SEASON;
+/// Seasons that have to be judged before there is a choice.
+const SEASONS_MIN: usize = 1;
+/// The 99.5th percentile of the history in pods, where nobody says what a pod serves.
+const PODS_ASSUMED: f64 = 40.0;
+/// More pods than the autoscaler of the simulation may ask for, as a multiple of the highest need.
+const PODS_MAX_FACTOR: f64 = 10.0;
+/// Syncs until the backlog shows in what is published: a scrape and an evaluation.
+const BACKLOG_DELAY: usize = 2;
+
+/// What is to be chosen for.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The history, oldest first.
+    pub steps: Steps<'a>,
+    /// The length of a step.
+    pub step: Duration,
+    /// How many steps ahead forecasts look.
+    pub horizon: usize,
+    /// From asking for a pod until it serves.
+    pub lead_time: Duration,
+    /// The value that one pod serves when it is full; a fortieth of the history's 99.5th percentile
+    /// where it is not known.
+    pub pod_capacity: Option<f64>,
+    /// Work that waits longer than this is late.
+    pub max_wait: Duration,
+    /// The share of the work that may be late.
+    pub late_share: f64,
+    /// In which time the metric asks for what waits to be worked off, as in-flight plus waiting
+    /// requests do; `None` where it does not show what waits.
+    pub drain: Option<Duration>,
+    /// The stabilization window for scaling down; the controller's own where it is not known.
+    pub down_stabilization: Option<Duration>,
+}
+
+/// What was chosen, and what it would have cost.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Choice {
+    /// The choice.
+    pub chosen: Chosen,
+    /// The share of late work that it would have had over the days judged, later days counting more.
+    pub late_share: f64,
+    /// Its pod-seconds relative to the cheapest choice without a forecast.
+    pub cost_to_naive: f64,
+    /// How many seasons were judged.
+    pub seasons: usize,
+}
+
+/// The ground on which candidates compete.
+#[derive(Debug)]
+pub struct Ground {
+    setting: Setting,
+    demand: Vec<f64>,
+    observed: Vec<f64>,
+    foretold: Foretold,
+    fluid: FluidSettings,
+    drain: Option<Duration>,
+    step: Duration,
+}
+
+impl Ground {
+    /// Replays the forecasts of this history; `None` when it is too short. Takes a few seconds for
+    /// two weeks.
+    #[must_use]
+    pub fn new(question: &Question<'_>) -> Option<Self> {
+        let steps = question.steps;
+        // Seasons are counted from the end, so that the last one is whole.
+        let cut = steps.newest().saturating_sub(steps.oldest()).saturating_add(1) % SEASON as i64;
+        let steps = steps.between(steps.oldest().saturating_add(cut), steps.newest());
+        let values = filled(steps);
+        let seasons = values.len().checked_sub(WARM_UP)? / SEASON;
+        if seasons < SEASONS_MIN {
+            return None;
+        }
+        let first = WARM_UP;
+        let level = steps.scale().level();
+        let capacity = question.pod_capacity.filter(|it| *it > 0.0).unwrap_or(level / PODS_ASSUMED);
+        let observed: Vec<f64> = values.iter().map(|value| value / capacity).collect();
+        let demand = finer(&observed);
+        let foretold = Foretold::replay(steps, first - 1, question.horizon, capacity);
+        let sync = question.step / SYNCS;
+        let peak = observed.iter().copied().fold(1.0, |peak, it| if it > peak { it } else { peak });
+        let setting = Setting {
+            hpa: autoscaler(peak, question.down_stabilization),
+            controller: ControllerSettings::default(),
+            step: sync,
+            steps_per_day: SEASON * SYNCS_PER_STEP,
+            steps: first * SYNCS_PER_STEP..demand.len(),
+        };
+        let fluid = FluidSettings {
+            capacity: 1.0,
+            lead_time: LeadTime::Fixed(question.lead_time),
+            slo: question.max_wait,
+            // What the ready pods need longer for than a step counts as late and is gone.
+            backlog_max: question.step,
+            step: sync,
+        };
+        let drain = question.drain;
+        Some(Self { setting, demand, observed, foretold, fluid, drain, step: question.step })
+    }
+
+    /// What a candidate would have cost.
+    ///
+    /// # Errors
+    /// When the question's numbers lie outside their range.
+    pub fn judge(&self, candidate: &Candidate) -> Result<Run, SimulateError> {
+        let mut fluid = Fluid::new(&self.demand, self.fluid)?;
+        run(&self.setting, &mut fluid, self.publish(candidate))
+    }
+
+    /// What a candidate publishes at each sync, its down window included.
+    pub fn publish(&self, candidate: &Candidate) -> impl FnMut(usize, &Seen) -> Option<f64> + '_ {
+        let steps = candidate.chosen.down_window.as_nanos().div_ceil(self.step.as_nanos().max(1));
+        let syncs = u32::try_from(steps).unwrap_or(u32::MAX).saturating_mul(SYNCS);
+        let candidate = *candidate;
+        let mut waiting = [0.0; BACKLOG_DELAY];
+        super::judge::held(syncs, move |sync, seen| {
+            // A step is known once it is over.
+            let place = (sync / SYNCS_PER_STEP).checked_sub(1)?;
+            let observed = *self.observed.get(place)?;
+            let value = candidate.value(&self.foretold, place, observed);
+            let [oldest, ..] = waiting;
+            waiting.rotate_left(1);
+            if let Some(newest) = waiting.last_mut() {
+                *newest = seen.backlog;
+            }
+            let drained = self.drain.map_or(0.0, |it| oldest / it.as_secs_f64());
+            Some(value + drained)
+        })
+    }
+}
+
+/// Chooses; `None` when the history is too short.
+///
+/// # Errors
+/// When the question's numbers lie outside their range.
+pub fn choose(question: &Question<'_>) -> Result<Option<Choice>, SimulateError> {
+    let Some(ground) = Ground::new(question) else { return Ok(None) };
+    let candidates = candidates::all(question.step);
+    let runs: Vec<Run> =
+        candidates.iter().map(|it| ground.judge(it)).collect::<Result<_, SimulateError>>()?;
+    let rule = Rule { late_share_max: question.late_share, decay: DECAY };
+    let end = usize::MAX;
+    let naive = candidates.iter().zip(&runs).filter(|(it, _)| it.is_naive()).map(|(_, run)| run);
+    let naive = rule.choose(naive.clone(), end).and_then(|place| naive.clone().nth(place));
+    let best = rule.choose(&runs, end).and_then(|place| candidates.get(place).zip(runs.get(place)));
+    let Some(((candidate, run), naive)) = best.zip(naive) else { return Ok(None) };
+    let (past, without) = (rule.past(run, end), rule.past(naive, end));
+    Ok(Some(Choice {
+        chosen: candidate.chosen,
+        late_share: past.late_share(),
+        cost_to_naive: past.pod_seconds / without.pod_seconds,
+        seasons: run.days.len(),
+    }))
+}
+
+/// The history with every hole filled by the value before it: demand is never nothing.
+fn filled(steps: Steps<'_>) -> Vec<f64> {
+    let values = (steps.oldest()..=steps.newest()).map(|index| steps.value(index));
+    let first = values.clone().flatten().next().unwrap_or(0.0);
+    values
+        .scan(first, |last, value| {
+            *last = value.unwrap_or(*last);
+            Some(*last)
+        })
+        .collect()
+}
+
+/// Demand at each sync: straight from step to step.
+fn finer(values: &[f64]) -> Vec<f64> {
+    let next = values.iter().skip(1).chain(values.last());
+    let pairs = values.iter().zip(next);
+    pairs
+        .flat_map(|(one, other)| {
+            (0..SYNCS_PER_STEP).map(move |part| {
+                let share = part as f64 / SYNCS_PER_STEP as f64;
+                one + (other - one) * share
+            })
+        })
+        .collect()
+}
+
+/// The autoscaler of the simulation: one pod is one unit of the metric.
+fn autoscaler(peak: f64, down_stabilization: Option<Duration>) -> HpaSpec {
+    let most = (peak * PODS_MAX_FACTOR).clamp(1.0, f64::from(super::judge::REPLICAS_MAX));
+    #[expect(clippy::cast_possible_truncation, reason = "clamped to a replica count")]
+    let max_replicas = most as i32;
+    let behavior = down_stabilization.map(|window| {
+        let mut behavior = Behavior::default();
+        behavior.scale_down.stabilization_window = Some(window);
+        behavior
+    });
+    HpaSpec {
+        min_replicas: Some(1),
+        max_replicas,
+        metrics: vec![MetricSpec::External { target: TotalTarget::AverageValue(1_000) }],
+        behavior,
+    }
+}

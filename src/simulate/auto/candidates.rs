@@ -1,0 +1,84 @@
+//! The ways of publishing among which `auto` chooses.
+
+use std::time::Duration;
+
+use crate::domain::limits;
+use crate::forecast::Model;
+use crate::pipeline::forecast::Chosen;
+
+use super::foretold::{Foretold, QUANTILES};
+
+/// The models that are tried; their forecasts come from one replay.
+pub const MODELS: [Model; 3] = [Model::BlendedAnalog, Model::ResidualAnalog, Model::Analog];
+/// The down windows that are tried, beside the autoscaler's own stabilization: none, a quarter and
+/// half an hour, in steps of a day's season.
+pub const DOWN_WINDOWS: [u32; 3] = [0, 15, 30];
+/// What forecasts are multiplied by.
+pub const HEADROOMS: [f64; 3] = [0.9, 1.0, 1.12];
+/// What the observed value is multiplied by where nothing is forecast: the targets of a utilization
+/// from 100 % to 30 %.
+pub const NAIVE_HEADROOMS: [f64; 20] = [
+    1.0, 1.05, 1.1, 1.16, 1.22, 1.28, 1.35, 1.42, 1.5, 1.58, 1.67, 1.77, 1.88, 2.0, 2.13, 2.27,
+    2.45, 2.7, 3.0, 3.33,
+];
+
+/// One way of publishing.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Candidate {
+    /// How a policy would be told.
+    pub chosen: Chosen,
+    /// The place of its quantile among [`QUANTILES`].
+    quantile: usize,
+}
+
+impl Candidate {
+    /// Whether it publishes what is observed, times a headroom.
+    #[must_use]
+    pub fn is_naive(&self) -> bool {
+        self.chosen.model == Model::Naive
+    }
+
+    /// The value to publish at a step, in pods: never below the observed one.
+    pub(super) fn value(&self, foretold: &Foretold, step: usize, observed: f64) -> f64 {
+        let forecast = if self.is_naive() {
+            Some(observed)
+        } else {
+            foretold.peak(self.chosen.model, step, self.quantile)
+        };
+        let value = forecast.map_or(observed, |it| it * self.chosen.headroom);
+        if value > observed { value } else { observed }
+    }
+}
+
+/// All of them, for a history of this step; those without a forecast first: of equals the simplest is chosen.
+#[must_use]
+pub fn all(step: Duration) -> Vec<Candidate> {
+    let windows = DOWN_WINDOWS.map(|steps| step * steps);
+    let naive = windows.into_iter().flat_map(|window| {
+        NAIVE_HEADROOMS.iter().map(move |headroom| {
+            candidate(Model::Naive, limits::QUANTILE_DEFAULT, *headroom, window, 0)
+        })
+    });
+    let forecasts = MODELS.iter().flat_map(|model| {
+        windows.into_iter().flat_map(move |window| {
+            HEADROOMS.iter().flat_map(move |headroom| {
+                QUANTILES.iter().enumerate().map(move |(place, quantile)| {
+                    candidate(*model, *quantile, *headroom, window, place)
+                })
+            })
+        })
+    });
+    naive.chain(forecasts).collect()
+}
+
+/// One of them.
+#[must_use]
+pub fn candidate(
+    model: Model,
+    quantile: f64,
+    headroom: f64,
+    down_window: Duration,
+    place: usize,
+) -> Candidate {
+    Candidate { chosen: Chosen { model, quantile, headroom, down_window }, quantile: place }
+}

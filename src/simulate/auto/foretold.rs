@@ -1,0 +1,62 @@
+//! The forecasts that would have been made at each step of a history.
+
+use crate::forecast::Model;
+use crate::forecast::forecaster::Forecaster;
+use crate::forecast::past::{Steps, single};
+use crate::forecast::peak::Peak;
+
+/// The quantiles that are kept of each forecast.
+pub const QUANTILES: [f64; 20] = [
+    0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.88, 0.9, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98,
+    0.985, 0.99, 0.995,
+];
+
+/// The quantiles of one forecast, in pods.
+type Row = [f32; QUANTILES.len()];
+
+/// The forecasts of the two analogues, which come from one replay; their mean follows.
+#[derive(Debug)]
+pub struct Foretold {
+    first: usize,
+    residual: Vec<Option<Row>>,
+    plain: Vec<Option<Row>>,
+}
+
+impl Foretold {
+    /// Replays the steps from the place `first` on, for peaks over the next `horizon` steps, in
+    /// units of `capacity`.
+    #[must_use]
+    pub fn replay(steps: Steps<'_>, first: usize, horizon: usize, capacity: f64) -> Self {
+        // The probability is the gate's, which has no part in this.
+        let mut forecaster = Forecaster::new(Model::BlendedAnalog, horizon, 0.9);
+        let from = steps.oldest().saturating_add_unsigned(first as u64);
+        let mut foretold = Self { first, residual: Vec::new(), plain: Vec::new() };
+        forecaster.replay(steps, from..=steps.newest(), |forecast| {
+            let row = |place: usize| {
+                let part = forecast.peak.as_ref()?.parts().get(place)?;
+                Some(row(part, capacity))
+            };
+            foretold.residual.push(row(0));
+            foretold.plain.push(row(1));
+        });
+        foretold
+    }
+
+    /// The quantile at this place of a model's forecast at a step; `None` where there was none.
+    #[must_use]
+    pub fn peak(&self, model: Model, step: usize, quantile: usize) -> Option<f64> {
+        let place = step.checked_sub(self.first)?;
+        let of = |rows: &[Option<Row>]| -> Option<f64> {
+            rows.get(place)?.as_ref()?.get(quantile).map(|it| f64::from(*it))
+        };
+        match model {
+            Model::ResidualAnalog => of(&self.residual),
+            Model::Analog => of(&self.plain),
+            _ => Some(f64::midpoint(of(&self.residual)?, of(&self.plain)?)),
+        }
+    }
+}
+
+fn row(peak: &Peak, capacity: f64) -> Row {
+    QUANTILES.map(|quantile| single(peak.quantile(quantile) / capacity))
+}

@@ -1,0 +1,55 @@
+//! What is chosen for histories of known kinds.
+
+use super::*;
+use crate::forecast::Model;
+use crate::simulate::random::Random;
+
+/// Days of demand in pods: a rhythm with a jump at the same minutes of every hour, and noise.
+fn rhythm(seasons: usize) -> Vec<f64> {
+    let mut random = Random::new(7);
+    (0..seasons * SEASON)
+        .map(|minute| {
+            let phase = (minute % SEASON) as f64 / SEASON as f64 * std::f64::consts::TAU;
+            let jump = if minute % 60 < 15 { 14.0 } else { 0.0 };
+            (18.0 - 8.0 * phase.cos() + jump) * (0.04 * random.normal()).exp()
+        })
+        .collect()
+}
+
+fn question(values: &[f64]) -> Question<'_> {
+    Question {
+        steps: Steps::new(values, 20_000 * 1_440 - 1),
+        step: Duration::from_secs(60),
+        horizon: 9,
+        lead_time: Duration::from_secs(180),
+        pod_capacity: Some(1.0),
+        max_wait: Duration::from_secs(10),
+        late_share: 0.005,
+        drain: None,
+        down_stabilization: None,
+    }
+}
+
+#[test]
+fn where_peaks_can_be_foreseen_a_forecast_is_chosen_and_cheaper() {
+    let values = rhythm(5);
+    let choice = choose(&question(&values)).unwrap().unwrap();
+    assert_ne!(choice.chosen.model, Model::Naive);
+    assert!(choice.cost_to_naive < 0.95, "{choice:?}");
+    assert!(choice.late_share <= 0.005, "{choice:?}");
+    assert_eq!(choice.seasons, 3);
+}
+
+#[test]
+fn a_constant_load_needs_no_forecast() {
+    let values = vec![12.0; 4 * SEASON];
+    let choice = choose(&question(&values)).unwrap().unwrap();
+    assert_eq!((choice.chosen.model, choice.chosen.headroom), (Model::Naive, 1.0));
+    assert!((choice.cost_to_naive - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn a_short_history_gives_no_choice() {
+    let values = rhythm(2);
+    assert_eq!(choose(&question(&values)).unwrap(), None);
+}
