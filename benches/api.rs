@@ -69,7 +69,7 @@ fn snapshot(now: Timestamp, n_pods: usize) -> Snapshot {
         let key = subject.key(&namespace, &MetricName::new(policy).unwrap());
         let policy =
             PolicyKey { namespace: namespace.clone(), name: PolicyName::new(policy).unwrap() };
-        let state = State::Evaluated(Outcome { values, absent: None, ..Outcome::default() });
+        let state = State::Evaluated(Outcome { values, ..Outcome::default() });
         let labels: Labels = [("model", "llama")].into_iter().collect();
         snapshot.put(key, Entry { policy, subject, labels, window: None, history: None, state });
     }

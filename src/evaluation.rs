@@ -276,7 +276,7 @@ fn entry(slot: &Slot, state: State) -> Entry {
 /// The window that an answer names: the times over which the smoothing averages, within which lies
 /// most of what a value is made from. None where nothing is averaged.
 fn averaged_over(policy: &Policy) -> Option<Duration> {
-    let times = policy.smooth.iter().map(|step| step.averaged_over(policy.interval));
+    let times = policy.filters().map(|step| step.averaged_over(policy.interval));
     times.reduce(Duration::saturating_add).filter(|it| !it.is_zero())
 }
 

@@ -1,10 +1,14 @@
-//! From samples to a value worth publishing: combine → smooth → forecast → guard, one policy at a time.
+//! From samples to a value worth publishing: combine → smooth → forecast → emit → guard, one policy
+//! at a time.
 //!
 //! In come a policy, what is known about its signals, and what was remembered from the last run;
 //! out comes an `Outcome`. Total: whatever is wrong becomes an absence with its reason. Never
 //! does I/O and never asks the time, so that the simulator runs the very same code.
 
+pub mod capacity;
 pub mod combine;
+pub mod emit;
+pub mod facts;
 pub mod forecast;
 pub mod guard;
 pub mod outcome;
@@ -16,6 +20,9 @@ use crate::domain::metric::Subject;
 use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
 use crate::domain::supply::Supply;
+use crate::pipeline::capacity::Learned;
+use crate::pipeline::emit::Emission;
+use crate::pipeline::facts::{Facts, Pods, Rates};
 use crate::pipeline::forecast::{Done, Job, Stage, Told};
 use crate::pipeline::outcome::{Absence, Foreseen, Outcome, Value};
 use crate::pipeline::smooth::Chain;
@@ -45,13 +52,16 @@ impl From<Timestamp> for Surroundings {
 }
 
 /// What a policy remembers between runs: for each object its smoothing and its newest good
-/// sample, and the past of its only number where a forecast wants it.
+/// sample, and the past of its only number where a forecast wants it; beside them the rates of its
+/// counters, and what it learned of the capacity of a pod.
 #[derive(Debug, Default)]
 pub struct Memory {
     objects: BTreeMap<Option<ObjectName>, Remembered>,
     last: Option<Timestamp>,
     history: Option<History>,
     forecast: Stage,
+    rates: Rates,
+    capacity: Learned,
 }
 
 #[derive(Clone, Debug)]
@@ -71,36 +81,44 @@ pub fn run(
     surroundings: &Surroundings,
 ) -> Outcome {
     let now = surroundings.now;
-    let combined = combine::all(policy, window);
+    let pods = Pods::known(policy, surroundings);
+    memory.rates.take(policy, window, now);
+    let facts = Facts { policy, window, rates: &memory.rates, pods };
+    memory.capacity.observe(&facts);
+    let combined = combine::all(&facts);
     for (object, sample) in &combined.samples {
         memory.take(policy, object, *sample, now);
     }
     let evicted = memory.forget(|at| guard::is_servable(&policy.guard, at, now));
+    let pod_capacity = capacity::of(policy, &memory.capacity, surroundings);
+    let emission = Emission::of(policy, pod_capacity, pods);
+    let smoothed = memory.objects.iter().filter_map(|(object, it)| Some((object, it.smoothed?)));
+    let servable: Vec<_> =
+        smoothed.filter(|(_, it)| guard::is_servable(&policy.guard, it.at, now)).collect();
     let mut told = None;
-    let values: Vec<(Option<ObjectName>, Value)> = memory
-        .objects
+    let values: Vec<(Option<ObjectName>, Value)> = servable
         .iter()
-        .filter_map(|(object, it)| Some((object, it.smoothed?)))
-        .filter(|(_, sample)| guard::is_servable(&policy.guard, sample.at, now))
-        .map(|(object, sample)| {
+        .filter_map(|(object, sample)| {
             if object.is_none() {
                 told = memory.told(policy, sample.value, now);
             }
             let value = told.map_or(sample.value, |it| it.value);
-            (object.clone(), guard::apply(&policy.guard, Sample { value, ..sample }, now))
+            Some((object, emission.apply(Sample { value, ..*sample })?))
         })
+        .map(|(object, sample)| ((*object).clone(), guard::apply(&policy.guard, sample, now)))
         .collect();
+    let unemitted = || emission.trouble().filter(|_| !servable.is_empty()).map(str::to_owned);
     let nothing = || {
         let mut known = memory.objects.values();
         let is_begun = known.any(|it| guard::is_servable(&policy.guard, it.at, now));
         let why = if is_begun { "a rate needs a second sample" } else { "no signal has a sample" };
         values.is_empty().then(|| why.to_owned())
     };
-    let why = combined.trouble.or_else(nothing);
+    let why = combined.trouble.or_else(unemitted).or_else(nothing);
     let absent = why.map(|why| Absence { last: memory.last, why });
     let score = memory.forecast.answer().map(|it| it.verdict);
     let foreseen = told.map(|told| Foreseen { told, score });
-    Outcome { values, absent, evicted, foreseen }
+    Outcome { values, absent, evicted, foreseen, pod_capacity }
 }
 
 impl Memory {
@@ -114,10 +132,11 @@ impl Memory {
         Self { history, ..Self::default() }
     }
 
-    /// This memory with the past of `other`.
+    /// This memory with the past of `other`, and with what that learned.
     #[must_use]
     pub fn with_history_of(self, other: Self) -> Self {
-        Self { history: other.history, forecast: other.forecast, ..self }
+        let capacity = other.capacity.settled();
+        Self { history: other.history, forecast: other.forecast, capacity, ..self }
     }
 
     /// The past of the only number, combined and smoothed.
@@ -129,6 +148,12 @@ impl Memory {
     /// The same, for a backfill.
     pub fn history_mut(&mut self) -> Option<&mut History> {
         self.history.as_mut()
+    }
+
+    /// What one pod serves, as far as that is known.
+    #[must_use]
+    pub fn pod_capacity(&self, policy: &Policy, surroundings: &Surroundings) -> Option<Finite> {
+        capacity::of(policy, &self.capacity, surroundings).map(|it| it.value)
     }
 
     /// What is forecast.

@@ -4,6 +4,7 @@
 //! cannot be wrong, and the faults of those that were. Never does I/O; one broken policy or
 //! source never hides the good ones beside it.
 
+pub mod capacity;
 pub mod crd;
 pub mod expression;
 pub mod forecast;
@@ -19,6 +20,7 @@ use crate::domain::finite::Finite;
 use crate::domain::labels::Labels;
 use crate::domain::metric::{MetricKey, Subject};
 use crate::domain::name::{MetricName, PolicyKey, SignalName, SourceName};
+use crate::policy::capacity::{Capacity, Emit};
 use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
 use crate::policy::promql::SeriesSelector;
@@ -103,6 +105,10 @@ pub struct Policy {
     pub smooth: Vec<Smoothing>,
     /// The forecast, where one is wanted.
     pub forecast: Option<Forecast>,
+    /// What one pod serves.
+    pub capacity: Capacity,
+    /// In which unit it is published.
+    pub emit: Emit,
     /// What may be published.
     pub guard: Guard,
 }
@@ -112,6 +118,32 @@ impl Policy {
     #[must_use]
     pub fn metric_key(&self) -> MetricKey {
         self.subject.key(&self.key.namespace, &self.metric)
+    }
+
+    /// Whether it matters which pods of the scale target are ready and which are on their way.
+    #[must_use]
+    pub fn counts_pods(&self) -> bool {
+        let learns = self.capacity.learn.is_some();
+        self.combines_pods() || learns || self.emit == Emit::DesiredReplicas
+    }
+
+    /// Whether the combined value depends on them. Then it cannot be told for the past.
+    #[must_use]
+    pub fn combines_pods(&self) -> bool {
+        match &self.combine {
+            Combine::Only => false,
+            Combine::Expression(expression) => expression.used().pods,
+        }
+    }
+
+    /// What `combine` and `smooth` do to a sample over time, one after the other.
+    pub fn filters(&self) -> impl Iterator<Item = Smoothing> {
+        let counts = match &self.combine {
+            Combine::Only => false,
+            Combine::Expression(expression) => !expression.used().counters.is_empty(),
+        };
+        let rate = counts.then(|| Smoothing::automatic_rate(self.interval));
+        rate.into_iter().chain(self.smooth.iter().copied())
     }
 }
 

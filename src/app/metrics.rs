@@ -48,6 +48,7 @@ pub(crate) struct TickMetrics {
     values: Family<PolicyLabels, Gauge>,
     value: Family<PolicyLabels, Number>,
     sample_time: Family<PolicyLabels, Number>,
+    pod_capacity: Family<PolicyLabels, Number>,
     evaluations: Family<EvaluationLabels, Counter>,
     evicted: Counter,
     samples: Gauge,
@@ -187,6 +188,7 @@ impl TickMetrics {
             values: Family::default(),
             value: Family::default(),
             sample_time: Family::default(),
+            pod_capacity: Family::default(),
             evaluations: Family::default(),
             evicted: Counter::default(),
             samples: Gauge::default(),
@@ -205,6 +207,8 @@ impl TickMetrics {
             Unit::Seconds,
             metrics.sample_time.clone(),
         );
+        let help = "What one pod serves when it is full, in the unit of a policy's signals";
+        registry.register("policy_pod_capacity", help, metrics.pod_capacity.clone());
         let help = "Evaluations by what they came to";
         registry.register("evaluations", help, metrics.evaluations.clone());
         let help = "Objects forgotten because a policy had too many";
@@ -231,6 +235,7 @@ impl TickMetrics {
             self.values.remove(&labels);
             self.value.remove(&labels);
             self.sample_time.remove(&labels);
+            self.pod_capacity.remove(&labels);
         }
         for key in &wanted {
             // A policy without a value yet counts as one without; one with keeps what it has.
@@ -259,6 +264,14 @@ impl TickMetrics {
             }
             None => {
                 self.sample_time.remove(&labels);
+            }
+        }
+        match outcome.pod_capacity {
+            Some(capacity) => {
+                self.pod_capacity.get_or_create(&labels).set(capacity.value.get());
+            }
+            None => {
+                self.pod_capacity.remove(&labels);
             }
         }
         let is_fresh = outcome.values.iter().any(|(_, it)| it.standing == Standing::Fresh);

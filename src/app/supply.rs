@@ -16,7 +16,7 @@ use crate::domain::name::{Namespace, PolicyKey};
 use crate::domain::object::{ObjectKind, ObjectRef};
 use crate::domain::supply::{StartKind, Supply, TargetSupply};
 use crate::policy::Policy;
-use crate::policy::forecast::{Choice, Forecast};
+use crate::policy::forecast::Choice;
 use book::Book;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -259,20 +259,19 @@ impl Changes {
     }
 }
 
-/// Whose pods tell the lead time of a policy that leaves it to Foresail.
+/// Whose pods are followed for a policy: it leaves the lead time to Foresail, or counts them.
 fn measured(policy: &Policy, users: &[HpaUse]) -> BTreeSet<ObjectRef> {
-    match &policy.forecast {
-        Some(Forecast { lead_time: Choice::Auto, scale_target: Some(target), .. }) => {
-            let kind =
-                ObjectKind { api_version: target.api_version.clone(), kind: target.kind.clone() };
-            let namespace = Some(policy.key.namespace.clone());
-            [ObjectRef { kind, namespace, name: target.name.clone() }].into()
-        }
-        Some(Forecast { lead_time: Choice::Auto, scale_target: None, .. }) => {
-            users.iter().map(|it| it.scales.clone()).collect()
-        }
-        Some(Forecast { lead_time: Choice::Given(_), .. }) | None => BTreeSet::new(),
+    let forecast = policy.forecast.as_ref();
+    let is_timed = forecast.is_some_and(|it| it.lead_time == Choice::Auto);
+    if !is_timed && !policy.counts_pods() {
+        return BTreeSet::new();
     }
+    let Some(target) = forecast.and_then(|it| it.scale_target.as_ref()) else {
+        return users.iter().map(|it| it.scales.clone()).collect();
+    };
+    let kind = ObjectKind { api_version: target.api_version.clone(), kind: target.kind.clone() };
+    let namespace = Some(policy.key.namespace.clone());
+    [ObjectRef { kind, namespace, name: target.name.clone() }].into()
 }
 
 fn send<T: PartialEq>(wish: &watch::Sender<T>, wanted: T) {
@@ -330,7 +329,7 @@ policies:
     }
 
     #[test]
-    fn a_lead_time_is_measured_only_where_the_policy_leaves_it_to_foresail() {
+    fn pods_are_followed_where_a_lead_time_is_left_to_foresail_or_they_count() {
         for (key, expected) in [
             ("forecast: {}", "Deployment/one Deployment/two"),
             ("forecast: {leadTime: auto, mode: Shadow}", "Deployment/one Deployment/two"),
@@ -339,6 +338,15 @@ policies:
             ("forecast: {leadTime: 90s, scaleTarget: {name: x}}", ""),
             ("forecast: {mode: Off}", ""),
             ("smooth: []", ""),
+            ("combine: 'drain(x, \"60s\", 8 * startingPods)'", "Deployment/one Deployment/two"),
+            ("combine: 'drain(x, \"60s\")'", ""),
+            ("capacity: {perPod: 8}", ""),
+            ("capacity: {learn: {saturated: x > 9, load: x}}", "Deployment/one Deployment/two"),
+            (
+                "capacity: {perPod: 8}\n      emit: desiredReplicas\n      \
+                 forecast: {leadTime: 90s, scaleTarget: {name: x}}",
+                "Deployment/x",
+            ),
         ] {
             assert_eq!(shown(key), expected, "{key}");
         }

@@ -54,10 +54,10 @@ pub(crate) struct Tick {
     filler: Filler,
     foreseer: Foreseer,
     chooser: Chooser,
+    choices: Arc<Choices>,
     published: Arc<Published>,
     /// `None` without a cluster.
     supply: Option<Arc<SupplyIndex>>,
-    choices: Arc<Choices>,
     /// What was chosen for the policies of the cluster.
     shared: watch::Receiver<Arc<Shared>>,
     metrics: TickMetrics,
@@ -114,8 +114,8 @@ impl Tick {
             let past = self.filler.start(&mut self.evaluation, &self.sources, now);
             let sleep = past.map_or(sleep, |it| it.min(sleep));
             self.foreseer.start(&mut self.evaluation, self.supply.as_deref(), now);
-            let known = (self.supply.as_deref(), &*self.choices);
-            self.chooser.start(&mut self.evaluation, known, now);
+            let supply = self.supply.as_deref();
+            self.chooser.start(&mut self.evaluation, supply, &self.choices, now);
             tokio::select! {
                 () = stop.cancelled() => return,
                 Ok(()) = loaded.changed() => {
@@ -168,7 +168,8 @@ impl Tick {
     fn take_choices(&mut self) {
         let shared = Arc::clone(&self.shared.borrow_and_update());
         for (policy, choice) in shared.iter() {
-            self.evaluation.choose(policy, *choice);
+            let chosen = choice.map(|it| it.chosen).unwrap_or_default();
+            self.evaluation.choose(policy, chosen);
         }
     }
 

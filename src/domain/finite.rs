@@ -7,7 +7,7 @@ use std::fmt;
 ///
 /// Everything past a source is made of these; an operation whose result would not be a number
 /// answers `None`, which callers treat as "no value", never as zero.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Default, PartialEq)]
 pub struct Finite(f64);
 
 impl Finite {

@@ -47,6 +47,8 @@ pub const INTERVAL_MAX: Duration = Duration::from_secs(3600);
 pub const INTERVAL_DEFAULT: Duration = Duration::from_secs(15);
 /// The longest duration anywhere in a policy: a week, so that a typing error is found.
 pub const DURATION_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The shortest time in which `drain` lets a backlog be gone: no pod starts sooner.
+pub const DRAIN_TIME_MIN: Duration = Duration::from_secs(1);
 /// `guard.maxAge` when a policy names none: four syncs of the HPA.
 pub const MAX_AGE_DEFAULT: Duration = Duration::from_secs(60);
 /// `guard.hold` when a policy names none: a restart of Prometheus.
@@ -298,6 +300,19 @@ pub const SUPPLY_LOOK: Duration = Duration::from_secs(1);
 pub const HPA_SYNC_DEFAULT: Duration = Duration::from_secs(15);
 /// The HPA's scale-down stabilisation window when it names none (the controller's default).
 pub const HPA_DOWN_WINDOW_DEFAULT: Duration = Duration::from_secs(300);
+
+/// The HPA controller's default tolerance: it overlooks smaller changes, in shares of the replicas.
+pub const HPA_TOLERANCE_DEFAULT: f64 = 0.1;
+/// The finest that the metrics APIs tell apart.
+pub const MILLI: f64 = 0.001;
+/// A share of a pod that is not worth one more: what a filter leaves of a rounding error.
+pub const REPLICA_GRAIN: f64 = 1e-6;
+/// How long a fleet has to be saturated until what it did is a sample of its capacity: two syncs of
+/// the HPA, so that a burst which one pod took alone is none.
+pub const SATURATED_FOR: Duration = Duration::from_secs(30);
+/// Samples of a capacity of which the median counts: five minutes of saturation, and enough that
+/// four of them may be wrong.
+pub const CAPACITY_SAMPLES: usize = 10;
 
 const _: () = assert!(STARTUP_MAX.as_secs() <= LEAD_TIME_MAX.as_secs());
 const _: () = assert!(STARTUP_DEFAULT.as_secs() < STARTUP_MAX.as_secs());

@@ -230,7 +230,7 @@ fn warm_up(policy: &Policy, spacing: Duration) -> Duration {
 
 /// Filters in a row forget one after the other, so their memories add up.
 pub(super) fn memory(policy: &Policy) -> Duration {
-    let memories = policy.smooth.iter().map(|it| it.memory(policy.interval));
+    let memories = policy.filters().map(|it| it.memory(policy.interval));
     memories.fold(Duration::ZERO, Duration::saturating_add)
 }
 

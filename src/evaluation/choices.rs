@@ -5,13 +5,14 @@
 //! replica that starts later, and any other, chooses the same.
 
 use crate::domain::finite::Finite;
-use crate::domain::hpa::{HpaUse, MetricTarget};
+use crate::domain::hpa::HpaUse;
 use crate::domain::name::PolicyKey;
 use crate::domain::supply::{LeadTime, Supply};
 use crate::evaluation::Evaluation;
 use crate::evaluation::dated_choice::DatedChoice;
 use crate::forecast::past::{SEASON, SEASONS_MAX, Steps};
-use crate::pipeline::forecast::horizon;
+use crate::pipeline::Surroundings;
+use crate::pipeline::forecast::{Chosen, horizon};
 use crate::policy::Policy;
 use crate::policy::forecast::{Choice as Given, Forecast};
 use crate::series::history::History;
@@ -49,15 +50,13 @@ pub struct ChoiceMade {
     choice: Option<Choice>,
 }
 
-/// The choice that a policy works with.
+/// A choice with what speaks for it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct InForce {
-    /// The choice and what it would have cost.
+pub struct Judged {
+    /// What was chosen, and from what.
+    pub dated: DatedChoice,
+    /// What it would have cost.
     pub choice: Choice,
-    /// The moment that it was made for.
-    pub at: Timestamp,
-    /// How many steps ahead its forecast looks.
-    pub horizon: usize,
 }
 
 /// What is known of a policy's choices.
@@ -65,17 +64,18 @@ pub struct InForce {
 pub(super) struct Choices {
     /// The moment of the last one that was asked for.
     asked: Option<i64>,
-    in_force: Option<InForce>,
+    made: Option<Judged>,
 }
 
 impl Evaluation {
     /// The next choice to make, of a policy that leaves its model to Foresail and whose history is
-    /// whole. `surroundings` tells the lead time and the supply of each, and nothing of a policy for
-    /// which another replica chooses.
+    /// whole, if this replica `is_wanted` to choose for it as of that instant. `surroundings` tells
+    /// the lead time and the supply of each.
     pub fn next_choice(
         &mut self,
         now: Timestamp,
-        surroundings: impl Fn(&Policy) -> Option<(LeadTime, Option<Arc<Supply>>)>,
+        is_wanted: impl Fn(&Policy, Timestamp) -> bool,
+        surroundings: impl Fn(&Policy) -> (LeadTime, Surroundings),
     ) -> Option<(Arc<Policy>, ChoiceJob)> {
         self.slots.values_mut().find_map(|slot| {
             let forecast = slot.policy.forecast.as_ref()?;
@@ -85,53 +85,49 @@ impl Evaluation {
             }
             let history = slot.memory.history()?;
             let boundary = boundary(&slot.policy.key, history.last_complete(now)?);
-            if slot.choices.asked.is_some_and(|asked| asked >= boundary) {
+            let at = history.start_of(boundary.saturating_add(1));
+            let is_asked = slot.choices.asked.is_some_and(|asked| asked >= boundary);
+            if is_asked || !is_wanted(&slot.policy, at) {
                 return None;
             }
-            let (lead, supply) = surroundings(&slot.policy)?;
-            let job = ChoiceJob::new(forecast, history, boundary, lead, supply.as_deref());
+            let (lead, surroundings) = surroundings(&slot.policy);
+            let job = ChoiceJob {
+                pod_capacity: slot
+                    .memory
+                    .pod_capacity(&slot.policy, &surroundings)
+                    .map(Finite::get),
+                ..ChoiceJob::new(forecast, history, boundary, lead, surroundings.supply.as_deref())
+            };
             slot.choices.asked = Some(boundary);
             Some((Arc::clone(&slot.policy), job))
         })
     }
 
-    /// Takes a choice that was made; answers it when it is another than the one in force. Of a
-    /// policy that is gone, or another by now, it is dropped.
-    pub fn take_choice(&mut self, policy: &Policy, made: ChoiceMade) -> Option<InForce> {
-        let in_force = self.hand_out(policy, made)?;
-        let slot = self.slots.get_mut(&policy.key)?;
-        let before = slot.choices.in_force.replace(in_force);
-        slot.memory.forecast_mut().choose(in_force.choice.chosen);
-        let is_new = before.is_none_or(|it| it.choice.chosen != in_force.choice.chosen);
-        is_new.then_some(in_force)
+    /// Takes a choice that was made, and answers it; it is not in force by that. Of a policy that is
+    /// gone, or another by now, it is dropped.
+    pub fn take_choice(&mut self, policy: &Policy, made: ChoiceMade) -> Option<Judged> {
+        let slot = self.slots.get_mut(&policy.key).filter(|it| *it.policy == *policy)?;
+        let at = slot.memory.history()?.start_of(made.boundary.saturating_add(1));
+        let choice = made.choice?;
+        let horizon_steps = u32::try_from(made.horizon).ok();
+        let dated = DatedChoice { chosen: choice.chosen, at, horizon_steps };
+        let judged = Judged { dated, choice };
+        slot.choices.made = Some(judged);
+        Some(judged)
     }
 
-    /// What a choice that was made for all replicas comes to; it is taken over once they know it.
-    /// `None` for a policy that is gone, or another by now, and when there was nothing to choose by.
-    #[must_use]
-    pub fn hand_out(&self, policy: &Policy, made: ChoiceMade) -> Option<InForce> {
-        let slot = self.slots.get(&policy.key).filter(|it| *it.policy == *policy)?;
-        let ChoiceMade { boundary, horizon, choice } = made;
-        let at = slot.memory.history()?.start_of(boundary.saturating_add(1));
-        Some(InForce { choice: choice?, at, horizon })
-    }
-
-    /// Takes over what the status of a policy says, so that it is not chosen again for the same
-    /// moment; where it says nothing, the policy goes on as one begins.
-    pub fn choose(&mut self, policy: &PolicyKey, told: Option<DatedChoice>) {
-        let Some(slot) = self.slots.get_mut(policy) else { return };
-        if let (Some(told), Some(history)) = (told, slot.memory.history()) {
-            let boundary = history.index_of(told.at).saturating_sub(1);
-            slot.choices.asked = slot.choices.asked.max(Some(boundary));
+    /// Takes over a choice for a policy: one that was made here, or by the Lease holder and read from
+    /// the status.
+    pub fn choose(&mut self, policy: &PolicyKey, chosen: Chosen) {
+        if let Some(slot) = self.slots.get_mut(policy) {
+            slot.memory.forecast_mut().choose(chosen);
         }
-        let chosen = told.map(|it| it.chosen).unwrap_or_default();
-        slot.memory.forecast_mut().choose(chosen);
     }
 
-    /// The choice that a policy works with, as far as it was made here.
+    /// The newest choice that was made here for a policy.
     #[must_use]
-    pub fn choice(&self, policy: &PolicyKey) -> Option<InForce> {
-        self.slots.get(policy)?.choices.in_force
+    pub fn choice(&self, policy: &PolicyKey) -> Option<Judged> {
+        self.slots.get(policy)?.choices.made
     }
 }
 
@@ -149,17 +145,13 @@ impl ChoiceJob {
         let first = values.iter().position(|it| !it.is_nan()).unwrap_or(values.len());
         let values = values.into_iter().skip(first).map(f64::from).collect();
         let hpa = supply.and_then(|it| it.hpas.as_deref()).and_then(<[HpaUse]>::first);
-        let average = hpa.and_then(|it| match it.target {
-            MetricTarget::AverageValue(value) => Some(value),
-            MetricTarget::Value(_) => None,
-        });
         Self {
             boundary,
             values,
             step: forecast.step(),
             horizon: horizon(lead.total(), forecast.step()),
             lead_time: lead.startup.time,
-            pod_capacity: forecast.pod_capacity.or(average).map(Finite::get),
+            pod_capacity: None,
             max_wait: forecast.max_wait,
             late_share: forecast.late_share,
             down_stabilization: hpa.map(|it| it.down_window),
@@ -184,8 +176,8 @@ impl ChoiceJob {
             drain: Some(self.step),
             down_stabilization: self.down_stabilization,
         };
-        let Self { boundary, horizon, .. } = self;
-        Ok(ChoiceMade { boundary, horizon, choice: auto::choose(&question)? })
+        let choice = auto::choose(&question)?;
+        Ok(ChoiceMade { boundary: self.boundary, horizon: self.horizon, choice })
     }
 }
 

@@ -2,7 +2,6 @@
 
 use crate::domain::duration;
 use crate::domain::limits;
-use crate::evaluation::choices::InForce;
 use crate::forecast::Model;
 use crate::pipeline::forecast::Chosen;
 use crate::policy::status::ChoiceStatus;
@@ -29,12 +28,6 @@ pub struct BadChoice {
 
 /// Larger headrooms than this were chosen by nobody.
 const HEADROOM_MAX: f64 = 100.0;
-
-impl From<InForce> for DatedChoice {
-    fn from(InForce { choice, at, horizon }: InForce) -> Self {
-        Self { chosen: choice.chosen, at, horizon_steps: u32::try_from(horizon).ok() }
-    }
-}
 
 impl DatedChoice {
     /// As the status tells it.

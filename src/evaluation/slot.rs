@@ -85,7 +85,13 @@ impl Slot {
         let Some(gap) = self.memory.history_mut().and_then(History::take_gap) else { return };
         let Some(history) = self.memory.history() else { return };
         match &mut self.backfill {
-            None => self.backfill = Some(Backfill::plan(&self.policy, history, gap)),
+            None => {
+                let mut plan = Backfill::plan(&self.policy, history, gap);
+                if self.policy.combines_pods() {
+                    plan.give_up();
+                }
+                self.backfill = Some(plan);
+            }
             Some(backfill) => backfill.add(history, gap),
         }
     }

@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::domain::finite::Finite;
+use crate::domain::object::{ObjectKind, ObjectRef};
+use crate::domain::supply::{Startup, Supply, TargetSupply};
 use crate::policy::resolve;
 use std::collections::BTreeMap;
 
@@ -105,8 +107,8 @@ fn history_makes_a_late_starter_agree_with_one_that_was_there() {
     assert!((values[0] - values[1]).abs() < 1e-6, "{values:?}");
 }
 
-/// One step of every kind.
-const STEPS: [&str; 14] = [
+/// One step of every kind, and a rate in `combine`; what stands behind its `#` is a comment.
+const STEPS: [&str; 15] = [
     "ewma: {halfLife: 1m}",
     "holt: {}",
     "hampel: {}",
@@ -121,6 +123,7 @@ const STEPS: [&str; 14] = [
     "asymmetric: {}",
     "slewLimit: {upPerMinute: 8, downPerMinute: 2}",
     "rate: {}",
+    "ewma: {halfLife: 1m}}]\n      combine: perSecond(x) #",
 ];
 
 #[test]
@@ -135,7 +138,7 @@ fn every_kind_of_smoothing_agrees_after_its_backfill_and_lives_as_it_was_primed(
         };
         // A counter for the rate, a load for the others; an hour and a half longer than the
         // longest memory, which is the percentile's five hours.
-        let is_counter = step.starts_with("rate");
+        let is_counter = step.starts_with("rate") || step.contains("perSecond");
         let load = |n: u32| f64::from(n % 17 + n / 40 % 5 * 3);
         let counted = |n: u32| (0..=n).map(load).sum();
         let value = |n: u32| if is_counter { counted(n) } else { load(n) };
@@ -176,6 +179,7 @@ fn the_window_of_an_answer_is_what_the_smoothing_averages_over() {
         ("rate: {}}, {asymmetric: {}", Some(120)),
         ("holt: {}", Some(15)),
         ("hampel: {}", None),
+        ("ewma: {halfLife: 15s}}]\n      combine: perSecond(x) #", Some(75)),
     ] {
         let config = config(&CONFIG.replace("ewma: {halfLife: 15s}", steps));
         let window = averaged_over(config.policies.first().unwrap());
@@ -272,4 +276,39 @@ fn a_broken_policy_about_another_object_says_why_beside_a_good_one() {
     let states: Vec<String> = snapshot.find(key).iter().map(|it| it.refusal(at(0))).collect();
     assert!(states[0].contains("inference/good: not evaluated yet"), "{states:?}");
     assert!(states[1].contains("inference/bad is not valid"), "{states:?}");
+}
+
+/// Three pods of one target are ready.
+fn three_pods() -> Supply {
+    let kind = ObjectKind { api_version: "apps/v1".into(), kind: "Deployment".into() };
+    let name = ObjectName::new("llama").unwrap();
+    let pods = TargetSupply {
+        target: ObjectRef { kind, namespace: None, name },
+        n_ready: 3,
+        starting: Vec::new(),
+        n_troubled: 0,
+        startup: Startup::assumed(),
+    };
+    Supply { hpas: None, targets: vec![pods] }
+}
+
+#[test]
+fn who_counts_pods_asks_for_no_past_and_who_publishes_replicas_does() {
+    for (keys, value, asks) in [
+        ("combine: x", 8.0, true),
+        ("combine: x + readyPods", 11.0, false),
+        ("emit: desiredReplicas\n      capacity: {perPod: 4}", 2.0, true),
+    ] {
+        let keys = format!("{keys}\n      forecast: {{}}");
+        let config = config(&CONFIG.replace("smooth: [{ewma: {halfLife: 15s}}]", &keys));
+        let policy = config.policies.first().unwrap();
+        let mut evaluation = Evaluation::default();
+        evaluation.configure(&config);
+        let supply = Some(Arc::new(three_pods()));
+        let surroundings = Surroundings { now: at(900), supply };
+        evaluation.evaluate(policy, reading(900, 8.0), None, surroundings);
+        assert_eq!(served(&evaluation, "a", 900), Ok(value), "{keys}");
+        assert!(evaluation.history(&policy.key).is_some());
+        assert_eq!(evaluation.next_chunk(at(900), |_| true).is_some(), asks, "{keys}");
+    }
 }

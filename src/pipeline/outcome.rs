@@ -4,6 +4,7 @@ use crate::domain::duration::shown_age;
 use crate::domain::finite::Finite;
 use crate::domain::name::ObjectName;
 use crate::forecast::gate;
+use crate::pipeline::capacity::PodCapacity;
 use crate::pipeline::forecast::Told;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -18,6 +19,8 @@ pub struct Outcome {
     pub absent: Option<Absence>,
     /// How many objects were forgotten because there were too many.
     pub evicted: usize,
+    /// What one pod serves, where that is known.
+    pub pod_capacity: Option<PodCapacity>,
     /// What the forecast made of the value; `None` where nothing is forecast, or there is no value.
     pub foreseen: Option<Foreseen>,
 }

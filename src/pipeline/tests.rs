@@ -9,6 +9,8 @@ use crate::pipeline::outcome::Standing;
 use crate::policy::resolve;
 use std::sync::Arc;
 
+mod pods;
+
 /// A policy with two signals, or with one per pod, whose text a test may change.
 fn policy(change: impl Fn(String) -> String) -> Arc<Policy> {
     let text = r#"
@@ -31,6 +33,7 @@ policies:
 }
 
 struct World {
+    supply: Option<Arc<Supply>>,
     policy: Arc<Policy>,
     window: Window,
     memory: Memory,
@@ -38,7 +41,13 @@ struct World {
 
 impl World {
     fn new(policy: Arc<Policy>) -> Self {
-        Self { window: Window::new(policy.signals.len()), policy, memory: Memory::default() }
+        let supply = None;
+        Self {
+            supply,
+            window: Window::new(policy.signals.len()),
+            policy,
+            memory: Memory::default(),
+        }
     }
 
     fn read(&mut self, signal: usize, pod: Option<&str>, second: i64, value: f64) {
@@ -52,7 +61,8 @@ impl World {
     }
 
     fn run(&mut self, second: i64) -> Outcome {
-        run(&self.policy, &self.window, &mut self.memory, &at(second).into())
+        let surroundings = Surroundings { now: at(second), supply: self.supply.clone() };
+        run(&self.policy, &self.window, &mut self.memory, &surroundings)
     }
 
     /// The only value, its second, and its standing.

@@ -14,11 +14,12 @@ use std::collections::BTreeSet;
 ///
 /// ```
 /// use foresail::domain::finite::Finite;
-/// use foresail::policy::expression::Expression;
+/// use foresail::policy::expression::{Expression, Inputs};
 ///
 /// let demand = Expression::parse("running + 2 * waiting", &["running", "waiting"])?;
 /// let signals = [10.0, 3.0].map(|value| Finite::new(value).unwrap());
-/// assert_eq!(demand.evaluate(&signals).map(Finite::get), Some(16.0));
+/// let inputs = Inputs { signals: signals.to_vec(), ..Inputs::default() };
+/// assert_eq!(demand.evaluate(&inputs).map(Finite::get), Some(16.0));
 ///
 /// let fault = Expression::parse("running + wating", &["running", "waiting"]).unwrap_err();
 /// assert_eq!(fault.problem, "line 1, column 11: there is no signal `wating`");
@@ -28,7 +29,43 @@ use std::collections::BTreeSet;
 pub struct Expression {
     text: String,
     root: Number,
+    used: Used,
 }
+
+/// A checked expression that is true or false, such as `waiting > 0`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    text: String,
+    root: Truth,
+    used: Used,
+}
+
+/// What an expression is evaluated for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Inputs {
+    /// The signals, in the order given to `parse`.
+    pub signals: Vec<Finite>,
+    /// What `perSecond` answers for each of them; only that of `Used::counters` is asked for.
+    pub per_second: Vec<Finite>,
+    /// `readyPods`; asked for only with `Used::pods`.
+    pub ready_pods: Finite,
+    /// `startingPods`; asked for only with `Used::pods`.
+    pub starting_pods: Finite,
+}
+
+/// What an expression needs to know.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// The indexes of the signals, in whatever way they are used.
+    pub signals: BTreeSet<usize>,
+    /// The indexes of those whose rate is used.
+    pub counters: BTreeSet<usize>,
+    /// Whether it counts the pods of the scale target.
+    pub pods: bool,
+}
+
+/// The names of the variables that are no signals.
+pub const PODS: [&str; 2] = ["readyPods", "startingPods"];
 
 impl Expression {
     /// Reads `text` as an expression whose variables are `signals`.
@@ -36,15 +73,17 @@ impl Expression {
     /// # Errors
     /// What is wrong with it, with line and column in the expression, and a hint where one helps.
     pub fn parse(text: &str, signals: &[&str]) -> Result<Self, BadExpression> {
-        let root = parse::parse(text, signals)?;
-        Ok(Self { text: text.to_owned(), root })
+        let root = parse::number(text, signals)?;
+        let mut used = Used::default();
+        root.collect_used(&mut used);
+        Ok(Self { text: text.to_owned(), root, used })
     }
 
-    /// The value for these signals, in the order given to `parse`. `None` when the result is not
-    /// a number (a division by zero, an overflow).
+    /// The value for these inputs. `None` when the result is not a number (a division by zero, an
+    /// overflow).
     #[must_use]
-    pub fn evaluate(&self, signals: &[Finite]) -> Option<Finite> {
-        Finite::new(self.root.evaluate(signals)?)
+    pub fn evaluate(&self, inputs: &Inputs) -> Option<Finite> {
+        Finite::new(self.root.evaluate(inputs)?)
     }
 
     /// The expression as it was written.
@@ -53,12 +92,41 @@ impl Expression {
         &self.text
     }
 
-    /// The indexes of the signals that the expression uses.
+    /// What the expression needs to know.
     #[must_use]
-    pub fn used(&self) -> BTreeSet<usize> {
-        let mut used = BTreeSet::new();
-        self.root.collect_used(&mut used);
-        used
+    pub fn used(&self) -> &Used {
+        &self.used
+    }
+}
+
+impl Condition {
+    /// Reads `text` as a condition whose variables are `signals`.
+    ///
+    /// # Errors
+    /// What is wrong with it, as for `Expression::parse`.
+    pub fn parse(text: &str, signals: &[&str]) -> Result<Self, BadExpression> {
+        let root = parse::truth(text, signals)?;
+        let mut used = Used::default();
+        root.collect_used(&mut used);
+        Ok(Self { text: text.to_owned(), root, used })
+    }
+
+    /// Whether it holds; `None` when it compares what is not a number.
+    #[must_use]
+    pub fn holds(&self, inputs: &Inputs) -> Option<bool> {
+        self.root.evaluate(inputs)
+    }
+
+    /// The condition as it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What the condition needs to know.
+    #[must_use]
+    pub fn used(&self) -> &Used {
+        &self.used
     }
 }
 
@@ -76,7 +144,7 @@ pub struct BadExpression {
 #[derive(Clone, Debug, PartialEq)]
 enum Number {
     Literal(f64),
-    Signal(usize),
+    Variable(Variable),
     Negate(Box<Self>),
     Binary(Arithmetic, Box<Self>, Box<Self>),
     Call(Function, Vec<Self>),
@@ -91,6 +159,14 @@ enum Truth {
     And(Box<Self>, Box<Self>),
     Or(Box<Self>, Box<Self>),
     Compare(Comparison, Box<Number>, Box<Number>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Variable {
+    Signal(usize),
+    PerSecond(usize),
+    ReadyPods,
+    StartingPods,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -123,28 +199,26 @@ enum Function {
 }
 
 impl Number {
-    fn evaluate(&self, signals: &[Finite]) -> Option<f64> {
+    fn evaluate(&self, inputs: &Inputs) -> Option<f64> {
         Some(match self {
             Self::Literal(value) => *value,
-            Self::Signal(idx) => signals.get(*idx)?.get(),
-            Self::Negate(operand) => -operand.evaluate(signals)?,
+            Self::Variable(variable) => variable.read(inputs)?.get(),
+            Self::Negate(operand) => -operand.evaluate(inputs)?,
             Self::Binary(operator, left, right) => {
-                operator.apply(left.evaluate(signals)?, right.evaluate(signals)?)
+                operator.apply(left.evaluate(inputs)?, right.evaluate(inputs)?)
             }
-            Self::Call(function, arguments) => function.apply(arguments, signals)?,
+            Self::Call(function, arguments) => function.apply(arguments, inputs)?,
             Self::Choose(condition, then, otherwise) => {
-                let chosen = if condition.evaluate(signals)? { then } else { otherwise };
-                chosen.evaluate(signals)?
+                let chosen = if condition.evaluate(inputs)? { then } else { otherwise };
+                chosen.evaluate(inputs)?
             }
         })
     }
 
-    fn collect_used(&self, used: &mut BTreeSet<usize>) {
+    fn collect_used(&self, used: &mut Used) {
         match self {
             Self::Literal(_) => {}
-            Self::Signal(idx) => {
-                used.insert(*idx);
-            }
+            Self::Variable(variable) => variable.note(used),
             Self::Negate(operand) => operand.collect_used(used),
             Self::Binary(_, left, right) => {
                 left.collect_used(used);
@@ -161,21 +235,21 @@ impl Number {
 }
 
 impl Truth {
-    fn evaluate(&self, signals: &[Finite]) -> Option<bool> {
+    fn evaluate(&self, inputs: &Inputs) -> Option<bool> {
         Some(match self {
             Self::Literal(value) => *value,
-            Self::Not(operand) => !operand.evaluate(signals)?,
-            Self::And(left, right) => left.evaluate(signals)? && right.evaluate(signals)?,
-            Self::Or(left, right) => left.evaluate(signals)? || right.evaluate(signals)?,
+            Self::Not(operand) => !operand.evaluate(inputs)?,
+            Self::And(left, right) => left.evaluate(inputs)? && right.evaluate(inputs)?,
+            Self::Or(left, right) => left.evaluate(inputs)? || right.evaluate(inputs)?,
             Self::Compare(comparison, left, right) => {
                 // What is no number cannot be compared either.
-                let left = Finite::new(left.evaluate(signals)?)?;
-                comparison.holds(left, Finite::new(right.evaluate(signals)?)?)
+                let left = Finite::new(left.evaluate(inputs)?)?;
+                comparison.holds(left, Finite::new(right.evaluate(inputs)?)?)
             }
         })
     }
 
-    fn collect_used(&self, used: &mut BTreeSet<usize>) {
+    fn collect_used(&self, used: &mut Used) {
         match self {
             Self::Literal(_) => {}
             Self::Not(operand) => operand.collect_used(used),
@@ -187,6 +261,28 @@ impl Truth {
                 left.collect_used(used);
                 right.collect_used(used);
             }
+        }
+    }
+}
+
+impl Variable {
+    fn read(self, inputs: &Inputs) -> Option<Finite> {
+        match self {
+            Self::Signal(idx) => inputs.signals.get(idx).copied(),
+            Self::PerSecond(idx) => inputs.per_second.get(idx).copied(),
+            Self::ReadyPods => Some(inputs.ready_pods),
+            Self::StartingPods => Some(inputs.starting_pods),
+        }
+    }
+
+    fn note(self, used: &mut Used) {
+        match self {
+            Self::Signal(idx) => _ = used.signals.insert(idx),
+            Self::PerSecond(idx) => {
+                used.signals.insert(idx);
+                used.counters.insert(idx);
+            }
+            Self::ReadyPods | Self::StartingPods => used.pods = true,
         }
     }
 }
@@ -227,10 +323,10 @@ impl Function {
         ("sqrt", Self::Sqrt, 1..=1),
     ];
 
-    fn apply(self, arguments: &[Number], signals: &[Finite]) -> Option<f64> {
+    fn apply(self, arguments: &[Number], inputs: &Inputs) -> Option<f64> {
         let mut values = Vec::with_capacity(arguments.len());
         for argument in arguments {
-            values.push(Finite::new(argument.evaluate(signals)?)?);
+            values.push(Finite::new(argument.evaluate(inputs)?)?);
         }
         let first = values.first()?.get();
         Some(match self {

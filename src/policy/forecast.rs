@@ -1,6 +1,5 @@
 //! The settings of a forecast, settled.
 
-use crate::domain::finite::Finite;
 use crate::domain::limits;
 use crate::domain::name::ObjectName;
 use crate::domain::supply::{Startup, Supply};
@@ -28,8 +27,6 @@ pub struct Forecast {
     pub max_wait: Duration,
     /// The share of the work that may be late.
     pub late_share: f64,
-    /// The value that one pod serves when it is full.
-    pub pod_capacity: Option<Finite>,
     /// Whether the forecast may be published where it is below the observed value.
     pub below_observed: bool,
     /// Bound on the forecast, as a multiple of the largest value of the history.

@@ -42,6 +42,39 @@ pub fn check(query: &str) -> Result<(), BadQuery> {
     }
 }
 
+/// What a query that parses answers, as far as it can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// How fast something changes.
+    Rate,
+    /// One number made from several series.
+    Aggregate,
+    /// Anything else, such as a counter.
+    Other,
+}
+
+/// What this query answers, looked at from the outside in.
+#[must_use]
+pub fn answer(query: &str) -> Answer {
+    /// Functions that answer how fast something changes, or by how much.
+    const RATES: [&str; 6] = ["rate", "irate", "increase", "delta", "idelta", "deriv"];
+    fn is_rate(expression: &Expr) -> bool {
+        match expression {
+            Expr::Call(call) => {
+                RATES.contains(&call.func.name) || call.args.args.iter().any(|it| is_rate(it))
+            }
+            Expr::Paren(inner) => is_rate(&inner.expr),
+            Expr::Aggregate(aggregate) => is_rate(&aggregate.expr),
+            _ => false,
+        }
+    }
+    match parse(query) {
+        Ok(expression) if is_rate(&expression) => Answer::Rate,
+        Ok(Expr::Aggregate(_)) => Answer::Aggregate,
+        Ok(_) | Err(_) => Answer::Other,
+    }
+}
+
 /// Which series of a page: a name and matchers over labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeriesSelector {

@@ -116,6 +116,13 @@ pub enum Smoothing {
 }
 
 impl Smoothing {
+    /// The rate of a counter over a window that fits the traffic.
+    #[must_use]
+    pub fn automatic_rate(interval: Duration) -> Self {
+        let least = limits::RATE_WINDOW_MIN.max(interval * limits::RATE_INTERVALS_MIN);
+        Self::Rate { least, most: limits::RATE_WINDOW_MAX.max(least) }
+    }
+
     /// How far back a sample still shows in the published value, with a sample every `interval`;
     /// what is older cannot make two replicas differ.
     ///

@@ -3,6 +3,7 @@
 //! Only shapes and descriptions: the JSON schema made from these types finds unknown and
 //! misspelt keys, `resolve` finds everything else.
 
+pub mod capacity;
 pub mod forecast;
 pub mod smoothing;
 
@@ -129,6 +130,11 @@ pub struct MetricPolicySpec {
     pub smooth: Vec<smoothing::SmoothStep>,
     /// A forecast of the peak over the lead time; none when left out.
     pub forecast: Option<forecast::Forecast>,
+    /// What one pod serves when it is full; the AverageValue of the HPA that uses the metric when left
+    /// out.
+    pub capacity: Option<capacity::Capacity>,
+    /// In which unit the metric is published; demand when left out.
+    pub emit: Option<capacity::Emit>,
     /// What may be published.
     pub guard: Option<Guard>,
 }

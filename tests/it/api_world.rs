@@ -184,17 +184,17 @@ pub(crate) fn stale(number: f64) -> Value {
 }
 
 pub(crate) fn one(value: Value) -> State {
-    State::Evaluated(Outcome { values: vec![(None, value)], absent: None, ..Outcome::default() })
+    State::Evaluated(Outcome { values: vec![(None, value)], ..Outcome::default() })
 }
 
 pub(crate) fn per_pod(values: &[(&str, Value)]) -> State {
     let values = values.iter().map(|(name, value)| (Some(ObjectName::new(name).unwrap()), *value));
-    State::Evaluated(Outcome { values: values.collect(), absent: None, ..Outcome::default() })
+    State::Evaluated(Outcome { values: values.collect(), ..Outcome::default() })
 }
 
 pub(crate) fn absent(age: SignedDuration, why: &str) -> State {
     let absent = Some(Absence { last: Some(now() - age), why: why.into() });
-    State::Evaluated(Outcome { values: Vec::new(), absent, ..Outcome::default() })
+    State::Evaluated(Outcome { absent, ..Outcome::default() })
 }
 
 pub(crate) fn object(kind: &str, api_version: &str, name: &str) -> Subject {

@@ -9,6 +9,7 @@ mod command_line;
 mod definitions;
 mod demo;
 mod door;
+mod emit;
 mod files;
 mod history;
 mod secrets;

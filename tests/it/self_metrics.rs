@@ -23,7 +23,8 @@ async fn page() -> String {
     web.set("/prom", Behaviour::Answer(500, Vec::new()));
     let sources = [scrape("page", &web.url("/page")), prometheus("prom", &web.url("/prom"))];
     let policies = [
-        external("good", "200ms", &page_signal("page")),
+        external("good", "200ms", &page_signal("page"))
+            .replace("interval", "capacity: {perPod: 2}, interval"),
         external("bad", "200ms", &query_signal("prom", "q")),
         foreseeing("ahead", &page_signal("page")),
     ];
@@ -63,6 +64,7 @@ async fn the_page_can_be_read_by_our_own_parser_and_has_help_for_everything() {
     }
     for line in [
         r#"foresail_policy_value{namespace="inference",policy="good"} 6.0"#,
+        r#"foresail_policy_pod_capacity{namespace="inference",policy="good"} 2.0"#,
         r#"foresail_policy_ready{namespace="inference",policy="good"} 1"#,
         r#"foresail_policy_ready{namespace="inference",policy="bad"} 0"#,
         r#"foresail_forecast_gate_open{namespace="inference",policy="ahead"} 0.0"#,

@@ -3,10 +3,10 @@
 use crate::app::choices::{Choices, ChosenBy};
 use crate::app::supply::SupplyIndex;
 use crate::domain::error_chain::ErrorChain;
-use crate::domain::name::PolicyKey;
 use crate::evaluation::Evaluation;
-use crate::evaluation::choices::{ChoiceMade, InForce};
+use crate::evaluation::choices::{ChoiceMade, Judged};
 use crate::evaluation::forecasts::lead_time;
+use crate::pipeline::Surroundings;
 use crate::policy::Policy;
 use crate::simulate::SimulateError;
 use jiff::Timestamp;
@@ -29,16 +29,22 @@ impl Chooser {
     pub(super) fn start(
         &mut self,
         evaluation: &mut Evaluation,
-        (supply, choices): (Option<&SupplyIndex>, &Choices),
+        supply: Option<&SupplyIndex>,
+        choices: &Choices,
         now: Timestamp,
     ) {
         if !self.job.is_empty() {
             return;
         }
-        let next = evaluation.next_choice(now, |policy| {
+        let is_wanted = |policy: &Policy, at| match choices.chosen_by(&policy.key) {
+            ChosenBy::Everyone => true,
+            ChosenBy::AnotherReplica => false,
+            // A holder before this one may have chosen.
+            ChosenBy::ThisReplica => choices.newest(&policy.key).is_none_or(|it| it.at < at),
+        };
+        let next = evaluation.next_choice(now, is_wanted, |policy| {
             let supply = supply.and_then(|it| it.for_policy(policy));
-            let is_ours = choices.chosen_by(&policy.key) != ChosenBy::AnotherReplica;
-            is_ours.then(|| (lead_time(policy, supply.as_deref()), supply))
+            (lead_time(policy, supply.as_deref()), Surroundings { now, supply })
         });
         let Some((policy, job)) = next else { return };
         self.policy = Some(policy);
@@ -60,21 +66,28 @@ impl Chooser {
         let Some(policy) = self.policy.take() else { return };
         let key = &policy.key;
         match made {
-            Ok(Ok(made)) => match choices.chosen_by(key) {
-                ChosenBy::Everyone => {
-                    if let Some(new) = evaluation.take_choice(&policy, made) {
-                        tell(key, new);
+            Ok(Ok(made)) => {
+                if let Some(Judged { dated, choice }) = evaluation.take_choice(&policy, made) {
+                    // The choice for all comes back by way of the status, to this replica, too.
+                    match choices.chosen_by(key) {
+                        ChosenBy::Everyone => evaluation.choose(key, dated.chosen),
+                        ChosenBy::ThisReplica => choices.put(key, dated),
+                        ChosenBy::AnotherReplica => {}
                     }
+                    let chosen = choice.chosen;
+                    tracing::info!(
+                        policy = %key,
+                        model = chosen.model.name(),
+                        quantile = chosen.quantile,
+                        headroom = chosen.headroom,
+                        down_window = ?chosen.down_window,
+                        late_percent = 100.0 * choice.late_share,
+                        cost_to_naive = choice.cost_to_naive,
+                        seasons = choice.seasons,
+                        "auto has chosen"
+                    );
                 }
-                ChosenBy::ThisReplica => {
-                    if let Some(new) = evaluation.hand_out(&policy, made) {
-                        choices.put(key, new.into());
-                        tell(key, new);
-                    }
-                }
-                // The Lease was lost meanwhile.
-                ChosenBy::AnotherReplica => {}
-            },
+            }
             Ok(Err(error)) => {
                 let error = ErrorChain(&error);
                 tracing::warn!(policy = %key, %error, "auto cannot choose; the last choice stays");
@@ -85,19 +98,4 @@ impl Chooser {
             }
         }
     }
-}
-
-fn tell(policy: &PolicyKey, InForce { choice, .. }: InForce) {
-    let chosen = choice.chosen;
-    tracing::info!(
-        %policy,
-        model = chosen.model.name(),
-        quantile = chosen.quantile,
-        headroom = chosen.headroom,
-        down_window = ?chosen.down_window,
-        late_percent = 100.0 * choice.late_share,
-        cost_to_naive = choice.cost_to_naive,
-        seasons = choice.seasons,
-        "auto has chosen"
-    );
 }

@@ -20,7 +20,8 @@ policies:
       metric: {name: a, type: External}
       interval: 60s
       signals: {x: {source: s, scrape: {series: x}}}
-      forecast: {leadTime: 3m, podCapacity: 1}
+      capacity: {perPod: 1}
+      forecast: {leadTime: 3m}
 ";
 
 fn at(step: i64) -> Timestamp {
@@ -54,7 +55,7 @@ fn due(evaluation: &mut Evaluation, step: i64) -> Option<(Arc<Policy>, ChoiceJob
         data_age: Duration::from_secs(60),
         sync: Duration::from_secs(15),
     };
-    evaluation.next_choice(at(step), |_| Some((lead, None)))
+    evaluation.next_choice(at(step), |_, _| true, |_| (lead, at(step).into()))
 }
 
 #[test]
@@ -82,44 +83,16 @@ fn a_replica_that_started_later_chooses_the_same_and_no_sooner_than_it_knows_eno
     let (mut old, policy) = lived(begin, end);
     let (_, job) = due(&mut old, end).unwrap();
     assert!(due(&mut old, end).is_none(), "asked for already");
-    let in_force = old.take_choice(&policy, job.run().unwrap()).unwrap();
-    assert!(in_force.at <= at(end) && in_force.at > at(end - SEASON_STEPS));
-    assert!(in_force.choice.cost_to_naive < 1.0, "{in_force:?}");
-    assert_eq!(old.choice(&policy.key), Some(in_force));
+    let judged = old.take_choice(&policy, job.run().unwrap()).unwrap();
+    assert!(judged.dated.at <= at(end) && judged.dated.at > at(end - SEASON_STEPS));
+    assert!(judged.choice.cost_to_naive < 1.0, "{judged:?}");
+    assert_eq!(old.choice(&policy.key), Some(judged));
     // Half an hour later, from the same history: the same moment, and the same choice.
     let (mut late, _) = lived(begin, end + 30);
     let (_, job) = due(&mut late, end + 30).unwrap();
-    assert_eq!(late.take_choice(&policy, job.run().unwrap()), Some(in_force));
+    assert_eq!(late.take_choice(&policy, job.run().unwrap()), Some(judged));
     // A season is not enough.
     let (mut young, _) = lived(end - SEASON_STEPS, end);
     let (_, job) = due(&mut young, end).unwrap();
     assert_eq!(young.take_choice(&policy, job.run().unwrap()), None);
-}
-
-#[test]
-fn what_a_status_says_is_taken_over_and_not_chosen_again() {
-    let begin = 20_000 * SEASON_STEPS;
-    let end = begin + 5 * SEASON_STEPS;
-    let (mut leader, policy) = lived(begin, end);
-    let (_, job) = due(&mut leader, end).unwrap();
-    let (boundary, horizon) = (job.boundary, job.horizon);
-    let choice = Choice {
-        chosen: crate::pipeline::forecast::Chosen { quantile: 0.77, ..Default::default() },
-        late_share: 0.001,
-        cost_to_naive: 0.9,
-        seasons: 2,
-    };
-    let made = ChoiceMade { boundary, horizon, choice: Some(choice) };
-    let told = DatedChoice::from(leader.hand_out(&policy, made).unwrap());
-    let quantile = |it: &Evaluation| it.forecast(&policy.key).unwrap().choice().quantile;
-    assert!(quantile(&leader) > 0.77, "nobody else knows it yet");
-    let (mut other, _) = lived(begin, end + 30);
-    for replica in [&mut leader, &mut other] {
-        replica.choose(&policy.key, Some(told));
-        assert!((quantile(replica) - 0.77).abs() < 1e-12);
-        assert!(due(replica, end + 30).is_none(), "it was chosen for this moment");
-        assert!(due(replica, end + SEASON_STEPS).is_some(), "but not for the next");
-    }
-    other.choose(&policy.key, None);
-    assert!(quantile(&other) > 0.77, "as one begins");
 }

@@ -30,7 +30,6 @@ fn settings() -> Forecast {
         season: limits::SEASON_DEFAULT,
         max_wait: limits::MAX_WAIT_DEFAULT,
         late_share: 0.005,
-        pod_capacity: None,
         below_observed: false,
         over_history: 1.2,
         over_observed: 3.0,

@@ -1,15 +1,31 @@
 //! From CEL's syntax tree to an `Expression`, with types checked on the way.
 
-use super::{Arithmetic, BadExpression, Comparison, Function, Number, Truth};
+use super::{Arithmetic, BadExpression, Comparison, Function, Number, PODS, Truth, Variable};
 use crate::document::fault::nearest;
 use crate::document::yaml::Position;
+use crate::domain::duration;
 use crate::domain::limits;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, SourceInfo, operators};
 use cel::parser::Parser;
 
-/// Reads `text`.
-pub(super) fn parse(text: &str, signals: &[&str]) -> Result<Number, BadExpression> {
+/// Functions that are more than arithmetic on numbers, beside those of `Function`.
+const PER_SECOND: &str = "perSecond";
+const DRAIN: &str = "drain";
+
+/// Reads `text` as a number.
+pub(super) fn number(text: &str, signals: &[&str]) -> Result<Number, BadExpression> {
+    let (root, places) = tree(text)?;
+    Lowering { text, signals, places: &places }.number(&root, 0)
+}
+
+/// Reads `text` as a condition.
+pub(super) fn truth(text: &str, signals: &[&str]) -> Result<Truth, BadExpression> {
+    let (root, places) = tree(text)?;
+    Lowering { text, signals, places: &places }.truth(&root, 0)
+}
+
+fn tree(text: &str) -> Result<(IdedExpr, SourceInfo), BadExpression> {
     if text.len() > limits::EXPRESSION_BYTES_MAX {
         return Err(bad(format!("longer than {} bytes", limits::EXPRESSION_BYTES_MAX)));
     }
@@ -18,15 +34,14 @@ pub(super) fn parse(text: &str, signals: &[&str]) -> Result<Number, BadExpressio
     if nesting > limits::EXPRESSION_DEPTH_MAX {
         return Err(bad("nested too deeply".to_owned()));
     }
-    let (root, places) = Parser::new().parse_with_source_info(text).map_err(|errors| {
+    Parser::new().parse_with_source_info(text).map_err(|errors| {
         let first = errors.errors.first();
         let message = first.map_or_else(String::new, |it| it.msg.clone());
         let column = first.map_or(1, |it| it.pos.1.max(1));
         let line = first.map_or(1, |it| it.pos.0.max(1));
         let message = message.strip_prefix("Syntax error: ").unwrap_or(&message);
         bad(format!("line {line}, column {column}: {message}"))
-    })?;
-    Lowering { text, signals, places: &places }.number(&root, 0)
+    })
 }
 
 struct Lowering<'a> {
@@ -40,7 +55,7 @@ impl Lowering<'_> {
         self.check_depth(depth)?;
         match &node.expr {
             Expr::Literal(literal) => self.literal(node, literal),
-            Expr::Ident(name) => self.signal(node, name),
+            Expr::Ident(name) => self.variable(node, name).map(Number::Variable),
             Expr::Call(call) => self.number_call(node, call, depth + 1),
             _ => Err(self.unsupported(node)),
         }
@@ -57,12 +72,17 @@ impl Lowering<'_> {
         }
     }
 
-    fn signal(&self, node: &IdedExpr, name: &str) -> Result<Number, BadExpression> {
+    fn variable(&self, node: &IdedExpr, name: &str) -> Result<Variable, BadExpression> {
+        match PODS.map(|it| it == name) {
+            [true, _] => return Ok(Variable::ReadyPods),
+            [_, true] => return Ok(Variable::StartingPods),
+            [false, false] => {}
+        }
         if let Some(idx) = self.signals.iter().position(|it| *it == name) {
-            return Ok(Number::Signal(idx));
+            return Ok(Variable::Signal(idx));
         }
         let mut error = self.at(node, &format!("there is no signal `{name}`"));
-        error.hint = Some(match nearest(name, self.signals.iter().copied()) {
+        error.hint = Some(match nearest(name, self.signals.iter().copied().chain(PODS)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("the signals are {}", self.signals.join(", ")),
         });
@@ -103,10 +123,16 @@ impl Lowering<'_> {
         if comparison(name).is_some() || is_logic(name) {
             return Err(self.at(node, "expected a number, found a condition"));
         }
+        match name {
+            PER_SECOND => return self.per_second(node, arguments),
+            DRAIN => return self.drain(node, arguments, depth),
+            _ => {}
+        }
         let known = Function::ALL.iter().find(|(it, ..)| *it == name);
         let Some((_, function, takes)) = known else {
             let mut error = self.at(node, &format!("there is no function `{name}`"));
-            let names: Vec<&str> = Function::ALL.iter().map(|(it, ..)| *it).collect();
+            let names = Function::ALL.iter().map(|(it, ..)| *it);
+            let names: Vec<&str> = names.chain([PER_SECOND, DRAIN]).collect();
             error.hint = Some(format!("the functions are {}", names.join(", ")));
             return Err(error);
         };
@@ -117,6 +143,63 @@ impl Lowering<'_> {
         let arguments: Result<Vec<_>, _> =
             arguments.iter().map(|it| self.number(it, depth)).collect();
         Ok(Number::Call(*function, arguments?))
+    }
+
+    /// The rate of one counter. Of a sum of counters it would be wrong whenever one begins anew.
+    fn per_second(&self, node: &IdedExpr, arguments: &[IdedExpr]) -> Result<Number, BadExpression> {
+        if let [IdedExpr { expr: Expr::Ident(name), .. }] = arguments
+            && let Variable::Signal(idx) = self.variable(node, name)?
+        {
+            return Ok(Number::Variable(Variable::PerSecond(idx)));
+        }
+        let mut error = self.at(node, "`perSecond` takes one signal, which is a counter");
+        error.hint = Some("add up rates, not counters: one may begin anew".to_owned());
+        Err(error)
+    }
+
+    /// `drain(backlog, "60s")` is `max(backlog, 0) / 60`, and `drain(backlog, "60s", served)` is
+    /// `max(backlog - served, 0) / 60`.
+    fn drain(
+        &self,
+        node: &IdedExpr,
+        arguments: &[IdedExpr],
+        depth: usize,
+    ) -> Result<Number, BadExpression> {
+        let wrong = |problem: &str| {
+            let mut error = self.at(node, problem);
+            error.hint = Some(
+                "write `drain(waiting, \"60s\")`, or a third argument: what of the \
+                 backlog is served before new pods come"
+                    .to_owned(),
+            );
+            error
+        };
+        let ([backlog, time] | [backlog, time, _]) = arguments else {
+            return Err(wrong("`drain` takes a backlog and a time"));
+        };
+        let Expr::Literal(LiteralValue::String(text)) = &time.expr else {
+            return Err(wrong("the time of `drain` is a text, such as \"60s\""));
+        };
+        let time = duration::parse(text.inner()).map_err(|error| wrong(&error.problem()))?;
+        if time < limits::DRAIN_TIME_MIN || time > limits::DURATION_MAX {
+            let (least, most) = (limits::DRAIN_TIME_MIN, limits::DURATION_MAX);
+            let (least, most) = (duration::Shown(least), duration::Shown(most));
+            return Err(wrong(&format!("the time of `drain` is not within {least} and {most}")));
+        }
+        if is_rate(backlog) {
+            return Err(wrong("a backlog is an amount, and this is a rate"));
+        }
+        let mut left = self.number(backlog, depth)?;
+        if let [_, _, served] = arguments {
+            if is_rate(served) {
+                return Err(wrong("what is served of a backlog is an amount, and this is a rate"));
+            }
+            let served = Box::new(self.number(served, depth)?);
+            left = Number::Binary(Arithmetic::Subtract, Box::new(left), served);
+        }
+        let left = Box::new(Number::Call(Function::Max, vec![left, Number::Literal(0.0)]));
+        let seconds = Box::new(Number::Literal(time.as_secs_f64()));
+        Ok(Number::Binary(Arithmetic::Divide, left, seconds))
     }
 
     fn truth(&self, node: &IdedExpr, depth: usize) -> Result<Truth, BadExpression> {
@@ -186,6 +269,11 @@ fn comparison(name: &str) -> Option<Comparison> {
         operators::GREATER_EQUALS => Comparison::GreaterOrEqual,
         _ => return None,
     })
+}
+
+/// Whether this is per second for certain. What a signal is, only its author knows.
+fn is_rate(node: &IdedExpr) -> bool {
+    matches!(&node.expr, Expr::Call(call) if [PER_SECOND, DRAIN].contains(&call.func_name.as_str()))
 }
 
 fn is_logic(name: &str) -> bool {

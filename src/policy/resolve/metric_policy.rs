@@ -1,5 +1,6 @@
 //! From the written shape of a policy to the policy.
 
+mod capacity;
 mod forecast;
 mod home;
 mod signals;
@@ -17,7 +18,8 @@ use crate::domain::name::{MetricName, Namespace, ObjectName, PolicyKey, PolicyNa
 use crate::domain::object::{GroupResource, ObjectKind, ObjectRef};
 use crate::domain::quantity;
 use crate::domain::selector;
-use crate::policy::expression::Expression;
+use crate::policy::capacity::{Capacity, Learn};
+use crate::policy::expression::{Expression, Used};
 use crate::policy::wire;
 use crate::policy::{Combine, Guard, Policy};
 use std::time::Duration;
@@ -41,7 +43,7 @@ pub(super) fn resolve(
         combine,
         smooth,
         forecast,
-        guard,
+        ..
     } = spec;
     let path = path.key("spec");
     let metric_name = faults.take(path.key("metric").key("name"), MetricName::new(&metric.name));
@@ -51,15 +53,20 @@ pub(super) fn resolve(
     // The expression is checked against the names alone, whatever is wrong with the signals.
     let names: Vec<&str> = signals.keys().map(String::as_str).collect();
     let combine = combine_of(combine.as_deref(), &names, &path.key("combine"), faults);
-    let guard = guard_of(guard.as_ref(), interval, &path.key("guard"), faults);
+    let guard = guard_of(spec.guard.as_ref(), interval, &path.key("guard"), faults);
     let lookback = guard.map_or(limits::MAX_AGE_DEFAULT, |it| it.max_age);
     let path_of_signals = path.key("signals");
     let metric_type = metric.metric_type;
     let signals =
         signals::resolve(signals, metric_type, lookback, sources, &path_of_signals, faults);
     let smooth = smoothing::resolve(smooth, interval, &path.key("smooth"), faults);
+
     smoothing::check_counter(smooth.as_deref(), combine.as_ref(), &path.key("smooth"), faults);
     let forecast = forecast::resolve(forecast.as_ref(), metric_type, &path.key("forecast"), faults);
+    let capacity = capacity::resolve(spec, &path, faults);
+    let (capacity, emit) = capacity.unzip();
+    let used = expressions(combine.as_ref(), capacity.as_ref());
+    signals::check_counters(signals.as_deref(), &used, &path_of_signals, faults);
     Some(Policy {
         key: PolicyKey { namespace: namespace?, name: name? },
         metric: metric_name?,
@@ -70,8 +77,22 @@ pub(super) fn resolve(
         combine: combine?,
         smooth: smooth?,
         forecast: forecast?,
+        capacity: capacity?,
+        emit: emit?,
         guard: guard?,
     })
+}
+
+/// What each expression of a policy needs to know.
+fn expressions<'p>(combine: Option<&'p Combine>, capacity: Option<&'p Capacity>) -> Vec<&'p Used> {
+    let mut all = Vec::new();
+    if let Some(Combine::Expression(expression)) = combine {
+        all.push(expression.used());
+    }
+    if let Some(Learn { saturated, load }) = capacity.and_then(|it| it.learn.as_ref()) {
+        all.extend([saturated.used(), load.used()]);
+    }
+    all
 }
 
 /// What a policy claims to publish, read leniently: for one that is broken.

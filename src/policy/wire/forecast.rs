@@ -1,6 +1,5 @@
 //! The shape of `spec.forecast`.
 
-use crate::policy::wire::IntOrText;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -32,9 +31,6 @@ pub struct Forecast {
     pub season: Option<String>,
     /// What `auto` keeps to.
     pub objective: Option<Objective>,
-    /// The metric's value that one pod serves when it is full; the AverageValue of the HPA that
-    /// uses the metric when left out.
-    pub pod_capacity: Option<IntOrText>,
     /// Whether the forecast may be published where it is below the observed value; false when left
     /// out.
     pub below_observed: Option<bool>,

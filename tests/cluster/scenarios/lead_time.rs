@@ -1,5 +1,5 @@
 //! How long pods take to start is measured from the pods of the HPA that uses the metric, follows
-//! when it changes, and outlives Foresail as long as the pods do.
+//! when it changes, and outlives Foresail as long as the pods do. A policy can count the same pods.
 
 use std::time::Duration;
 
@@ -29,9 +29,24 @@ fn the_lead_time_is_measured_from_the_pods_of_the_hpa_that_uses_the_metric() {
         query: "sum(lead_time_demand)",
         ..Policy::default()
     };
+    // What is published is 4 and a hundred for each ready pod, by the capacity of a pod.
+    let counting = Policy {
+        name: "counting",
+        metric: "name: llama_replicas, type: External",
+        query: "4 * vector(1)",
+        guard: "maxAge: 10s, hold: 0s",
+        ..policy.clone()
+    };
     let smooth = "      smooth: []\n";
     let forecast = (smooth.to_owned(), format!("{smooth}      forecast: {{leadTime: auto}}\n"));
-    let text = changed(&config(&bed, &[policy]), &[forecast]);
+    let guard = "      guard: {maxAge: 10s, hold: 0s}\n";
+    let keys = "      combine: signal + 100 * readyPods\n      capacity: {perPod: 8}\n      \
+                emit: desiredReplicas\n";
+    let target = (
+        "forecast: {leadTime: auto}\n".to_owned() + guard,
+        format!("forecast: {{leadTime: auto, scaleTarget: {{name: llama}}}}\n{keys}{guard}"),
+    );
+    let text = changed(&config(&bed, &[policy, counting]), &[forecast, target]);
     let stage = Stage::new(&bed, &text);
     let workload = Workload::new(&bed, NAMESPACE, Duration::from_secs(6));
     stage.wait_served(&external(NAMESPACE, "llama_demand"), 4.0);
@@ -44,6 +59,8 @@ fn the_lead_time_is_measured_from_the_pods_of_the_hpa_that_uses_the_metric() {
     wait(adapter, "foresail_policy_hpas", |it| it == Some(1.0));
     wait(adapter, "foresail_policy_pod_startup_seconds", |it| it == Some(60.0));
     wait(adapter, "foresail_policy_pods_ready", |it| it == Some(1.0));
+    let replicas = external(NAMESPACE, "llama_replicas");
+    stage.wait_served(&replicas, 13.0);
 
     // ceil(30 / 8) = 4: three more pods, on their way for six seconds.
     demand(30.0);
@@ -52,6 +69,7 @@ fn the_lead_time_is_measured_from_the_pods_of_the_hpa_that_uses_the_metric() {
     wait(adapter, "foresail_policy_pod_startup_seconds", |it| is_about(it, 6.0));
     wait(adapter, "foresail_policy_pods_starting", |it| it == Some(0.0));
     assert_eq!(of_policy(adapter, "foresail_policy_pods_ready"), Some(4.0));
+    stage.wait_served(&replicas, 51.0);
     assert_eq!(starts(adapter), Some(4.0));
 
     workload.change_lead_time(Duration::from_secs(15));

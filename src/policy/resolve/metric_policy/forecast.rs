@@ -3,14 +3,12 @@
 use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::domain::duration;
-use crate::domain::finite::Finite;
 use crate::domain::limits;
 use crate::domain::name::ObjectName;
-use crate::domain::quantity;
 use crate::forecast::Model;
 use crate::policy::forecast::{Choice, Forecast, ScaleTarget};
 use crate::policy::resolve::Faults;
-use crate::policy::wire::{IntOrText, MetricType, forecast as wire};
+use crate::policy::wire::{MetricType, forecast as wire};
 use std::time::Duration;
 
 /// Settles a forecast; `Some(None)` when the policy wants none, `None` when something is wrong.
@@ -48,7 +46,6 @@ pub(super) fn resolve(
     let over_history = within(over_history, (1.0, 100.0), &below.key("overHistory"), faults);
     let over_observed = bounds.over_observed.unwrap_or(limits::OVER_OBSERVED_DEFAULT);
     let over_observed = within(over_observed, (1.0, 1_000.0), &below.key("overObserved"), faults);
-    let capacity = capacity_of(wire.pod_capacity.as_ref(), &path.key("podCapacity"), faults);
     let forecast = Forecast {
         is_shadow: wire.mode == Some(wire::ForecastMode::Shadow),
         model,
@@ -59,7 +56,6 @@ pub(super) fn resolve(
         season: season?,
         max_wait: max_wait?,
         late_share: late? / 100.0,
-        pod_capacity: capacity?,
         below_observed: wire.below_observed.unwrap_or(false),
         over_history: over_history?,
         over_observed: over_observed?,
@@ -192,21 +188,6 @@ fn within(value: f64, (low, high): (f64, f64), path: &Path, faults: &mut Faults)
     }
     let fault = Fault::new(path.clone(), format!("{value} is not within {low} and {high}"));
     faults.add(fault.hint("leave it out for the usual value"));
-    None
-}
-
-fn capacity_of(
-    quantity: Option<&IntOrText>,
-    path: &Path,
-    faults: &mut Faults,
-) -> Option<Option<Finite>> {
-    let Some(quantity) = quantity else { return Some(None) };
-    let value = faults.take(path.clone(), quantity::parse(&quantity.text()))?;
-    if value.get() > 0.0 {
-        return Some(Some(value));
-    }
-    let fault = Fault::new(path.clone(), "a pod that serves nothing");
-    faults.add(fault.hint("give the metric's value at which one pod is full, e.g. 8"));
     None
 }
 

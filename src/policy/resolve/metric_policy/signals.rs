@@ -4,11 +4,12 @@ use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::domain::limits;
 use crate::domain::name::{SignalName, SourceName};
-use crate::policy::promql::{self, BadQuery, SeriesSelector};
+use crate::policy::expression::{PODS, Used};
+use crate::policy::promql::{self, Answer, BadQuery, SeriesSelector};
 use crate::policy::resolve::{Faults, Sources};
 use crate::policy::wire;
 use crate::policy::{Ask, Reduce, Signal, SourceKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The label that names the pod when a policy names none.
@@ -38,12 +39,41 @@ pub(super) fn resolve(
         .map(|(name, wire)| {
             let path = path.key(name);
             let name = faults.take(path.clone(), SignalName::new(name));
+            if name.as_ref().is_some_and(|it| PODS.contains(&it.as_str())) {
+                let fault = Fault::new(path.clone(), "`combine` has a variable of this name");
+                faults.add(fault.hint("name the signal otherwise"));
+            }
             let ask = ask(wire, metric_type, lookback, &path, faults);
             let source = source(wire, sources, ask.as_ref(), &path.key("source"), faults);
             Some(Signal { name: name?, source: source?, ask: ask? })
         })
         .collect();
     resolved.into_iter().collect()
+}
+
+/// Refuses `perSecond` of a query that is no counter of one series.
+pub(super) fn check_counters(
+    signals: Option<&[Signal]>,
+    used: &[&Used],
+    path: &Path,
+    faults: &mut Faults,
+) {
+    let counters: BTreeSet<usize> =
+        used.iter().flat_map(|it| it.counters.iter().copied()).collect();
+    let signals = signals.unwrap_or_default();
+    for signal in counters.into_iter().filter_map(|idx| signals.get(idx)) {
+        let Ask::Query { query, .. } = &signal.ask else { continue };
+        let (problem, hint) = match promql::answer(query) {
+            Answer::Rate => ("`perSecond` of a query that answers a rate", "leave `perSecond` out"),
+            Answer::Aggregate => (
+                "`perSecond` of several counters in one: when one begins anew, the others count again",
+                "write `sum(rate(…[1m]))` here and leave `perSecond` out",
+            ),
+            Answer::Other => continue,
+        };
+        let path = path.key(signal.name.as_str()).key("prometheus").key("query");
+        faults.add(Fault::new(path, problem).hint(hint));
+    }
 }
 
 fn ask(

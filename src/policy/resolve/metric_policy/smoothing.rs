@@ -64,9 +64,13 @@ pub(super) fn check_counter(
     else {
         return;
     };
-    if expression.used().len() > 1 {
+    let used = expression.used();
+    if !used.counters.is_empty() {
+        let fault = Fault::new(path.index(0), "`combine` answers a rate already");
+        faults.add(fault.hint("leave this step out"));
+    } else if used.signals.len() > 1 {
         let fault = Fault::new(path.index(0), "a rate takes one counter, `combine` has several");
-        faults.add(fault.hint("write a policy for each, or add up `rate(…)` in PromQL"));
+        faults.add(fault.hint("write `perSecond(…)` of each in `combine`"));
     }
 }
 
@@ -74,7 +78,7 @@ pub(super) fn check_counter(
 fn recommended(kind: wire::SignalKind, interval: Duration) -> Vec<Smoothing> {
     let ewma = Smoothing::Ewma { half_life: 30 * SECOND };
     match kind {
-        wire::SignalKind::RequestRate => vec![automatic_rate(interval)],
+        wire::SignalKind::RequestRate => vec![Smoothing::automatic_rate(interval)],
         wire::SignalKind::QueueDepth => vec![
             Smoothing::WindowMax { window: 30 * SECOND },
             Smoothing::Asymmetric { up: Duration::ZERO, down: MINUTE },
@@ -91,11 +95,6 @@ fn recommended(kind: wire::SignalKind, interval: Duration) -> Vec<Smoothing> {
             vec![Smoothing::WindowMax { window: 15 * MINUTE }]
         }
     }
-}
-
-fn automatic_rate(interval: Duration) -> Smoothing {
-    let least = limits::RATE_WINDOW_MIN.max(interval * limits::RATE_INTERVALS_MIN);
-    Smoothing::Rate { least, most: limits::RATE_WINDOW_MAX.max(least) }
 }
 
 /// A default, which is a number.

@@ -68,7 +68,6 @@ fn what_cannot_be_meant_is_refused_with_a_hint() {
         ("{downWindow: 48h}", "longer than"),
         ("{season: 1m}", "shorter than 2m"),
         ("{season: 200h}", "longer than 168h"),
-        ("{podCapacity: 0}", "serves nothing"),
         ("{objective: {latePercent: 80}}", "80 is not within"),
         ("{limits: {overObserved: 0.5}}", "0.5 is not within"),
         ("{model: prophet}", "prophet"),

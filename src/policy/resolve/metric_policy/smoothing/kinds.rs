@@ -1,7 +1,7 @@
 //! Each kind of smoothing step: its parameters, their defaults and their ranges.
 
 use super::reader::Reader;
-use super::{MINUTE, SECOND, automatic_rate};
+use super::{MINUTE, SECOND};
 use crate::domain::duration;
 use crate::domain::finite::Finite;
 use crate::domain::limits;
@@ -140,7 +140,7 @@ pub(super) fn slew_limit(reader: &mut Reader<'_>, wire: &wire::SlewLimit) -> Opt
 
 pub(super) fn rate(reader: &mut Reader<'_>, wire: &wire::Rate) -> Option<Smoothing> {
     let wire::Rate { window } = wire;
-    let Some(text) = window else { return Some(automatic_rate(reader.interval)) };
+    let Some(text) = window else { return Some(Smoothing::automatic_rate(reader.interval)) };
     let window = reader.positive("window", Some(text), Duration::ZERO)?;
     let least = reader.interval * limits::RATE_INTERVALS_MIN;
     if window < least {
