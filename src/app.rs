@@ -31,6 +31,7 @@ use configuration::{ConfigError, Follower};
 use files::look_every;
 use metrics::Metrics;
 use outside::{Outside, Own};
+use self_metrics::OfForecasts;
 use servers::{BindError, Drain, Listener, Served, ServerMetrics};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -156,6 +157,12 @@ impl App {
         .await?;
         let door = Arc::new(door);
 
+        let of_forecasts = OfForecasts {
+            loaded: loaded.clone(),
+            published: Arc::clone(&published),
+            supply: supply.clone(),
+        };
+
         // The tick reads, evaluates and publishes; a pulse shows that it turns.
         let pulse = Pulse::start();
         let alive = health.add_live("tick");
@@ -170,6 +177,7 @@ impl App {
         let api_metrics = api::metrics::register(registries.root());
         self_metrics::door(registries.own(), &door);
         self_metrics::certificates(registries.own(), &certificates);
+        self_metrics::forecasts(registries.own(), of_forecasts);
         let router = api::router(api::Face {
             published,
             door,

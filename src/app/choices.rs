@@ -148,3 +148,89 @@ fn shared(verdicts: &Verdicts, seen: &cluster::Choices) -> Shared {
     });
     shared.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::name::{Namespace, PolicyName};
+    use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
+    use crate::pipeline::forecast::Chosen;
+    use crate::policy::resolve::load;
+    use crate::policy::resolve::objects::Objects;
+    use crate::policy::status::ChoiceStatus;
+    use jiff::Timestamp;
+
+    const FILE: &str = "
+apiVersion: foresail.dev/v1alpha1
+kind: AdapterConfig
+sources: [{name: default, prometheus: {url: 'http://p'}}]
+policies:
+  - metadata: {name: of-file, namespace: a}
+    spec:
+      metric: {name: m, type: External}
+      signals: {x: {source: default, prometheus: {query: x}}}
+";
+
+    fn key(name: &str) -> PolicyKey {
+        PolicyKey { namespace: Namespace::new("a").unwrap(), name: PolicyName::new(name).unwrap() }
+    }
+
+    fn id(name: &str) -> PolicyObjectId {
+        let PolicyKey { namespace, name } = key(name);
+        PolicyObjectId { namespace: Some(namespace), name, kind: PolicyKind::Namespaced }
+    }
+
+    /// What became of the objects of these names.
+    fn verdicts(names: &[&str]) -> Verdicts {
+        let objects = names.iter().map(|name| {
+            let text = format!(
+                r#"{{"metadata": {{"name": "{name}", "namespace": "a"}}, "spec": {{
+                "metric": {{"name": "{name}", "type": "External"}},
+                "signals": {{"x": {{"source": "default", "prometheus": {{"query": "x"}}}}}}}}}}"#
+            );
+            Arc::new(PolicyObject {
+                id: id(name),
+                uid: "uid".into(),
+                generation: 1,
+                created: Timestamp::UNIX_EPOCH,
+                text: Some(text.into()),
+            })
+        });
+        Objects::default().join(&load(FILE).unwrap(), &objects.collect::<Vec<_>>()).verdicts
+    }
+
+    fn chosen(second: i64, quantile: f64) -> DatedChoice {
+        let chosen = Chosen { quantile, ..Chosen::default() };
+        DatedChoice { chosen, at: Timestamp::from_second(second).unwrap(), horizon_steps: Some(9) }
+    }
+
+    #[test]
+    fn what_a_status_says_is_known_by_policy_and_what_cannot_be_meant_is_left_out() {
+        let good = chosen(60, 0.95);
+        let bad = ChoiceStatus { model: "oracle".to_owned(), ..good.told() };
+        let seen = [(id("one"), good.told()), (id("two"), bad), (id("gone"), good.told())];
+        let shared = shared(&verdicts(&["one", "two", "three"]), &seen.into());
+        let expected = [(key("one"), Some(good)), (key("two"), None), (key("three"), None)].into();
+        assert_eq!(shared, expected);
+    }
+
+    #[test]
+    fn for_objects_the_holder_of_the_lease_chooses_and_for_the_file_everyone() {
+        let seen = [(id("one"), chosen(60, 0.95).told())].into();
+        let (leads, leading) = watch::channel(false);
+        let (_sender, shared) = watch::channel(Arc::new(shared(&verdicts(&["one"]), &seen)));
+        let choices = Choices { shared, leading, put: Arc::default() };
+        assert_eq!(choices.chosen_by(&key("of-file")), ChosenBy::Everyone);
+        assert_eq!(choices.chosen_by(&key("one")), ChosenBy::AnotherReplica);
+        leads.send_replace(true);
+        assert_eq!(choices.chosen_by(&key("one")), ChosenBy::ThisReplica);
+        assert_eq!(choices.chosen_by(&key("of-file")), ChosenBy::Everyone);
+        assert_eq!(Choices::alone().chosen_by(&key("one")), ChosenBy::Everyone);
+        // The newer one is to be written.
+        assert_eq!(choices.newest(&key("one")), Some(chosen(60, 0.95)));
+        choices.put(&key("one"), chosen(30, 0.8));
+        assert_eq!(choices.newest(&key("one")), Some(chosen(60, 0.95)));
+        choices.put(&key("one"), chosen(90, 0.8));
+        assert_eq!(choices.newest(&key("one")), Some(chosen(90, 0.8)));
+    }
+}

@@ -1,7 +1,9 @@
 //! What the rooms count for themselves, put into one exposition page.
 
+mod forecasts;
 mod supply;
 
+pub(super) use forecasts::{OfForecasts, forecasts};
 pub(super) use supply::supply;
 
 use crate::auth::Door;
@@ -9,6 +11,7 @@ use crate::auth::counters::Reason;
 use crate::cluster::pods::PodIndex;
 use crate::cluster::policies::PolicyIndex;
 use crate::cluster::status::Writes;
+use crate::domain::name::PolicyKey;
 use crate::telemetry::process;
 use crate::tls::certificates::Certificates;
 use prometheus_client::collector::Collector;
@@ -187,4 +190,23 @@ pub(super) fn counter(
 ) -> Result<(), std::fmt::Error> {
     let counter = ConstCounter::new(value);
     counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
+}
+
+/// One gauge for each of these policies; nothing at all without any.
+fn by_policy<'a>(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help, unit): (&str, &str, Option<&Unit>),
+    numbers: impl IntoIterator<Item = (&'a PolicyKey, f64)>,
+) -> Result<(), std::fmt::Error> {
+    let mut numbers = numbers.into_iter().peekable();
+    if numbers.peek().is_none() {
+        return Ok(());
+    }
+    let none = ConstGauge::new(0.0_f64);
+    let mut family = encoder.encode_descriptor(name, help, unit, none.metric_type())?;
+    for (key, number) in numbers {
+        let labels = [("namespace", key.namespace.as_str()), ("policy", key.name.as_str())];
+        ConstGauge::new(number).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
 }

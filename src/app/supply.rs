@@ -12,7 +12,7 @@ use crate::cluster::starts::StartIndex;
 use crate::cluster::targets::TargetIndex;
 use crate::domain::hpa::HpaUse;
 use crate::domain::limits;
-use crate::domain::name::{Namespace, ObjectName, PolicyKey};
+use crate::domain::name::{Namespace, PolicyKey};
 use crate::domain::object::{ObjectKind, ObjectRef};
 use crate::domain::supply::{StartKind, Supply, TargetSupply};
 use crate::policy::Policy;
@@ -269,10 +269,9 @@ fn measured(policy: &Policy, users: &[HpaUse]) -> BTreeSet<ObjectRef> {
     let Some(target) = forecast.and_then(|it| it.scale_target.as_ref()) else {
         return users.iter().map(|it| it.scales.clone()).collect();
     };
-    let name = ObjectName::new(&target.name).ok();
     let kind = ObjectKind { api_version: target.api_version.clone(), kind: target.kind.clone() };
     let namespace = Some(policy.key.namespace.clone());
-    name.map(|name| ObjectRef { kind, namespace, name }).into_iter().collect()
+    [ObjectRef { kind, namespace, name: target.name.clone() }].into()
 }
 
 fn send<T: PartialEq>(wish: &watch::Sender<T>, wanted: T) {
@@ -288,6 +287,7 @@ mod tests {
     use super::*;
     use crate::domain::finite::Finite;
     use crate::domain::hpa::MetricTarget;
+    use crate::domain::name::ObjectName;
     use crate::policy::resolve;
     use std::time::Duration;
 

@@ -334,6 +334,24 @@ mod tests {
             let status = next.status(&before.conditions, now);
             assert_eq!(urgency(&status, &before, tried, later(at)), expected, "{what}");
         }
+        let choice = |model: &str| ChoiceStatus {
+            model: model.to_owned(),
+            quantile: "0.9".to_owned(),
+            headroom: "1".to_owned(),
+            down_window: "0s".to_owned(),
+            chosen_at: "2026-01-01T00:00:00Z".to_owned(),
+            horizon_steps: None,
+        };
+        let mut chosen = report(Reason::Published, 1.0);
+        chosen.learned.choice = Some(choice("analog"));
+        let status = chosen.status(&before.conditions, now);
+        assert_eq!(
+            urgency(&status, &before, Some(&good), later(1)),
+            Some(Urgency::Condition),
+            "what all replicas are to do"
+        );
+        let known = Before { choice: Some(choice("analog")), ..Before::of(&written) };
+        assert_eq!(urgency(&status, &known, Some(&good), later(1)), None, "they know it");
         let edited = PolicyReport { generation: 2, ..report(Reason::WarmingUp, 1.0) };
         let edited = edited.status(&before.conditions, now);
         assert_eq!(urgency(&edited, &before, None, begun), Some(Urgency::Condition), "an edit");

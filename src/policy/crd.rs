@@ -24,6 +24,7 @@ const BOUNDS: &[(&str, &str, usize)] = &[
     ("MetricPolicySpec", "smooth", limits::SMOOTHING_STEPS_MAX),
     ("Metric", "name", 253),
     ("DescribedObject", "name", 253),
+    ("ScaleTarget", "name", 253),
     ("Signal", "source", 63),
     ("PrometheusSignal", "query", limits::QUERY_BYTES_MAX),
     ("PolicyStatus", "hpas", HPAS_MAX),
@@ -66,6 +67,13 @@ const RULES: &[Rule] = &[
         rule: "self.metric.type != 'Pods' || self.signals.all(name, \
                !has(self.signals[name].scrape))",
         message: "a page gives one number, a Pods metric needs one for each pod",
+    },
+    Rule {
+        of: "MetricPolicySpec",
+        needs: &["metric", "forecast"],
+        rule: "self.metric.type != 'Pods' || !has(self.forecast) || \
+               (has(self.forecast.mode) && self.forecast.mode == 'Off')",
+        message: "a forecast needs a total: use External or Object",
     },
     Rule {
         of: "Forecast",

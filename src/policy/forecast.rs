@@ -1,6 +1,7 @@
 //! The settings of a forecast, settled.
 
 use crate::domain::limits;
+use crate::domain::name::ObjectName;
 use crate::domain::supply::{Startup, Supply};
 use crate::forecast::Model;
 use std::time::Duration;
@@ -69,5 +70,5 @@ pub struct ScaleTarget {
     /// E.g. `Deployment`.
     pub kind: Box<str>,
     /// Its name.
-    pub name: Box<str>,
+    pub name: ObjectName,
 }

@@ -156,7 +156,7 @@ pub struct Metric {
 }
 
 /// The HPA's metric types.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 pub enum MetricType {
     /// A number of its own.
     External,

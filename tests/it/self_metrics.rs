@@ -3,7 +3,7 @@
 
 use crate::support::adapter::repository;
 use crate::support::adapter::{
-    Adapter, config, external, page_signal, prometheus, query_signal, scrape,
+    Adapter, config, external, foreseeing, page_signal, prometheus, query_signal, scrape,
 };
 use crate::support::web::{Behaviour, Web};
 use foresail::source::exposition;
@@ -26,9 +26,11 @@ async fn page() -> String {
         external("good", "200ms", &page_signal("page"))
             .replace("interval", "capacity: {perPod: 2}, interval"),
         external("bad", "200ms", &query_signal("prom", "q")),
+        foreseeing("ahead", &page_signal("page")),
     ];
     let adapter = Adapter::start(&config(&sources, &policies)).await;
     adapter.serves("good", "6").await;
+    adapter.serves("ahead", "6").await;
     adapter.refuses("bad", &["answered 500"]).await;
     for group in ["custom.metrics.k8s.io/v1beta2", "external.metrics.k8s.io/v1beta1"] {
         assert_eq!(adapter.get(&format!("/apis/{group}")).await.unwrap().code, 200);
@@ -65,6 +67,8 @@ async fn the_page_can_be_read_by_our_own_parser_and_has_help_for_everything() {
         r#"foresail_policy_pod_capacity{namespace="inference",policy="good"} 2.0"#,
         r#"foresail_policy_ready{namespace="inference",policy="good"} 1"#,
         r#"foresail_policy_ready{namespace="inference",policy="bad"} 0"#,
+        r#"foresail_forecast_gate_open{namespace="inference",policy="ahead"} 0.0"#,
+        r#"foresail_forecast_model_info{namespace="inference",policy="ahead",model="analog"} 1"#,
         r#"foresail_config_loads_total{result="loaded"} 1"#,
         r#"foresail_refused_requests_total{reason="wrong_token"} 1"#,
     ] {
@@ -75,13 +79,14 @@ async fn the_page_can_be_read_by_our_own_parser_and_has_help_for_everything() {
 /// A metric as people look for it: name of its samples, type, labels.
 type Metric = (String, String, BTreeSet<String>);
 
-/// The README's table, without what needs a cluster.
+/// The README's table, without what needs a cluster or a past.
 fn promised() -> BTreeSet<Metric> {
     let readme = fs::read_to_string(repository("README.md")).unwrap();
     let (_, rest) = readme.split_once("<!-- metrics -->").unwrap();
     let (table, _) = rest.split_once("<!-- /metrics -->").unwrap();
     let rows = table.lines().filter(|line| line.starts_with("| `"));
-    rows.filter(|row| !row.contains("(with a cluster)"))
+    let absent = ["(with a cluster)", "(once forecasts were judged)"];
+    rows.filter(|row| absent.iter().all(|it| !row.contains(it)))
         .map(|row| {
             let cells: Vec<&str> = row.split('|').map(str::trim).collect();
             let [_, name, kind, labels, _, _] = cells.as_slice() else { panic!("{row}") };

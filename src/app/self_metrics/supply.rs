@@ -1,6 +1,6 @@
 //! What is known of HPAs, scale targets and starting pods, for the exposition page.
 
-use crate::app::self_metrics::counter;
+use crate::app::self_metrics::{by_policy, counter};
 use crate::app::supply::SupplyIndex;
 use crate::domain::name::PolicyKey;
 use crate::domain::supply::{StartKind, Supply};
@@ -25,21 +25,21 @@ impl Collector for OfSupply {
         let all = self.0.all();
         let help = "HPAs that use a policy's metric";
         let hpas = |it: &Supply| Some(real(it.hpas.as_ref()?.len()));
-        by_policy(&mut encoder, ("policy_hpas", help, None), &all, hpas)?;
+        of_each(&mut encoder, ("policy_hpas", help, None), &all, hpas)?;
         let help = "From a pod's creation to Ready, as measured";
         let startup =
             |it: &Supply| Some(it.startup().filter(|it| it.is_measured())?.time.as_secs_f64());
         let name = ("policy_pod_startup", help, Some(&Unit::Seconds));
-        by_policy(&mut encoder, name, &all, startup)?;
+        of_each(&mut encoder, name, &all, startup)?;
         let pods = |it: &Supply, count: fn(&Supply) -> usize| {
             (!it.targets.is_empty()).then(|| real(count(it)))
         };
         let help = "Pods of the measured scale targets that are ready";
         let ready = |it: &Supply| pods(it, Supply::n_ready);
-        by_policy(&mut encoder, ("policy_pods_ready", help, None), &all, ready)?;
+        of_each(&mut encoder, ("policy_pods_ready", help, None), &all, ready)?;
         let help = "Pods of the measured scale targets that have not been ready yet";
         let starting = |it: &Supply| pods(it, Supply::n_starting);
-        by_policy(&mut encoder, ("policy_pods_starting", help, None), &all, starting)?;
+        of_each(&mut encoder, ("policy_pods_starting", help, None), &all, starting)?;
         self.encode_totals(&mut encoder)
     }
 }
@@ -70,21 +70,14 @@ impl OfSupply {
 }
 
 /// One gauge for each policy that has a number.
-fn by_policy(
+fn of_each(
     encoder: &mut DescriptorEncoder<'_>,
-    (name, help, unit): (&str, &str, Option<&Unit>),
+    described: (&str, &str, Option<&Unit>),
     all: &[(PolicyKey, Arc<Supply>)],
     number: impl Fn(&Supply) -> Option<f64>,
 ) -> Result<(), Error> {
-    let none = ConstGauge::new(0.0_f64);
-    let mut family = encoder.encode_descriptor(name, help, unit, none.metric_type())?;
-    for (key, supply) in all {
-        if let Some(number) = number(supply) {
-            let labels = [("namespace", key.namespace.as_str()), ("policy", key.name.as_str())];
-            ConstGauge::new(number).encode(family.encode_family(&labels)?)?;
-        }
-    }
-    Ok(())
+    let numbers = all.iter().filter_map(|(key, supply)| Some((key, number(supply)?)));
+    by_policy(encoder, described, numbers)
 }
 
 fn gauge(

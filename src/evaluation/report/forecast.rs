@@ -50,7 +50,7 @@ pub(super) fn state(
 /// What there is not enough of.
 fn missing(history: Option<Progress>) -> String {
     match history {
-        Some(Progress { chunks_done, chunks_total }) if chunks_done < chunks_total => {
+        Some(progress @ Progress { chunks_done, chunks_total }) if !progress.is_done() => {
             format!("the past is being read: {chunks_done} of {chunks_total} chunks")
         }
         _ => "there is too little history: a model needs a season and some of the next".to_owned(),

@@ -6,8 +6,12 @@ use crate::domain::name::{Namespace, PolicyName};
 use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
 use crate::domain::sample::Sample;
 use crate::evaluation::{Evaluation, Readings};
+use crate::forecast::gate;
+use crate::pipeline::forecast::{Bound, Chosen, Told, Verdict as PipelineVerdict};
+use crate::pipeline::outcome::Foreseen;
 use crate::policy::resolve::load;
 use crate::policy::resolve::objects::Objects;
+use crate::policy::status::report::{ForecastState, Model};
 use crate::published::Published;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -125,4 +129,61 @@ fn a_bad_edit_is_not_ready_while_its_last_good_value_is_fresh() {
     let (ready, fresh, value) = world.shown(0);
     assert!(ready.starts_with("False InvalidSpec: "), "{ready}");
     assert_eq!((fresh, value), (ready, None));
+}
+
+#[test]
+fn a_forecast_is_told_with_what_keeps_it_from_being_served() {
+    let mut world = World::new();
+    assert_eq!(world.report(0).forecast, ForecastState::NotConfigured);
+    world.edit(r#""guard""#, r#""forecast": {"model": "analog", "leadTime": "1m"}, "guard""#);
+    let told = |world: &World, second| world.report(second).forecast;
+    assert_eq!(told(&world, 0), ForecastState::WarmingUp(NOT_YET.to_owned()));
+    world.read(Ok(13.0), 0);
+    let progress = world.report(0).history.unwrap();
+    assert!(progress.chunks_done == 0 && progress.chunks_total > 1, "{progress:?}");
+    let ForecastState::WarmingUp(why) = told(&world, 0) else { panic!("{:?}", told(&world, 0)) };
+    assert_eq!(why, format!("the past is being read: 0 of {} chunks", progress.chunks_total));
+    world.evaluation.skip_backfill(world.verdict.running.as_ref().unwrap());
+    world.read(Ok(13.0), 15);
+    let ForecastState::WarmingUp(why) = told(&world, 15) else { panic!("{:?}", told(&world, 15)) };
+    assert!(why.starts_with("there is too little history"), "{why}");
+    let refused = "connection refused";
+    world.read(Err(refused), 200);
+    assert_eq!(told(&world, 200), ForecastState::NoValue(format!("source default: {refused}")));
+}
+
+/// What becomes of a forecast with this verdict and score.
+fn judged(verdict: PipelineVerdict, skill: Option<f64>) -> ForecastState {
+    let mut world = World::new();
+    world.edit(r#""guard""#, r#""forecast": {"model": "analog", "leadTime": "1m"}, "guard""#);
+    let policy = world.verdict.running.as_deref().unwrap();
+    let value = Finite::new(13.0).unwrap();
+    let chosen = Chosen { model: crate::forecast::Model::Analog, ..Chosen::default() };
+    let told = Told { value, chosen, forecast: Some(20.0), verdict, bound: Bound::Forecast };
+    let score = gate::Verdict {
+        is_open: true,
+        reason: gate::Reason::Skilled,
+        skill,
+        coverage: Some(0.9),
+        n_resolved: 7,
+    };
+    let foreseen = Some(Foreseen { told, score: Some(score) });
+    forecast::state(policy, Some(&Outcome { foreseen, ..Outcome::default() }), None)
+}
+
+#[test]
+fn each_verdict_on_a_forecast_has_its_state() {
+    let analog = |skill| Model { name: "analog".to_owned(), skill: Finite::new(skill) };
+    let of_gate = |reason| judged(PipelineVerdict::Gated(reason), Some(-0.1));
+    assert_eq!(judged(PipelineVerdict::Active, Some(0.2)), ForecastState::Active(analog(0.2)));
+    assert_eq!(judged(PipelineVerdict::Shadow, Some(0.2)), ForecastState::Shadow(analog(0.2)));
+    let ForecastState::WarmingUp(why) = of_gate(gate::Reason::WarmingUp) else { panic!() };
+    assert_eq!(why, "7 of 60 forecasts can be judged so far");
+    for reason in [gate::Reason::Unskilled, gate::Reason::ChangePoint] {
+        let state = of_gate(reason);
+        assert!(matches!(&state, ForecastState::Gated(it, _) if *it == analog(-0.1)), "{state:?}");
+    }
+    for state in [judged(PipelineVerdict::Late, None), of_gate(gate::Reason::Stale)] {
+        assert!(matches!(state, ForecastState::Stale(..)), "{state:?}");
+    }
 }

@@ -141,6 +141,21 @@ fn kubectl_shows_what_became_of_a_policy() {
     assert_eq!(status["hpas"], serde_json::json!(["told/llama"]), "{status}");
     team.wait_condition("llama-demand", "ForecastActive", ("False", "NotConfigured"));
 
+    // With a forecast: how far it looks, where that comes from, and what it waits for.
+    let forecast =
+        [("  interval:", "  forecast: {leadTime: 90s, scaleTarget: {name: llama}}\n  interval:")];
+    bed.kubectl.apply(&team.sample(&forecast));
+    let why = team.wait_condition("llama-demand", "ForecastActive", ("False", "WarmingUp"));
+    assert!(!why.is_empty());
+    wait_until(SOON, "the lead time is told", || {
+        let status = team.status("llama-demand");
+        let startup = serde_json::json!({"time": "1m30s", "basis": "Given"});
+        let lead = status["leadTime"].as_str().is_some_and(|it| it.starts_with("2m46"));
+        seen(lead && status["startup"] == startup, status.to_string())
+    });
+    bed.kubectl.apply(&team.sample(&[]));
+    team.wait_condition("llama-demand", "ForecastActive", ("False", "NotConfigured"));
+
     // The conditions stay as they are: a new value is told now and then, and no reload follows.
     let loads = || stage.adapter.log().matches("publishing values").count();
     let before = (loads(), metric(&stage.adapter, "foresail_status_writes_total", &[]));
@@ -179,6 +194,11 @@ fn what_is_wrong_is_refused_or_told() {
             "an Object metric needs a `describedObject`",
         ),
         (one, "metric: {name: llama_demand, type: Pod}", "Unsupported value: \"Pod\""),
+        (
+            one,
+            "metric: {name: llama_demand, type: Pods}\n  forecast: {}",
+            "a forecast needs a total: use External or Object",
+        ),
         ("combine: running + waiting", "", "`combine` is needed with more than one signal"),
         (
             "waiting: {source: default, prometheus:",

@@ -73,14 +73,23 @@ async fn objects_are_followed_and_a_write_of_the_status_is_no_change() {
     let mut changes = set.clone();
     changes.mark_unchanged();
     events.send("MODIFIED", policy("a", 1, &json!({"conditions": [{"type": "Ready"}]}))).await;
+    let choice = json!({"model": "analog", "quantile": "0.95", "headroom": "1", "downWindow": "15m",
+        "chosenAt": "2026-01-01T00:00:00Z"});
+    let mut choices = index.choices();
+    events.send("MODIFIED", policy("a", 1, &json!({"choice": choice}))).await;
+    events.send("MODIFIED", policy("a", 1, &json!({"choice": choice, "values": 2}))).await;
     events.send("MODIFIED", policy("b", 5, &Value::Null)).await;
     changes.changed().await.unwrap();
     let after = ["MetricPolicy inference/a 1", "MetricPolicy inference/b 5"].map(str::to_owned);
-    assert_eq!(known(&set).0, after, "the write of the status was not told, the edit was");
+    assert_eq!(known(&set).0, after, "the writes of the status were not told, the edit was");
+    let chosen: Vec<String> =
+        choices.borrow_and_update().iter().map(|(id, it)| format!("{id} {}", it.model)).collect();
+    assert_eq!(chosen, ["MetricPolicy inference/a analog"]);
     changes.mark_unchanged();
     events.send("DELETED", policy("a", 1, &Value::Null)).await;
     changes.changed().await.unwrap();
     assert_eq!(known(&set).0, ["MetricPolicy inference/b 5"]);
+    until("what was chosen for it is forgotten", || index.choices().borrow().is_empty()).await;
     stop.cancel();
     task.await.unwrap();
 }

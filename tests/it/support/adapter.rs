@@ -293,6 +293,15 @@ pub(crate) fn external(name: &str, interval: &str, signal: &str) -> String {
     )
 }
 
+/// Such a policy with a forecast.
+pub(crate) fn foreseeing(name: &str, signal: &str) -> String {
+    format!(
+        "{{metadata: {{name: {name}, namespace: inference}}, spec: {{metric: {{name: {name}, \
+         type: External}}, interval: 1s, signals: {{it: {signal}}}, \
+         forecast: {{model: analog, leadTime: 1m}}}}}}"
+    )
+}
+
 /// A signal of a page: the series `q`.
 pub(crate) fn page_signal(source: &str) -> String {
     format!("{{source: {source}, scrape: {{series: q}}}}")

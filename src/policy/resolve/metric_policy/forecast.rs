@@ -4,19 +4,23 @@ use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::domain::duration;
 use crate::domain::limits;
+use crate::domain::name::ObjectName;
 use crate::forecast::Model;
 use crate::policy::forecast::{Choice, Forecast, ScaleTarget};
 use crate::policy::resolve::Faults;
-use crate::policy::wire::forecast as wire;
+use crate::policy::wire::{MetricType, forecast as wire};
 use std::time::Duration;
 
 /// Settles a forecast; `Some(None)` when the policy wants none, `None` when something is wrong.
 pub(super) fn resolve(
     wire: Option<&wire::Forecast>,
+    metric_type: MetricType,
     path: &Path,
     faults: &mut Faults,
 ) -> Option<Option<Forecast>> {
     let Some(wire) = wire else { return Some(None) };
+    let is_total = has_total(wire, metric_type, path, faults);
+    let target = target_of(wire.scale_target.as_ref(), &path.key("scaleTarget"), faults);
     let default = (wire::Objective::default(), wire::ForecastLimits::default());
     let objective = wire.objective.as_ref().unwrap_or(&default.0);
     let bounds = wire.limits.as_ref().unwrap_or(&default.1);
@@ -46,7 +50,7 @@ pub(super) fn resolve(
         is_shadow: wire.mode == Some(wire::ForecastMode::Shadow),
         model,
         lead_time: lead_time?,
-        scale_target: wire.scale_target.as_ref().map(target_of),
+        scale_target: target?,
         quantile: quantile?,
         down_window: down_window?,
         season: season?,
@@ -56,7 +60,7 @@ pub(super) fn resolve(
         over_history: over_history?,
         over_observed: over_observed?,
     };
-    Some((wire.mode != Some(wire::ForecastMode::Off)).then_some(forecast))
+    is_total.then_some((wire.mode != Some(wire::ForecastMode::Off)).then_some(forecast))
 }
 
 fn model_of(model: wire::Model) -> Choice<Model> {
@@ -73,12 +77,33 @@ fn model_of(model: wire::Model) -> Choice<Model> {
     })
 }
 
-fn target_of(wire: &wire::ScaleTarget) -> ScaleTarget {
-    ScaleTarget {
+/// A forecast is of one number, so that pods which do not serve yet cannot be missing from it.
+fn has_total(
+    wire: &wire::Forecast,
+    metric_type: MetricType,
+    path: &Path,
+    faults: &mut Faults,
+) -> bool {
+    let is_total = metric_type != MetricType::Pods || wire.mode == Some(wire::ForecastMode::Off);
+    if !is_total {
+        let fault = Fault::new(path.clone(), "a Pods metric has no forecast");
+        faults.add(fault.hint("a forecast needs a total: use External or Object"));
+    }
+    is_total
+}
+
+fn target_of(
+    wire: Option<&wire::ScaleTarget>,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<Option<ScaleTarget>> {
+    let Some(wire) = wire else { return Some(None) };
+    let name = faults.take(path.key("name"), ObjectName::new(&wire.name))?;
+    Some(Some(ScaleTarget {
         api_version: wire.api_version.as_deref().unwrap_or("apps/v1").into(),
         kind: wire.kind.as_deref().unwrap_or("Deployment").into(),
-        name: wire.name.as_str().into(),
-    }
+        name,
+    }))
 }
 
 /// The quantile: given, or from the price of a pod too few by the newsvendor's formula

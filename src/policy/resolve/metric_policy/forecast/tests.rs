@@ -7,11 +7,15 @@ use crate::policy::{Config, resolve};
 use std::time::Duration;
 
 fn load(forecast: &str) -> Config {
+    load_of("External", forecast)
+}
+
+fn load_of(metric_type: &str, forecast: &str) -> Config {
     let text = format!(
         "apiVersion: foresail.dev/v1alpha1\nkind: AdapterConfig\n\
          sources: [{{name: default, prometheus: {{url: 'http://p:9090'}}}}]\n\
          policies:\n  - metadata: {{name: a, namespace: n}}\n    spec:\n      \
-         metric: {{name: a, type: External}}\n      \
+         metric: {{name: a, type: {metric_type}}}\n      \
          signals: {{x: {{source: default, prometheus: {{query: x}}}}}}\n      \
          forecast: {forecast}\n"
     );
@@ -58,6 +62,7 @@ fn what_cannot_be_meant_is_refused_with_a_hint() {
         ("{quantile: 0.9, costRatio: 9}", "given beside `quantile`"),
         ("{quantile: 1.5}", "1.5 is not within 0.5 and 0.999"),
         ("{leadTime: 2h}", "longer than 1h"),
+        ("{scaleTarget: {name: 'a/b'}}", "spec.forecast.scaleTarget.name"),
         ("{leadTime: 0s}", "shorter than 1s"),
         ("{leadTime: soon}", "leadTime"),
         ("{downWindow: 48h}", "longer than"),
@@ -72,4 +77,12 @@ fn what_cannot_be_meant_is_refused_with_a_hint() {
         assert!(config.policies.is_empty(), "{forecast}");
         assert!(fault.contains(part), "{forecast}: {fault}");
     }
+}
+
+#[test]
+fn a_forecast_is_of_a_total() {
+    let fault = format!("{:?}", load_of("Pods", "{}").faults[0]);
+    assert!(fault.contains("a Pods metric has no forecast"), "{fault}");
+    assert!(fault.contains("use External or Object"), "{fault}");
+    assert!(load_of("Pods", "{mode: Off}").faults.is_empty());
 }
