@@ -11,6 +11,7 @@ mod metrics;
 mod read;
 mod self_metrics;
 mod servers;
+pub mod simulate;
 mod supply;
 mod tasks;
 mod tick;

@@ -23,6 +23,7 @@ pub mod evaluation;
 pub mod pipeline;
 pub mod policy;
 pub mod published;
+pub mod replay;
 pub mod series;
 pub mod simulate;
 pub mod source;

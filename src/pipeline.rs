@@ -14,6 +14,7 @@ use crate::domain::limits;
 use crate::domain::metric::Subject;
 use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
+use crate::pipeline::combine::Combined;
 use crate::pipeline::outcome::{Absence, Outcome, Value};
 use crate::pipeline::smooth::Chain;
 use crate::policy::Policy;
@@ -42,7 +43,16 @@ struct Remembered {
 
 /// Evaluates `policy` at `now`.
 pub fn run(policy: &Policy, window: &Window, memory: &mut Memory, now: Timestamp) -> Outcome {
-    let combined = combine::all(policy, window);
+    run_combined(policy, combine::all(policy, window), memory, now)
+}
+
+/// The same from samples that are combined already: whoever replays demand has no signals.
+pub fn run_combined(
+    policy: &Policy,
+    combined: Combined,
+    memory: &mut Memory,
+    now: Timestamp,
+) -> Outcome {
     for (object, sample) in &combined.samples {
         memory.take(policy, object, *sample, now);
     }

@@ -41,6 +41,12 @@ const ROOMS: &[Room] = &[
         outside: &[],
     },
     Room {
+        name: "replay",
+        level: 5,
+        may_name: &["domain", "document", "policy", "series", "pipeline", "simulate"],
+        outside: &[],
+    },
+    Room {
         name: "auth",
         level: 5,
         may_name: &["domain"],
@@ -90,6 +96,7 @@ const ROOMS: &[Room] = &[
             "published",
             "simulate",
             "evaluation",
+            "replay",
             "auth",
             "tls",
             "telemetry",
@@ -111,7 +118,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "cli",
         level: 8,
-        may_name: &["domain", "document", "telemetry", "tls", "app"],
+        may_name: &["domain", "document", "telemetry", "tls", "replay", "app"],
         outside: &["anyhow", "clap", "tokio", "tokio_util"],
     },
 ];
@@ -146,8 +153,17 @@ const FENCED: &[&str] = &[
 ];
 
 /// Rooms that calculate: no I/O, no tasks, and `now` is an argument.
-const PURE: &[&str] =
-    &["domain", "document", "policy", "series", "pipeline", "published", "simulate", "evaluation"];
+const PURE: &[&str] = &[
+    "domain",
+    "document",
+    "policy",
+    "series",
+    "pipeline",
+    "published",
+    "simulate",
+    "evaluation",
+    "replay",
+];
 
 /// What a pure room must not contain.
 const IMPURE: &[&str] =
