@@ -9,6 +9,8 @@ use crate::replay::load::{Load, Work};
 use crate::replay::scenario::{CapacityFrom, DRAIN, Feedback, PODS_WANTED, Scenario};
 use std::time::Duration;
 
+const DAY_SECONDS: i64 = 86_400;
+
 pub(super) fn of(scenario: &Scenario, source: &Source) -> Vec<(&'static str, String)> {
     vec![
         ("demand", demand(scenario, source)),
@@ -155,13 +157,20 @@ fn scored(scenario: &Scenario) -> String {
     let load = &scenario.load;
     let first = scenario.score.first_step();
     let before = span(load, load.first, first);
-    let from = if load.is_dated {
-        format!("from {:.0}", load.time(first))
-    } else {
-        let offset = load.step.saturating_mul(u32::try_from(first).unwrap_or(u32::MAX));
-        format!("from {} after the recording's midnight", Shown(offset))
+    let time = load.time(first);
+    let is_midnight = time.as_second().rem_euclid(DAY_SECONDS) == 0;
+    let from = match (load.is_dated, is_midnight) {
+        (true, _) => format!("from {time:.0}"),
+        (false, true) => {
+            let days = time.duration_since(load.midnight).as_secs() / DAY_SECONDS;
+            format!("from day {}", days + 1)
+        }
+        (false, false) => {
+            let since = time.duration_since(load.midnight).unsigned_abs();
+            format!("from {} after the recording's midnight", Shown(since))
+        }
     };
-    format!("{} {from}; the {before} before are history", span(load, first, load.end))
+    format!("{} {from}; the {before} before them are history", span(load, first, load.end))
 }
 
 /// `14.0 days`, `57 min`.
