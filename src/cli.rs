@@ -37,7 +37,7 @@ struct Cli {
     #[command(subcommand)]
     verb: Verb,
     /// How log lines on stderr look
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, display_order = 900)]
     log_format: LogFormat,
 }
 

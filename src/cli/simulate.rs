@@ -9,7 +9,7 @@ use crate::replay::comparison::Wants;
 use crate::replay::load::Copies;
 use crate::replay::trace::Service;
 use anyhow::Context;
-use clap::{Args, value_parser};
+use clap::{ArgGroup, Args, value_parser};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,15 +20,16 @@ const BAR: u64 = 30;
 const METRIC_DELAY: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("demand").required(true)))]
 pub(super) struct SimulateArgs {
     /// The recorded demand, as comma-separated values with a header
     ///
     /// Requests (`arrival_s,service_s`), samples (`time_s,value`) or counts (`time_s,requests`).
     /// Times are seconds from a midnight, seconds since 1970, or dates.
-    #[arg(long, value_name = "FILE", required_unless_present = "from", conflicts_with = "from")]
+    #[arg(long, value_name = "FILE", group = "demand")]
     trace: Option<PathBuf>,
     /// Instead of a file, the policy's own signals from this instant on: a date, or how long ago
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", group = "demand")]
     from: Option<String>,
     /// The end of --from; now, if left out
     #[arg(long, value_name = "TIME", requires = "from")]
@@ -95,7 +96,7 @@ pub(super) struct SimulateArgs {
     /// `none`: demand alone.
     #[arg(long, value_name = "WHAT", value_enum, default_value_t = Feedback::Queue)]
     feedback: Feedback,
-    /// Also what each way costs at 1 % and 0.5 % late, by scaling what is published; 40 more runs
+    /// Also what each way costs at 1 % and 0.5 % late, by scaling what is published; takes ten times as long
     #[arg(long)]
     frontier: bool,
     /// Write the figures of each day here, for programs

@@ -2,7 +2,7 @@
 
 use super::load::Work;
 use super::player::{Band, Player, Published};
-use super::scenario::{BACKLOG_MAX, Scenario, with_down_window};
+use super::scenario::{BACKLOG_MAX, Scenario};
 use crate::simulate::SimulateError;
 use crate::simulate::judge::fluid::{Fluid, FluidSettings};
 use crate::simulate::judge::frontier::Frontier;
@@ -258,18 +258,25 @@ impl Referee<'_, '_> {
 }
 
 fn setting(scenario: &Scenario, way: Way) -> Setting {
-    let hpa = match way {
-        Way::Policy | Way::Clairvoyant => scenario.hpa.clone(),
-        Way::Reactive(seconds) => with_down_window(&scenario.hpa, Duration::from_secs(seconds)),
-    };
-    let setting = Setting {
-        hpa,
+    let mut setting = Setting {
+        hpa: scenario.hpa.clone(),
         controller: scenario.controller,
         step: scenario.load.step,
         steps_per_day: scenario.score.period,
         steps: scenario.load.first..scenario.load.end,
     };
-    if way == Way::Clairvoyant { setting.without_tolerance() } else { setting }
+    match way {
+        Way::Policy => setting,
+        Way::Clairvoyant => setting.without_tolerance(),
+        Way::Reactive(seconds) => {
+            let window = Duration::from_secs(seconds);
+            match &mut setting.hpa.behavior {
+                Some(behavior) => behavior.scale_down.stabilization_window = Some(window),
+                None => setting.controller.downscale_stabilization = window,
+            }
+            setting
+        }
+    }
 }
 
 fn frame(moment: &Moment, need: u32, (observed, band): (f64, Option<Band>)) -> Frame {

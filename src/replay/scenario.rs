@@ -2,9 +2,9 @@
 
 use super::load::{Load, Work};
 use super::player;
+use crate::domain::duration::Shown;
 use crate::policy::Policy;
 use crate::simulate::SimulateError;
-use crate::simulate::hpa::behavior::Behavior;
 use crate::simulate::hpa::metric::{MetricSpec, TotalTarget};
 use crate::simulate::hpa::{ControllerSettings, HpaSpec};
 use crate::simulate::judge::Seen;
@@ -214,7 +214,7 @@ impl Score {
         let from = begin.div_ceil(period);
         if from.saturating_mul(period) >= load.end {
             let (setting, allowed) = ("score-from", "less than the recording's length");
-            let value = format!("{} s", wanted as f64 * step);
+            let value = Shown(Duration::from_secs_f64(wanted as f64 * step)).to_string();
             return Err(SimulateError::OutOfRange { setting, value, allowed });
         }
         Ok(Self { period, from })
@@ -236,15 +236,6 @@ fn plain_hpa(target_milli: i64) -> (HpaSpec, i64) {
         behavior: None,
     };
     (hpa, target_milli)
-}
-
-/// The same autoscaler with another window for scaling down.
-#[must_use]
-pub fn with_down_window(hpa: &HpaSpec, window: Duration) -> HpaSpec {
-    let mut hpa = hpa.clone();
-    let behavior = hpa.behavior.get_or_insert_with(Behavior::default);
-    behavior.scale_down.stabilization_window = Some(window);
-    hpa
 }
 
 fn greater(a: f64, b: f64) -> f64 {

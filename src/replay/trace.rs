@@ -170,7 +170,8 @@ impl Rows {
     fn take(&mut self, line: usize, text: &str) -> Result<(), Fault> {
         let found: Vec<&str> = fields(text).collect();
         if found.len() != self.columns {
-            let problem = format!("{} fields, not {}", found.len(), self.columns);
+            let noun = if found.len() == 1 { "field" } else { "fields" };
+            let problem = format!("{} {noun}, not {}", found.len(), self.columns);
             return Err(fault(line, problem).hint("each row has as many as the first line"));
         }
         let field = |column: usize| found.get(column).copied().unwrap_or_default();

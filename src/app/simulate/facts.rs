@@ -7,6 +7,7 @@ use crate::domain::quantity;
 use crate::policy::forecast::{Choice, Forecast};
 use crate::replay::load::{Load, Work};
 use crate::replay::scenario::{CapacityFrom, DRAIN, Feedback, PODS_WANTED, Scenario};
+use crate::simulate::judge::fluid::pods_for;
 use std::time::Duration;
 
 const DAY_SECONDS: i64 = 86_400;
@@ -144,13 +145,31 @@ fn hpa(scenario: &Scenario, source: &Source) -> String {
         Some(file) => file.as_str(),
         None => "the API server's defaults",
     };
+    let most = peak_need(scenario);
+    let short = if i64::from(most) > i64::from(spec.max_replicas) {
+        format!("; the demand would need up to {most}")
+    } else {
+        String::new()
+    };
     format!(
-        "{name}: AverageValue {}, {} to {} replicas, a sync every {}",
+        "{name}: AverageValue {}, {} to {} replicas, a sync every {}{short}",
         shown(scenario.target_milli as f64 / 1e3),
         spec.min_replicas(),
         spec.max_replicas,
         Shown(scenario.load.step),
     )
+}
+
+/// The most pods that the demand keeps busy.
+fn peak_need(scenario: &Scenario) -> u32 {
+    let load = &scenario.load;
+    match &load.work {
+        Work::Requests { offered, .. } => {
+            let peak = offered.peak.iter().copied().max().unwrap_or_default();
+            peak.div_ceil(scenario.concurrency().max(1))
+        }
+        Work::Samples { .. } => pods_for(load.quantile(1.0), scenario.capacity),
+    }
 }
 
 fn scored(scenario: &Scenario) -> String {
@@ -178,7 +197,7 @@ fn span(load: &Load, from: usize, to: usize) -> String {
     let steps = to.saturating_sub(from);
     let seconds = load.step.as_secs_f64() * steps as f64;
     match seconds {
-        it if it >= 2.0 * 86_400.0 => format!("{:.1} days", it / 86_400.0),
+        it if it >= 1.95 * 86_400.0 => format!("{:.1} days", it / 86_400.0),
         it if it >= 2.0 * 3_600.0 => format!("{:.1} hours", it / 3_600.0),
         it => format!("{:.0} min", it / 60.0),
     }

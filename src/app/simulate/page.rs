@@ -3,21 +3,15 @@
 
 use super::Simulation;
 use super::facts::shown_wait;
-use super::table::{Table, clairvoyant, gpu_hours, name};
+use super::table::{Table, gpu_hours, name};
 use crate::domain::duration::Shown;
-use crate::replay::comparison::{Frame, Scored, Way};
+use crate::replay::comparison::{Scored, Way};
 
-#[cfg(test)]
-mod tests;
+mod data;
 
 const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
 const SCRIPT: &str = include_str!("page/page.js");
-
-/// Points of one line: 16 days of minutes. A dozen lines of them stay far below 3 MB.
-const POINTS_MAX: usize = 24_000;
-/// Above this, so many steps become one point that points are whole minutes at 15 s.
-const STRIDE_WHOLE: usize = 4;
 
 pub(super) fn of(simulation: &Simulation) -> String {
     let Simulation { scenario, comparison, .. } = simulation;
@@ -44,7 +38,7 @@ pub(super) fn of(simulation: &Simulation) -> String {
         ("{{VERSION}}", env!("CARGO_PKG_VERSION").to_owned()),
         ("{{STYLE}}", STYLE.to_owned()),
         ("{{SCRIPT}}", SCRIPT.to_owned()),
-        ("{{DATA}}", data(simulation)),
+        ("{{DATA}}", data::of(simulation)),
     ];
     filled(&parts)
 }
@@ -180,128 +174,4 @@ fn days(simulation: &Simulation) -> String {
     });
     let is_history = |place: usize| (first + place < scenario.score.from).then_some("history");
     table(&Table { heads, rows: rows.collect() }, is_history)
-}
-
-/// What the script draws, as JSON that may stand inside HTML.
-fn data(simulation: &Simulation) -> String {
-    let Simulation { scenario, comparison, source } = simulation;
-    let load = &scenario.load;
-    let own = comparison.scored.first().map(|it| it.frames.as_slice()).unwrap_or_default();
-    let stride = match own.len().div_ceil(POINTS_MAX).max(1) {
-        few @ ..=2 => few,
-        many => many.next_multiple_of(STRIDE_WHOLE),
-    };
-    let start = if load.is_dated {
-        load.time(load.first).as_second() as f64
-    } else {
-        load.first as f64 * load.step.as_secs_f64()
-    };
-    let scored = scenario.score.first_step().saturating_sub(load.first) as f64 / stride as f64;
-    let text = |text: &str| serde_json::Value::from(text).to_string();
-    let mut json = format!(
-        "{{\"dated\":{},\"start\":{start},\"grain\":{},\"thinned\":{},\"scored\":{scored},\
-         \"unit\":{},\"maxWait\":{},\"clairvoyant\":{},\"optimum\":{}",
-        load.is_dated,
-        load.step.as_secs_f64() * stride as f64,
-        stride > 1,
-        text(load.unit),
-        scenario.slo.as_secs_f64(),
-        gpu_hours(clairvoyant(comparison), source.gpus_per_pod),
-        gpu_hours(comparison.optimum_seconds, source.gpus_per_pod),
-    );
-    let mut line =
-        |name: &str, frames: &[Frame], pick: Pick, of: &dyn Fn(&Frame) -> Option<f64>| {
-            json.push_str(&format!(",\"{name}\":"));
-            numbers(&mut json, frames, stride, pick, of);
-        };
-    line("demand", own, Pick::Largest, &|it| Some(it.demand));
-    line("need", own, Pick::Largest, &|it| Some(f64::from(it.need)));
-    json.push_str(",\"ways\":[");
-    let drawn = comparison.scored.iter().filter(|it| !it.frames.is_empty());
-    for (place, scored) in drawn.enumerate() {
-        let frames = &scored.frames;
-        json.push_str(if place == 0 { "{" } else { ",{" });
-        json.push_str(&format!("\"name\":{}", text(&name(scored.way))));
-        let mut line = |name: &str, pick: Pick, of: &dyn Fn(&Frame) -> Option<f64>| {
-            json.push_str(&format!(",\"{name}\":"));
-            numbers(&mut json, frames, stride, pick, of);
-        };
-        if scored.way == Way::Policy {
-            line("published", Pick::Largest, &|it| it.published);
-            if frames.iter().any(|it| it.band.is_some()) {
-                line("low", Pick::Smallest, &|it| it.band.map(|it| it.low));
-                line("high", Pick::Largest, &|it| it.band.map(|it| it.high));
-            }
-        }
-        line("wanted", Pick::Largest, &|it| Some(f64::from(it.wanted)));
-        line("ready", Pick::Smallest, &|it| Some(f64::from(it.ready)));
-        line("wait", Pick::Largest, &|it| Some(it.wait_seconds));
-        json.push('}');
-    }
-    json.push_str("],\"sweeps\":[");
-    for (place, swept) in comparison.swept.iter().enumerate() {
-        let points: Vec<String> = swept
-            .frontier
-            .points
-            .iter()
-            .map(|point| {
-                let cost = gpu_hours(point.cost, source.gpus_per_pod);
-                format!("[{},{},{cost}]", point.knob, point.late_share * 100.0)
-            })
-            .collect();
-        json.push_str(if place == 0 { "{" } else { ",{" });
-        let name = text(&name(swept.way));
-        json.push_str(&format!("\"name\":{name},\"points\":[{}]}}", points.join(",")));
-    }
-    json.push_str("]}");
-    // A name in a text could otherwise end the script's element.
-    json.replace('<', "\\u003c")
-}
-
-/// Which of several values stands for all of them.
-#[derive(Clone, Copy)]
-enum Pick {
-    Smallest,
-    Largest,
-}
-
-/// A list of numbers, one for each `stride` frames.
-fn numbers(
-    json: &mut String,
-    frames: &[Frame],
-    stride: usize,
-    pick: Pick,
-    of: &dyn Fn(&Frame) -> Option<f64>,
-) {
-    json.push('[');
-    for (place, chunk) in frames.chunks(stride).enumerate() {
-        if place > 0 {
-            json.push(',');
-        }
-        let picked = chunk.iter().filter_map(of).reduce(|a, b| match pick {
-            Pick::Smallest if b < a => b,
-            Pick::Largest if b > a => b,
-            _ => a,
-        });
-        match picked.filter(|it| it.is_finite()) {
-            Some(value) => short(json, value),
-            None => json.push_str("null"),
-        }
-    }
-    json.push(']');
-}
-
-/// Four digits that count, which is more than a plot shows.
-fn short(json: &mut String, value: f64) {
-    let decimals: usize = match value.abs() {
-        it if it >= 1_000.0 => 0,
-        it if it >= 100.0 => 1,
-        it if it >= 10.0 => 2,
-        it if it >= 1.0 => 3,
-        _ => 5,
-    };
-    let text = format!("{value:.decimals$}");
-    let text =
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    json.push_str(text);
 }
