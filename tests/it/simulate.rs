@@ -62,11 +62,19 @@ impl Folder {
 
 fn policy(url: &str, more: &str) -> String {
     format!(
-        "apiVersion: foresail.dev/v1alpha1\nkind: AdapterConfig\nsources:\n  - {{name: default, \
-         prometheus: {{url: '{url}'}}}}\n  - {{name: page, scrape: {{url: 'http://127.0.0.1:1'}}}}\n\
-         policies:\n  - metadata: {{name: llama, namespace: inference}}\n    spec: {{metric: \
-         {{name: llama_demand, type: External}}, signals: {{it: {{source: default, prometheus: \
-         {{query: 'sum(demand)'}}}}}}{more}}}\n"
+        "apiVersion: foresail.dev/v1alpha1
+kind: AdapterConfig
+sources: [{{name: default, prometheus: {{url: '{url}'}}}}]
+policies:
+  - metadata: {{name: llama, namespace: inference}}
+    spec:
+      {{metric: {{name: llama_demand, type: External}},
+       signals: {{it: {{source: default, prometheus: {{query: 'sum(demand)'}}}}}}{more}}}
+  - metadata: {{name: pods, namespace: inference}}
+    spec:
+      {{metric: {{name: running, type: Pods}},
+       signals: {{it: {{source: default, prometheus: {{query: 'running'}}}}}}}}
+"
     )
 }
 
@@ -153,7 +161,7 @@ fn what_cannot_be_replayed_is_the_persons_input_and_told_with_a_way_out() {
     folder.write("pods.csv", "time_s,pod,gpu_util_percent\n0,a,1\n");
     folder.write("resource.yaml", &HPA.replace("type: External", "type: Resource"));
     folder.write("other.yaml", &HPA.replace("llama_demand", "other"));
-    let cases: [&[&str]; 12] = [
+    let cases: [&[&str]; 13] = [
         &[],
         &["--trace", "missing.csv"],
         &["--trace", "bad.csv"],
@@ -162,6 +170,7 @@ fn what_cannot_be_replayed_is_the_persons_input_and_told_with_a_way_out() {
         &["--trace", "good.csv", "--hpa", "resource.yaml"],
         &["--trace", "good.csv", "--hpa", "other.yaml"],
         &["--trace", "good.csv", "--name", "lama"],
+        &["--trace", "good.csv", "--name", "pods"],
         &["--trace", "good.csv", "--score-from", "30h"],
         &["--trace", "good.csv", "--pod-capacity", "0"],
         &["--from", "yesterday"],

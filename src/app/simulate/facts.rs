@@ -6,7 +6,7 @@ use crate::domain::finite::Finite;
 use crate::domain::quantity;
 use crate::policy::forecast::{Choice, Forecast};
 use crate::replay::load::{Load, Work};
-use crate::replay::scenario::{CapacityFrom, DRAIN, Feedback, PODS_WANTED, Scenario};
+use crate::replay::scenario::{BACKLOG_MAX, CapacityFrom, DRAIN, Feedback, PODS_WANTED, Scenario};
 use crate::simulate::judge::fluid::pods_for;
 use std::time::Duration;
 
@@ -131,8 +131,15 @@ fn pods(scenario: &Scenario, source: &Source) -> String {
         1 => "1 GPU".to_owned(),
         gpus => format!("{gpus} GPUs"),
     };
+    let lost = match scenario.load.work {
+        Work::Requests { .. } => String::new(),
+        Work::Samples { .. } => {
+            format!(", and lost beyond a backlog of {}", Shown(BACKLOG_MAX))
+        }
+    };
     format!(
-        "each serves {} ({why}), {} after it was asked for, with {gpus}; work is late after {}",
+        "each serves {} ({why}), {} after it was asked for, with {gpus}; work is late after \
+         {}{lost}",
         shown(scenario.capacity),
         Shown(scenario.lead_time),
         Shown(scenario.slo),

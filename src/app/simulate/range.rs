@@ -17,6 +17,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
+#[cfg(test)]
+mod tests;
+
 const DAY_SECONDS: i64 = 86_400;
 
 /// A stretch of the past.

@@ -300,6 +300,7 @@
     sweep.dataset.points = all.length;
     const keys = document.getElementById("sweep-keys");
     keys.replaceChildren();
+    node("b", {}, keys, "GPU-hours");
     data.sweeps.forEach(({ name }, place) => {
       const key = node("span", { class: "key" }, keys);
       node("i", {}, key).style.borderColor = colour(place);
