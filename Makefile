@@ -19,10 +19,10 @@ demo: setup-build ## A simulated fleet scaled by Foresail in this terminal: no c
 	cargo run --quiet --locked -- demo $(DEMO)
 
 .PHONY: test
-test: setup lint doc-test bench-test check-test cluster-test ## Everything: format, clippy, all tests, a real control plane
+test: setup lint doc-test bench-test check-test browser-test cluster-test ## Everything: format, clippy, all tests, a real control plane
 
 .PHONY: check
-check: setup-build lint check-test ## The quick loop: the same without doc tests and control plane
+check: setup-build lint check-test ## The quick loop: the same without doc tests, browser and control plane
 
 .PHONY: cluster
 cluster: setup ## A control plane with Foresail registered, to look at by hand, until Ctrl-C
@@ -68,18 +68,24 @@ doc-test: setup-build
 bench-test: setup-build
 	cargo test --locked --bench api --bench forecast --bench judge --bench soak --bench tick
 
+# The page of `foresail simulate` in a headless browser.
+.PHONY: browser-test
+browser-test: setup
+	cargo test --locked --test browser
+
 .PHONY: cluster-test
 cluster-test: setup
 	cargo test --locked --test cluster
 
-# Whatever lies in tests/ apart from the cluster test: Cargo cannot leave one out, only name the rest.
+# Whatever lies in tests/ apart from those that need more than cargo: Cargo cannot leave one out, only
+# name the rest.
 QUICK_TESTS := $(basename $(notdir $(wildcard tests/*.rs))) \
-	$(filter-out cluster,$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
+	$(filter-out browser cluster,$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
 
 # ---- what a fresh Debian machine lacks -------------------------------------------------------
 
 BUILD_PACKAGES := build-essential:cc
-TEST_PACKAGES := prometheus:prometheus
+TEST_PACKAGES := prometheus:prometheus chromium:chromium
 
 .PHONY: setup
 setup: setup-build ## Install what is missing (as root), or say what to install

@@ -14,6 +14,7 @@ mod policies;
 mod read;
 mod self_metrics;
 mod servers;
+pub mod simulate;
 mod status;
 mod supply;
 mod tasks;

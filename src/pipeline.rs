@@ -21,6 +21,7 @@ use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
 use crate::domain::supply::Supply;
 use crate::pipeline::capacity::Learned;
+use crate::pipeline::combine::Combined;
 use crate::pipeline::emit::Emission;
 use crate::pipeline::facts::{Facts, Pods, Rates};
 use crate::pipeline::forecast::{Done, Job, Stage, Told};
@@ -80,12 +81,23 @@ pub fn run(
     memory: &mut Memory,
     surroundings: &Surroundings,
 ) -> Outcome {
-    let now = surroundings.now;
     let pods = Pods::known(policy, surroundings);
-    memory.rates.take(policy, window, now);
+    memory.rates.take(policy, window, surroundings.now);
     let facts = Facts { policy, window, rates: &memory.rates, pods };
     memory.capacity.observe(&facts);
     let combined = combine::all(&facts);
+    run_combined(policy, combined, memory, surroundings)
+}
+
+/// The same from samples that are combined already: whoever replays demand has no signals.
+pub fn run_combined(
+    policy: &Policy,
+    combined: Combined,
+    memory: &mut Memory,
+    surroundings: &Surroundings,
+) -> Outcome {
+    let now = surroundings.now;
+    let pods = Pods::known(policy, surroundings);
     for (object, sample) in &combined.samples {
         memory.take(policy, object, *sample, now);
     }

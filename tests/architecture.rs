@@ -52,6 +52,12 @@ const ROOMS: &[Room] = &[
         outside: &[],
     },
     Room {
+        name: "replay",
+        level: 5,
+        may_name: &["domain", "document", "policy", "series", "pipeline", "simulate"],
+        outside: &[],
+    },
+    Room {
         name: "auth",
         level: 5,
         may_name: &["domain"],
@@ -101,6 +107,7 @@ const ROOMS: &[Room] = &[
             "published",
             "simulate",
             "evaluation",
+            "replay",
             "auth",
             "tls",
             "telemetry",
@@ -122,7 +129,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "cli",
         level: 8,
-        may_name: &["domain", "document", "telemetry", "tls", "app"],
+        may_name: &["domain", "document", "telemetry", "tls", "replay", "app"],
         outside: &["anyhow", "clap", "tokio", "tokio_util"],
     },
 ];
@@ -167,6 +174,7 @@ const PURE: &[&str] = &[
     "published",
     "simulate",
     "evaluation",
+    "replay",
 ];
 
 /// What a pure room must not contain.

@@ -3,7 +3,7 @@
 use crate::app::configuration::ConfigError;
 use crate::document::fault::Fault;
 use crate::domain::error_chain::ErrorChain;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 /// Writes data to stdout and everything else to stderr. Whoever reads may go away (`| head`);
@@ -11,6 +11,7 @@ use std::path::Path;
 #[derive(Debug, Default)]
 pub(super) struct Printer {
     is_closed: bool,
+    has_progress: bool,
 }
 
 impl Printer {
@@ -28,6 +29,22 @@ impl Printer {
     /// One line for a person.
     pub(super) fn note(&mut self, text: &str) {
         self.is_closed |= writeln!(io::stderr().lock(), "{text}").is_err();
+    }
+
+    /// How far something is, on the terminal's last line; nothing where no person looks.
+    pub(super) fn progress(&mut self, text: &str) {
+        let mut stderr = io::stderr().lock();
+        if stderr.is_terminal() {
+            self.has_progress = true;
+            self.is_closed |= write!(stderr, "\r{text}").and_then(|()| stderr.flush()).is_err();
+        }
+    }
+
+    /// Wipes what `progress` wrote.
+    pub(super) fn end_progress(&mut self) {
+        if std::mem::take(&mut self.has_progress) {
+            self.is_closed |= write!(io::stderr().lock(), "\r\u{1b}[K").is_err();
+        }
     }
 
     /// What went wrong.

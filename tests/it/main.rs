@@ -15,6 +15,7 @@ mod history;
 mod secrets;
 mod self_metrics;
 mod shutdown;
+mod simulate;
 mod source_pages;
 mod source_queries;
 mod support;

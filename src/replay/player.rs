@@ -1,0 +1,102 @@
+//! A policy's pipeline, driven step by step over simulated time.
+
+use crate::domain::finite::Finite;
+use crate::domain::sample::Sample;
+use crate::pipeline::combine::Combined;
+use crate::pipeline::{self, Memory};
+use crate::policy::Policy;
+use crate::policy::forecast::Choice;
+use crate::policy::smoothing::Smoothing;
+use crate::series::Samples;
+use jiff::Timestamp;
+use std::time::Duration;
+
+/// The quantiles of the band.
+const BAND: [f64; 2] = [0.5, 0.95];
+
+/// What a policy published.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Published {
+    /// The value.
+    pub value: f64,
+    /// Between which values the forecast saw the peak, where there is a forecast.
+    pub band: Option<Band>,
+}
+
+/// Two quantiles of a forecast.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Band {
+    /// The lower.
+    pub low: f64,
+    /// The upper.
+    pub high: f64,
+}
+
+/// One policy between two steps.
+#[derive(Debug)]
+pub struct Player<'p> {
+    policy: &'p Policy,
+    memory: Memory,
+    due: Option<Timestamp>,
+    last: Option<(Published, Timestamp)>,
+}
+
+impl<'p> Player<'p> {
+    /// A policy that has just started, with nothing remembered.
+    #[must_use]
+    pub fn new(policy: &'p Policy) -> Self {
+        Self { policy, memory: Memory::new(policy), due: None, last: None }
+    }
+
+    /// What the API would answer at `now`, when the combined signals had this value. The policy is
+    /// evaluated at its own interval; between, its last value is served as long as it may be.
+    pub fn step(&mut self, now: Timestamp, observed: f64) -> Option<Published> {
+        if self.due.is_none_or(|due| due <= now) {
+            self.due = now.checked_add(self.policy.interval).ok();
+            self.evaluate(now, observed);
+        }
+        self.last.filter(|(_, until)| now <= *until).map(|(published, _)| published)
+    }
+
+    fn evaluate(&mut self, now: Timestamp, observed: f64) {
+        let value = Finite::new(observed).filter(|it| !it.is_negative());
+        let sample = value.map(|value| (None, Sample { at: now, value }));
+        let combined = Combined { samples: Samples::from_iter(sample), trouble: None };
+        let outcome = pipeline::run_combined(self.policy, combined, &mut self.memory, &now.into());
+        let value = outcome.values.first().map(|(_, value)| value);
+        let band = self.band();
+        self.last = value.map(|it| {
+            let published = Published { value: it.value.get(), band };
+            (published, it.serve_until)
+        });
+        // Made beside the evaluation when live, so it counts from the next one on here, too.
+        let lead = self.policy.lead_time(None).total();
+        if let Some(job) = self.memory.forecast_job(self.policy, lead, true, now) {
+            self.memory.take_forecast(job.run());
+        }
+    }
+
+    /// What the newest forecast leaves open.
+    fn band(&self) -> Option<Band> {
+        let peak = self.memory.forecast().answer()?.peak.as_ref()?;
+        let [low, high] = BAND.map(|quantile| peak.quantile(quantile));
+        Some(Band { low, high })
+    }
+}
+
+/// The policy as it is replayed: a recording holds rates, not counters, so that the filter which
+/// makes one from the other has nothing to do; and the lead time is known.
+#[must_use]
+pub fn prepared(policy: &Policy, lead_time: Duration) -> (Policy, bool) {
+    let mut policy = policy.clone();
+    let steps = policy.smooth.len();
+    policy.smooth.retain(|step| !matches!(step, Smoothing::Rate { .. }));
+    // A policy that names its lead time believes in it, whatever the pods then take.
+    if let Some(forecast) = &mut policy.forecast
+        && forecast.lead_time == Choice::Auto
+    {
+        forecast.lead_time = Choice::Given(lead_time);
+    }
+    let had_rate = policy.smooth.len() < steps;
+    (policy, had_rate)
+}
