@@ -5,6 +5,7 @@
 //! and never asks the time.
 
 pub mod backfill;
+pub mod explain;
 pub mod forecasts;
 mod slot;
 

@@ -9,6 +9,7 @@ pub mod forecast;
 pub mod guard;
 pub mod outcome;
 pub mod smooth;
+pub mod trace;
 
 use crate::domain::finite::Finite;
 use crate::domain::limits;
@@ -19,6 +20,7 @@ use crate::domain::supply::Supply;
 use crate::pipeline::forecast::{Done, Job, Stage, Told};
 use crate::pipeline::outcome::{Absence, Outcome, Value};
 use crate::pipeline::smooth::Chain;
+use crate::pipeline::trace::{Seen, Traces};
 use crate::policy::Policy;
 use crate::series::history::History;
 use crate::series::{self, Window};
@@ -52,6 +54,7 @@ pub struct Memory {
     last: Option<Timestamp>,
     history: Option<History>,
     forecast: Stage,
+    traces: Option<Traces>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +79,7 @@ pub fn run(
         memory.take(policy, object, *sample, now);
     }
     let evicted = memory.forget(|at| guard::is_servable(&policy.guard, at, now));
+    let mut forecast = None;
     let values: Vec<(Option<ObjectName>, Value)> = memory
         .objects
         .iter()
@@ -83,6 +87,7 @@ pub fn run(
         .filter(|(_, sample)| guard::is_servable(&policy.guard, sample.at, now))
         .map(|(object, sample)| {
             let told = object.is_none().then(|| memory.told(policy, sample.value, now)).flatten();
+            forecast = forecast.or(told);
             let value = told.map_or(sample.value, |it| it.value);
             (object.clone(), guard::apply(&policy.guard, Sample { value, ..sample }, now))
         })
@@ -95,24 +100,35 @@ pub fn run(
     };
     let why = combined.trouble.or_else(nothing);
     let absent = why.map(|why| Absence { last: memory.last, why });
-    Outcome { values, absent, evicted }
+    let outcome = Outcome { values, absent, evicted };
+    let combined = &combined.samples;
+    let seen = Seen { window, combined, told: forecast, outcome: &outcome, surroundings };
+    memory.trace(policy, &seen);
+    outcome
 }
 
 impl Memory {
-    /// Nothing is remembered yet. There is room for the past where `policy` forecasts one number;
-    /// a default memory has none.
+    /// Nothing is remembered yet. There is room for traces, and for the past where `policy`
+    /// forecasts one number; a default memory has neither.
     #[must_use]
     pub fn new(policy: &Policy) -> Self {
         let forecast = policy.forecast.as_ref().filter(|_| policy.subject != Subject::Pods);
         let steps = limits::HISTORY_STEPS_PER_SEASON;
         let history = forecast.map(|it| History::new(it.season, steps, policy.interval));
-        Self { history, ..Self::default() }
+        Self { history, traces: Some(Traces::default()), ..Self::default() }
     }
 
-    /// This memory with the past of `other`.
+    /// This memory with the past and the traces of `other`.
     #[must_use]
     pub fn with_history_of(self, other: Self) -> Self {
-        Self { history: other.history, forecast: other.forecast, ..self }
+        let Self { history, forecast, traces, .. } = other;
+        Self { history, forecast, traces, ..self }
+    }
+
+    /// The traces of the last evaluations, where they are kept.
+    #[must_use]
+    pub fn traces(&self) -> Option<&Traces> {
+        self.traces.as_ref()
     }
 
     /// The past of the only number, combined and smoothed.

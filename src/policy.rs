@@ -15,8 +15,10 @@ pub mod wire;
 use crate::document::fault::Fault;
 use crate::domain::finite::Finite;
 use crate::domain::labels::Labels;
+use crate::domain::limits;
 use crate::domain::metric::{MetricKey, Subject};
 use crate::domain::name::{MetricName, PolicyKey, SignalName, SourceName};
+use crate::domain::supply::{LeadTime, Startup, Supply};
 use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
 use crate::policy::promql::SeriesSelector;
@@ -108,6 +110,17 @@ impl Policy {
     #[must_use]
     pub fn metric_key(&self) -> MetricKey {
         self.subject.key(&self.key.namespace, &self.metric)
+    }
+
+    /// How far ahead a forecast has to look, as its pods start: a forecast is of samples as old as
+    /// the interval, and is used until the next step is over.
+    #[must_use]
+    pub fn lead_time(&self, supply: Option<&Supply>) -> LeadTime {
+        let forecast = self.forecast.as_ref();
+        let startup = forecast.map_or_else(Startup::assumed, |it| it.startup(supply));
+        let step = forecast.map_or(Duration::ZERO, Forecast::step);
+        let data_age = self.interval.saturating_add(step);
+        LeadTime { startup, data_age, sync: limits::HPA_SYNC_DEFAULT }
     }
 }
 

@@ -25,6 +25,7 @@ use crate::policy::Policy;
 use crate::published::Published;
 use crate::series::grid::Grid;
 use crate::telemetry::health::Check;
+use crate::web::explain::Inquiries;
 use filler::Filler;
 use foreseer::Foreseer;
 use jiff::Timestamp;
@@ -56,6 +57,7 @@ pub(crate) struct Tick {
     metrics: TickMetrics,
     pulse: Pulse,
     first: First,
+    inquiries: Inquiries,
 }
 
 /// Readiness until the first evaluations are done.
@@ -71,6 +73,7 @@ impl Tick {
         metrics: &Metrics,
         pulse: Pulse,
         first: Arc<Check>,
+        inquiries: Inquiries,
     ) -> Self {
         Self {
             evaluation: Evaluation::default(),
@@ -85,6 +88,7 @@ impl Tick {
             metrics: metrics.tick(),
             pulse,
             first: First { check: first, begun: Instant::now() },
+            inquiries,
         }
     }
 
@@ -127,6 +131,7 @@ impl Tick {
                     self.foreseer.take(&mut self.evaluation, made, surroundings);
                     self.evaluation.publish(&self.published);
                 }
+                Some(inquiry) = self.inquiries.next() => inquiry.answer(&self.evaluation),
                 () = tokio::time::sleep(sleep) => {}
             }
         }

@@ -1,17 +1,14 @@
 //! Which forecasts are due, and what is published once they are made.
 
-use crate::domain::limits;
 use crate::domain::name::PolicyKey;
-use crate::domain::supply::{LeadTime, Startup, Supply};
+use crate::domain::supply::{LeadTime, Supply};
 use crate::evaluation::{Evaluation, entry};
 use crate::pipeline::forecast::{Chosen, Done, Job, Stage};
 use crate::pipeline::{self, Surroundings};
 use crate::policy::Policy;
-use crate::policy::forecast::Forecast;
 use crate::published::State;
 use jiff::Timestamp;
 use std::sync::Arc;
-use std::time::Duration;
 
 impl Evaluation {
     /// The next forecast to make: of a policy of which a step is over that was not answered yet.
@@ -65,13 +62,8 @@ impl Evaluation {
     }
 }
 
-/// How far ahead a policy's forecast has to look, when its pods take `startup`: a forecast is of
-/// samples as old as the interval, and is used until the next step is over.
+/// How far ahead a policy's forecast has to look.
 #[must_use]
 pub fn lead_time(policy: &Policy, supply: Option<&Supply>) -> LeadTime {
-    let forecast = policy.forecast.as_ref();
-    let startup = forecast.map_or_else(Startup::assumed, |it| it.startup(supply));
-    let step = forecast.map_or(Duration::ZERO, Forecast::step);
-    let data_age = policy.interval.saturating_add(step);
-    LeadTime { startup, data_age, sync: limits::HPA_SYNC_DEFAULT }
+    policy.lead_time(supply)
 }

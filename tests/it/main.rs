@@ -8,6 +8,7 @@ mod backfill;
 mod command_line;
 mod demo;
 mod door;
+mod explain;
 mod files;
 mod history;
 mod secrets;
