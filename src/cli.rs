@@ -85,7 +85,7 @@ struct ServeArgs {
     /// Where the metrics APIs are served, with TLS
     #[arg(long, value_name = "PORT", default_value_t = 6443)]
     secure_port: u16,
-    /// Where /metrics, /livez and /readyz are served, without TLS
+    /// Where /metrics, /livez, /readyz and /debug/explain are served, without TLS
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     observability_port: u16,
     /// The serving certificate; reloaded when it changes; self-signed for localhost when absent

@@ -7,6 +7,7 @@ use crate::pipeline::trace::text::{render, table};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use std::fmt::Write;
+use std::time::Duration;
 
 pub(super) fn body(text: String) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
@@ -44,7 +45,7 @@ fn policy(explained: &Explained) -> String {
             let (done, total) = (it.chunks_done, it.chunks_total);
             format!(", {done} of {total} chunks of the past were answered")
         });
-        writeln!(text, "history: {} known{progress}", Shown(*span)).ok();
+        writeln!(text, "history: {} known{progress}", days(*span)).ok();
     }
     let Some(newest) = traces.first() else {
         text.push_str("not evaluated yet; it was loaded a moment ago\n");
@@ -56,3 +57,11 @@ fn policy(explained: &Explained) -> String {
     }
     text
 }
+
+/// A long time for a person: days, from two of them on.
+fn days(span: Duration) -> String {
+    let seconds = span.as_secs();
+    if seconds < 2 * DAY { Shown(span).to_string() } else { format!("{} days", seconds / DAY) }
+}
+
+const DAY: u64 = 24 * 3600;

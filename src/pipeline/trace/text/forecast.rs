@@ -75,7 +75,7 @@ fn shown_forecast(text: &mut Text, made: &Made, forecast: Option<f64>, now: Time
         return text.stage("forecast", line);
     };
     let value = forecast.map_or_else(|| "unknown".to_owned(), number);
-    text.stage("forecast", format_args!("{value}: peak of {horizon} ahead of a step {age} ago"));
+    text.stage("forecast", format_args!("{value}: the peak of the next {horizon}, seen {age} ago"));
     let Peak { model, point, n_similar, weights, band } = peak;
     let basis = match model {
         Model::ResidualAnalog | Model::Analog | Model::BlendedAnalog => "similar moments",
