@@ -1,8 +1,8 @@
 //! The trace of an evaluation: every stage's numbers, for whoever asks why a value is what it is.
 //!
-//! A trace holds numbers and names of objects only. What is the same for all traces of a policy
-//! (names of signals, bounds) is the policy's own, and both together are shown by `text`. Nothing
-//! that a source was asked or answered beyond its numbers can come into it, so nothing secret can.
+//! A trace holds numbers and names of objects. What is the same for all traces of a policy (names of
+//! signals, bounds) is the policy's own, and both together are shown by `text`. Of what a source was
+//! asked or answered nothing else can come into it but why it refused, in the words of the log.
 
 mod record;
 pub mod text;
