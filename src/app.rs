@@ -7,6 +7,7 @@ mod choices;
 pub(crate) mod clock;
 pub mod configuration;
 pub mod demo;
+pub mod explain;
 mod files;
 mod metrics;
 mod outside;
@@ -169,7 +170,10 @@ impl App {
         let alive = health.add_live("tick");
         tasks.spawn("pulse", pulse.clone().watch(alive, stop_work.clone()));
         let first = health.add_ready("first-evaluation");
-        let tick = Tick::new(Arc::clone(&published), (supply, choices), &metrics, pulse, first);
+        let (desk, inquiries) = web::explain::desk();
+        let published_to = Arc::clone(&published);
+        let reach = tick::Reach { supply, choices, inquiries };
+        let tick = Tick::new(published_to, reach, &metrics, pulse, first);
         tasks.spawn("tick", tick.run(loaded, stop_work.clone()));
 
         // The servers answer from what is published.
@@ -192,7 +196,7 @@ impl App {
         let servers = ServerMetrics::register(registries.own());
         let served = Served { name: "secure", acceptor: Some(acceptor), router };
         let secure = Listener::bind(secure_port, is_local, served, &servers).await?;
-        let router = web::router(registries.finish(), health);
+        let router = web::router(registries.finish(), health, desk);
         let served = Served { name: "observability", acceptor: None, router };
         let observability = Listener::bind(observability_port, is_local, served, &servers).await?;
         Ok(Self { secure, observability, tasks, stop_work, serving, shutdown_delay })

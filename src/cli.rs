@@ -6,13 +6,16 @@
 mod check;
 mod crd;
 mod demo;
+mod explain;
 mod printer;
 mod serve;
 mod simulate;
 
+use crate::app::explain::SERVER_DEFAULT;
 use crate::domain::duration::{self, BadDuration, Shown};
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
+use crate::domain::name::{MetricName, Namespace};
 use crate::telemetry::logs::{self, LogError};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use printer::Printer;
@@ -81,6 +84,11 @@ enum Verb {
     /// The policy's signals are replaced by the recorded demand; the lines above the table say what
     /// was assumed.
     Simulate(Box<simulate::SimulateArgs>),
+    /// Show why a metric has its value: every stage of the last evaluations
+    ///
+    /// Asks the observability port of a running adapter. To reach one in a cluster:
+    /// kubectl -n foresail-system port-forward deployment/foresail 8080:8080
+    Explain(ExplainArgs),
 }
 
 #[derive(Debug, Args)]
@@ -94,7 +102,7 @@ struct ServeArgs {
     /// Where the metrics APIs are served, with TLS
     #[arg(long, value_name = "PORT", default_value_t = 6443)]
     secure_port: u16,
-    /// Where /metrics, /livez and /readyz are served, without TLS
+    /// Where /metrics, /livez, /readyz and /debug/explain are served, without TLS
     #[arg(long, value_name = "PORT", default_value_t = 8080)]
     observability_port: u16,
     /// The serving certificate; reloaded when it changes; self-signed for localhost when absent
@@ -134,6 +142,33 @@ struct DemoArgs {
     seed: u64,
 }
 
+#[derive(Debug, Args)]
+struct ExplainArgs {
+    /// Where the metric is published
+    #[arg(value_parser = explain::namespace)]
+    namespace: Namespace,
+    /// The metric's name
+    #[arg(value_parser = explain::metric)]
+    metric: MetricName,
+    /// The observability port of the adapter
+    #[arg(long, value_name = "URL", default_value = SERVER_DEFAULT)]
+    server: String,
+    /// How many evaluations, the newest in full and all of them in a table
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = evaluations)]
+    last: usize,
+    /// Print what the adapter answers as JSON
+    #[arg(long)]
+    json: bool,
+    /// Go on until Ctrl-C, and print each newer evaluation
+    #[arg(long)]
+    watch: bool,
+}
+
+fn evaluations(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|it| (1..=limits::TRACES_MAX).contains(it));
+    number.ok_or_else(|| format!("use a whole number from 1 to {}", limits::TRACES_MAX))
+}
+
 fn shown(text: &str) -> Result<Shown, BadDuration> {
     duration::parse(text).map(Shown)
 }
@@ -143,6 +178,8 @@ enum Exit {
     Done,
     /// Something in the input is wrong; it has been told.
     Input,
+    /// The machine or another program is at fault; it has been told.
+    Failed,
 }
 
 /// Runs what was typed; answers the exit code.
@@ -161,6 +198,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match run(verb, log_format, &mut printer) {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Input) => ExitCode::from(1),
+        Ok(Exit::Failed) => ExitCode::from(2),
         Err(error) => {
             printer.error(&ErrorChain(error.as_ref()).to_string());
             let is_input = matches!(error.downcast_ref(), Some(LogError::Filter { .. }));
@@ -185,6 +223,10 @@ fn run(verb: Verb, log_format: LogFormat, printer: &mut Printer) -> anyhow::Resu
         Verb::Simulate(args) => {
             begin_logs(log_format, "error")?;
             simulate::run(*args, printer)
+        }
+        Verb::Explain(args) => {
+            begin_logs(log_format, "error")?;
+            explain::run(&args, printer)
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod backfill;
 pub mod choices;
 pub mod dated_choice;
+pub mod explain;
 pub mod forecasts;
 pub mod report;
 mod slot;

@@ -13,6 +13,7 @@ pub mod forecast;
 pub mod guard;
 pub mod outcome;
 pub mod smooth;
+pub mod trace;
 
 use crate::domain::finite::Finite;
 use crate::domain::limits;
@@ -27,6 +28,7 @@ use crate::pipeline::facts::{Facts, Pods, Rates};
 use crate::pipeline::forecast::{Done, Job, Stage, Told};
 use crate::pipeline::outcome::{Absence, Foreseen, Outcome, Value};
 use crate::pipeline::smooth::Chain;
+use crate::pipeline::trace::{Seen, Traces};
 use crate::policy::Policy;
 use crate::series::history::History;
 use crate::series::{self, Window};
@@ -63,6 +65,7 @@ pub struct Memory {
     forecast: Stage,
     rates: Rates,
     capacity: Learned,
+    traces: Option<Traces>,
 }
 
 #[derive(Clone, Debug)]
@@ -86,13 +89,22 @@ pub fn run(
     let facts = Facts { policy, window, rates: &memory.rates, pods };
     memory.capacity.observe(&facts);
     let combined = combine::all(&facts);
-    run_combined(policy, combined, memory, surroundings)
+    evaluate(policy, (window, combined), memory, surroundings)
 }
 
 /// The same from samples that are combined already: whoever replays demand has no signals.
 pub fn run_combined(
     policy: &Policy,
     combined: Combined,
+    memory: &mut Memory,
+    surroundings: &Surroundings,
+) -> Outcome {
+    evaluate(policy, (&Window::default(), combined), memory, surroundings)
+}
+
+fn evaluate(
+    policy: &Policy,
+    (window, combined): (&Window, Combined),
     memory: &mut Memory,
     surroundings: &Surroundings,
 ) -> Outcome {
@@ -130,25 +142,35 @@ pub fn run_combined(
     let absent = why.map(|why| Absence { last: memory.last, why });
     let score = memory.forecast.answer().map(|it| it.verdict);
     let foreseen = told.map(|told| Foreseen { told, score });
-    Outcome { values, absent, evicted, foreseen, pod_capacity }
+    let outcome = Outcome { values, absent, evicted, foreseen, pod_capacity };
+    let combined = &combined.samples;
+    let seen = Seen { window, combined, told, outcome: &outcome, surroundings };
+    memory.trace(policy, &seen);
+    outcome
 }
 
 impl Memory {
-    /// Nothing is remembered yet. There is room for the past where `policy` forecasts one number;
-    /// a default memory has none.
+    /// Nothing is remembered yet. There is room for traces, and for the past where `policy`
+    /// forecasts one number; a default memory has neither.
     #[must_use]
     pub fn new(policy: &Policy) -> Self {
         let forecast = policy.forecast.as_ref().filter(|_| policy.subject != Subject::Pods);
         let steps = limits::HISTORY_STEPS_PER_SEASON;
         let history = forecast.map(|it| History::new(it.season, steps, policy.interval));
-        Self { history, ..Self::default() }
+        Self { history, traces: Some(Traces::default()), ..Self::default() }
     }
 
-    /// This memory with the past of `other`, and with what that learned.
+    /// This memory with the past and the traces of `other`, and with what that learned.
     #[must_use]
     pub fn with_history_of(self, other: Self) -> Self {
-        let capacity = other.capacity.settled();
-        Self { history: other.history, forecast: other.forecast, capacity, ..self }
+        let Self { history, forecast, traces, capacity, .. } = other;
+        Self { history, forecast, traces, capacity: capacity.settled(), ..self }
+    }
+
+    /// The traces of the last evaluations, where they are kept.
+    #[must_use]
+    pub fn traces(&self) -> Option<&Traces> {
+        self.traces.as_ref()
     }
 
     /// The past of the only number, combined and smoothed.

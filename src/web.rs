@@ -1,9 +1,13 @@
-//! The operators' page: health and self metrics, on a port of its own and without TLS.
+//! The operators' page: health, self metrics and explanations, on a port of its own and without
+//! TLS.
 //!
-//! In come the registry and the checks, out go texts. It tells no metric of anybody's policy but
-//! its state, and takes nothing.
+//! In come the registry, the checks and a desk for questions, out go texts. It tells numbers and
+//! names, never what a source was asked, and takes nothing.
+
+pub mod explain;
 
 use crate::telemetry::health::{Health, Probe, Report};
+use crate::web::explain::Desk;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -22,13 +26,18 @@ struct Page {
     health: Arc<Health>,
 }
 
-/// `/metrics`, `/livez` and `/readyz`.
-pub fn router(registry: Arc<Registry>, health: Arc<Health>) -> Router {
+/// `/metrics`, `/livez`, `/readyz` and `/debug/explain`.
+pub fn router(registry: Arc<Registry>, health: Arc<Health>, desk: Desk) -> Router {
+    let explain = Router::new()
+        .route("/debug/explain", get(explain::list))
+        .route("/debug/explain/{namespace}/{metric}", get(explain::metric))
+        .with_state(desk);
     Router::new()
         .route("/metrics", get(metrics))
         .route("/livez", get(|State(page)| async move { probe(&page, Probe::Livez) }))
         .route("/readyz", get(|State(page)| async move { probe(&page, Probe::Readyz) }))
         .with_state(Page { registry, health })
+        .merge(explain)
 }
 
 async fn metrics(State(page): State<Page>) -> Response {

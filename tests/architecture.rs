@@ -90,8 +90,8 @@ const ROOMS: &[Room] = &[
     Room {
         name: "web",
         level: 6,
-        may_name: &["telemetry"],
-        outside: &["axum", "prometheus_client"],
+        may_name: &["domain", "document", "policy", "pipeline", "evaluation", "telemetry"],
+        outside: &["axum", "prometheus_client", "serde", "serde_json", "tokio"],
     },
     // axum serves both ports and the demo's page; reqwest plays the HPA of the demo.
     Room {

@@ -27,6 +27,7 @@ use crate::policy::Policy;
 use crate::published::Published;
 use crate::series::grid::Grid;
 use crate::telemetry::health::Check;
+use crate::web::explain::Inquiries;
 use chooser::Chooser;
 use filler::Filler;
 use foreseer::Foreseer;
@@ -63,6 +64,16 @@ pub(crate) struct Tick {
     metrics: TickMetrics,
     pulse: Pulse,
     first: First,
+    inquiries: Inquiries,
+}
+
+/// Whom the tick hears beside the sources.
+pub(crate) struct Reach {
+    /// `None` without a cluster.
+    pub(crate) supply: Option<Arc<SupplyIndex>>,
+    pub(crate) choices: Arc<Choices>,
+    /// Who wants an explanation.
+    pub(crate) inquiries: Inquiries,
 }
 
 /// Readiness until the first evaluations are done.
@@ -75,7 +86,7 @@ struct First {
 impl Tick {
     pub(crate) fn new(
         published: Arc<Published>,
-        (supply, choices): (Option<Arc<SupplyIndex>>, Arc<Choices>),
+        Reach { supply, choices, inquiries }: Reach,
         metrics: &Metrics,
         pulse: Pulse,
         first: Arc<Check>,
@@ -96,6 +107,7 @@ impl Tick {
             metrics: metrics.tick(),
             pulse,
             first: First { check: first, begun: Instant::now(), is_whole: false },
+            inquiries,
         }
     }
 
@@ -144,6 +156,7 @@ impl Tick {
                 Some(made) = self.chooser.join_next() => {
                     self.chooser.take(&mut self.evaluation, &self.choices, made);
                 }
+                Some(inquiry) = self.inquiries.next() => inquiry.answer(&self.evaluation),
                 () = tokio::time::sleep(sleep) => {}
             }
         }

@@ -319,3 +319,23 @@ const _: () = assert!(STARTUP_DEFAULT.as_secs() < STARTUP_MAX.as_secs());
 
 /// Forecasts that are made at once, beside the tick: one core at most.
 pub const FORECASTS_AT_ONCE: usize = 1;
+
+/// Traces that one policy keeps: a quarter of an hour at the usual interval, in which who is called
+/// has opened a terminal. Evaluations that come to the same share one.
+pub const TRACES_MAX: usize = 60;
+/// Pods whose way through the stages a trace shows.
+pub const TRACE_OBJECTS_MAX: usize = 3;
+/// HPAs that a trace names; the rest is counted.
+pub const TRACE_HPAS_MAX: usize = 8;
+/// Questions about evaluations that wait for their answer: a team on call, with one to spare.
+pub const INQUIRIES_MAX: usize = 16;
+/// How long a question about evaluations waits; a turn of the tick takes far less.
+pub const INQUIRY_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a person's terminal waits for an explanation: longer than the adapter's own limit.
+pub const EXPLAIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// An explanation; `TRACES_MAX` evaluations of many objects are some hundred KiB.
+pub const EXPLANATION_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+const _: () = assert!(INQUIRY_TIMEOUT.as_secs() < EXPLAIN_TIMEOUT.as_secs());
+/// The traces of a policy with one number; a thousand of them beside their histories.
+pub const TRACES_BYTES_MAX: usize = 48 * 1024;

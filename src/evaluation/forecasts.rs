@@ -54,8 +54,7 @@ impl Evaluation {
     }
 }
 
-/// How far ahead a policy's forecast has to look, when its pods take `startup`: a forecast is of
-/// samples as old as the interval, and is used until the next step is over.
+/// How far ahead a policy's forecast has to look.
 #[must_use]
 pub fn lead_time(policy: &Policy, supply: Option<&Supply>) -> LeadTime {
     policy.lead_time(supply)

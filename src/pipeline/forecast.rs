@@ -128,6 +128,15 @@ impl Stage {
         self.answer.as_ref()
     }
 
+    /// How many steps ahead the newest forecast looks; 0 before there was any.
+    #[must_use]
+    pub fn horizon(&self) -> usize {
+        match &self.forecaster {
+            Held::Nowhere => 0,
+            Held::Here(_, key) | Held::Away(key) => key.horizon,
+        }
+    }
+
     /// The work that is due at `now`: a step is over that was not answered yet. `lead` is how far
     /// ahead to look, `is_whole` whether the history holds all that its source knows. `None` while
     /// another job is away, or when there is too little history for any model.

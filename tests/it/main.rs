@@ -10,6 +10,7 @@ mod definitions;
 mod demo;
 mod door;
 mod emit;
+mod explain;
 mod files;
 mod history;
 mod secrets;

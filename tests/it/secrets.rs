@@ -14,8 +14,13 @@ async fn everything_said(adapter: &Adapter, names: &[&str]) -> String {
         let answer = adapter.external(name).await.map(|it| it.body);
         said.push_str(&answer.unwrap_or_else(|error| error));
     }
-    for path in ["/metrics", "/readyz?verbose", "/livez"] {
-        let answer = adapter.observe(path).await.map(|it| it.body);
+    let explained = names.iter().flat_map(|name| {
+        let path = format!("/debug/explain/inference/{name}?last=60");
+        [format!("{path}&format=text"), path]
+    });
+    let pages = ["/metrics", "/readyz?verbose", "/livez", "/debug/explain"];
+    for path in pages.map(str::to_owned).into_iter().chain(explained) {
+        let answer = adapter.observe(&path).await.map(|it| it.body);
         said.push_str(&answer.unwrap_or_else(|error| error));
     }
     said + &adapter.log()
@@ -75,7 +80,9 @@ async fn no_secret_shows_in_the_log_in_an_error_or_in_the_metrics() {
 
     let names = [&pages[..], &["prom"]].concat();
     let said = everything_said(&adapter, &names).await;
-    assert!(said.contains("foresail_source_reads_total"), "nothing was said");
+    for part in ["foresail_source_reads_total", "from source prom", "oldestAgeSeconds"] {
+        assert!(said.contains(part), "{part} was not said");
+    }
     for secret in [TOKEN, HIDDEN] {
         let line = said.lines().find(|line| line.contains(secret));
         assert_eq!(line, None, "shows {secret}");

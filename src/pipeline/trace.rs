@@ -1,0 +1,222 @@
+//! The trace of an evaluation: every stage's numbers, for whoever asks why a value is what it is.
+//!
+//! A trace holds numbers and names of objects. What is the same for all traces of a policy (names of
+//! signals, bounds) is the policy's own, and both together are shown by `text`. Of what a source was
+//! asked or answered nothing else can come into it but why it refused, in the words of the log.
+
+mod record;
+pub mod text;
+
+pub(super) use record::Seen;
+
+use crate::domain::finite::Finite;
+use crate::domain::limits;
+use crate::domain::name::ObjectName;
+use crate::domain::sample::Sample;
+use crate::domain::supply::{LeadTime, Supply};
+use crate::forecast::{Model, gate};
+use crate::pipeline::forecast::Told;
+use crate::pipeline::outcome::{Absence, Standing};
+use crate::pipeline::smooth::Answer;
+use jiff::Timestamp;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The probabilities whose quantiles of the peak a trace shows.
+pub const BAND: [f64; 4] = [0.5, 0.8, 0.9, 0.95];
+
+/// The record of every stage of one evaluation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trace {
+    /// The instant for which it was made; the last one where several came to the same.
+    pub at: Timestamp,
+    /// The first instant that came to the same: nothing but the age of the samples changed since.
+    pub since: Timestamp,
+    /// How many evaluations came to the same, this one included.
+    pub n_same: u32,
+    /// What was known of each signal, in the policy's order.
+    pub signals: Box<[Reading]>,
+    /// The way of the only number; of a metric per pod that of the pods with the largest values.
+    pub paths: Box<[Path]>,
+    /// How many values were published.
+    pub n_published: usize,
+    /// The forecast, where the policy wants one and there was a number to compare it with.
+    pub forecast: Option<Box<Foreseen>>,
+    /// Why nothing was published, or nothing newer than before.
+    pub absent: Option<Box<Absence>>,
+    /// Who uses the metric; `None` without a cluster, or before that is known.
+    pub supply: Option<Arc<Supply>>,
+}
+
+/// What was known of one signal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// The objects of which there was a sample: one for a signal without objects.
+    pub n_objects: usize,
+    /// The time of the oldest of these samples.
+    pub oldest: Option<Timestamp>,
+    /// Why the last read brought nothing.
+    pub trouble: Option<Box<str>>,
+}
+
+/// The way of one number through the stages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Path {
+    /// The object that it is about; `None` for the only number of a metric.
+    pub object: Option<ObjectName>,
+    /// One for each signal, in the policy's order.
+    pub samples: Box<[Option<Sample>]>,
+    /// What the signals were combined to.
+    pub combined: Option<Sample>,
+    /// What each smoothing step answered last, in the policy's order.
+    pub steps: Box<[Answer]>,
+    /// What came out of smoothing; an earlier one when nothing could be combined.
+    pub observed: Option<Sample>,
+    /// What was published.
+    pub published: Option<(Finite, Standing)>,
+}
+
+/// What became of the forecast.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Foreseen {
+    /// The value that went on to the guard, and why it was that one.
+    pub told: Told,
+    /// How far ahead it had to look, at least.
+    pub lead_time: LeadTime,
+    /// The newest forecast; `None` while there is none, and for "no change", which needs none.
+    pub made: Option<Arc<Made>>,
+}
+
+/// A forecast that was made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Made {
+    /// The end of the newest step of the history that it knew.
+    pub at: Timestamp,
+    /// How far it looks ahead from there.
+    pub horizon: Duration,
+    /// The peak ahead; `None` when the model has no answer.
+    pub peak: Option<Peak>,
+    /// What its gate says.
+    pub verdict: gate::Verdict,
+}
+
+/// The distribution of the peak ahead, in a few numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Peak {
+    /// The model that made it.
+    pub model: Model,
+    /// What the model takes to be most likely.
+    pub point: f64,
+    /// How many similar moments, or earlier errors, it rests on.
+    pub n_similar: usize,
+    /// The forecasters that voted with their weights; empty for models without a vote.
+    pub weights: Box<[(&'static str, f64)]>,
+    /// The quantiles at the probabilities of `BAND`.
+    pub band: [f64; BAND.len()],
+}
+
+/// What the guard did to a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// Nothing.
+    Passed,
+    /// It was below `guard.min`, which was published.
+    Raised,
+    /// It was above `guard.max`, or above what the HPA can compute with.
+    Cut,
+}
+
+impl Ruling {
+    /// Its name, as explain spells it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Raised => "raised",
+            Self::Cut => "cut",
+        }
+    }
+}
+
+impl Trace {
+    /// What went on to the guard of this path.
+    #[must_use]
+    pub fn before_guard(&self, path: &Path) -> Option<Finite> {
+        let told = self.forecast.as_ref().filter(|_| path.object.is_none());
+        told.map(|it| it.told.value).or(path.observed.map(|it| it.value))
+    }
+
+    /// What the guard did to the value of this path; `None` when it published none.
+    #[must_use]
+    pub fn ruling(&self, path: &Path) -> Option<Ruling> {
+        let (published, _) = path.published?;
+        let before = self.before_guard(path)?;
+        Some(match published.cmp(&before) {
+            std::cmp::Ordering::Equal => Ruling::Passed,
+            std::cmp::Ordering::Greater => Ruling::Raised,
+            std::cmp::Ordering::Less => Ruling::Cut,
+        })
+    }
+
+    /// Whether it says what `other` says but for the instant.
+    fn is_like(&self, other: &Self) -> bool {
+        let Self { at: _, since: _, n_same: _, signals, paths, n_published, .. } = self;
+        let Self { forecast, absent, supply, .. } = self;
+        *paths == other.paths
+            && *signals == other.signals
+            && *n_published == other.n_published
+            && *forecast == other.forecast
+            && *absent == other.absent
+            && *supply == other.supply
+    }
+}
+
+/// The traces of the last evaluations of one policy, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Traces(VecDeque<Arc<Trace>>);
+
+impl Traces {
+    /// The last so many, newest first.
+    pub fn newest(&self) -> impl Iterator<Item = &Arc<Trace>> {
+        self.0.iter().rev()
+    }
+
+    /// Takes a newer one. It takes the place of the last where both say the same, so that an outage
+    /// does not push out what was before it.
+    fn push(&mut self, mut trace: Trace) {
+        if let Some(last) = self.0.pop_back_if(|last| last.is_like(&trace)) {
+            trace.since = last.since;
+            trace.n_same = last.n_same.saturating_add(1);
+        }
+        if self.0.len() >= limits::TRACES_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(Arc::new(trace));
+    }
+
+    /// What they take, shared parts once for each.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let ring = self.0.capacity() * size_of::<Arc<Trace>>();
+        self.0.iter().map(|it| it.bytes()).sum::<usize>() + ring
+    }
+}
+
+impl Trace {
+    /// What it takes, without what it shares with others: names, supply, and the forecast made.
+    fn bytes(&self) -> usize {
+        let path =
+            |it: &Path| size_of_val(it) + size_of_val(&*it.samples) + size_of_val(&*it.steps);
+        let trouble = |it: &Reading| it.trouble.as_ref().map_or(0, |it| it.len());
+        size_of_val(self)
+            + size_of_val(&*self.signals)
+            + self.signals.iter().map(trouble).sum::<usize>()
+            + self.paths.iter().map(path).sum::<usize>()
+            + self.forecast.as_ref().map_or(0, |it| size_of_val(&**it))
+            + self.absent.as_ref().map_or(0, |it| size_of_val(&**it) + it.why.len())
+    }
+}
+
+#[cfg(test)]
+mod tests;
