@@ -197,8 +197,9 @@ impl Stage {
     }
 }
 
-/// How many steps ahead to look.
-fn horizon(lead: Duration, step: Duration) -> usize {
+/// How many steps ahead to look: `lead` is the lead time, the age of the data and a sync.
+#[must_use]
+pub fn horizon(lead: Duration, step: Duration) -> usize {
     let steps = lead.as_nanos().div_ceil(step.as_nanos().max(1));
     let steps = usize::try_from(steps).unwrap_or(usize::MAX).saturating_add(MARGIN_STEPS);
     steps.min(crate::forecast::HORIZON_MAX)
