@@ -44,6 +44,9 @@ struct Options {
     /// Which parts: image, cluster, generated.
     #[arg(long, value_delimiter = ',', default_value = "image,cluster,generated")]
     parts: Vec<String>,
+    /// Which tables of series: hindsight, forward, scores.
+    #[arg(long, value_delimiter = ',', default_value = "hindsight,forward,scores")]
+    tables: Vec<String>,
     /// Writes every figure to this file.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -57,17 +60,17 @@ struct Options {
 pub(crate) struct Size {
     /// Of the knobs of each sweep, and of the candidates, one in so many is tried.
     thinned: usize,
-    /// The models that are asked beside the analogues.
+    /// Whether models are asked that `auto` does not try.
     others: bool,
+    /// The tables of series that are wanted.
+    hindsight: bool,
+    forward: bool,
+    scores: bool,
 }
 
 fn main() {
     let options = Options::parse();
-    let size = if options.bench {
-        Size { thinned: 1, others: true }
-    } else {
-        Size { thinned: 10, others: false }
-    };
+    let size = options.size();
     let leads: Vec<Duration> = options.leads.iter().map(|it| Duration::from_secs(*it)).collect();
     let has = |part: &str| options.bench && options.parts.iter().any(|it| it == part);
     let mut all = serde_json::Map::new();
@@ -84,21 +87,21 @@ fn main() {
     }
     if has("cluster") && recorded {
         let judged = series::judge_all(&load::cluster(&options.traces), &leads, size);
-        show("Cluster load", &judged, true);
+        show("Cluster load", &judged, size, true);
         all.insert("cluster".to_owned(), serde_json::to_value(&judged).unwrap());
     }
     if has("generated") {
         let leads: Vec<Duration> =
             leads.iter().copied().filter(|it| [180, 600].contains(&it.as_secs())).collect();
         let judged = series::judge_all(&generated::all(generated::DAYS), &leads, size);
-        show("Generated series", &judged, false);
+        show("Generated series", &judged, size, false);
         all.insert("generated".to_owned(), serde_json::to_value(&judged).unwrap());
     }
     if !options.bench {
         let few: Vec<_> = generated::all(4).into_iter().take(2).collect();
         let judged = series::judge_all(&few, &[Duration::from_secs(180)], size);
         assert!(judged.iter().all(|it| !it.forward.is_empty() && !it.scores.is_empty()));
-        show("Generated series, in small", &judged, false);
+        show("Generated series, in small", &judged, size, false);
         let rows = image::judge(&generated::requests(3), &[Duration::from_secs(60)], size);
         assert!(rows.len() > 1);
         image::report(&rows);
@@ -108,8 +111,24 @@ fn main() {
     }
 }
 
-fn show(title: &str, judged: &[Judged], with_targets: bool) {
-    report::hindsight(title, judged, with_targets);
-    report::forward(title, judged, with_targets);
-    report::scores(title, judged);
+impl Options {
+    fn size(&self) -> Size {
+        let wants = |table: &str| self.tables.iter().any(|it| it == table);
+        let (hindsight, forward) = (wants("hindsight"), wants("forward"));
+        let scores = wants("scores");
+        let others = self.bench && (hindsight || scores);
+        Size { thinned: if self.bench { 1 } else { 10 }, others, hindsight, forward, scores }
+    }
+}
+
+fn show(title: &str, judged: &[Judged], size: Size, with_targets: bool) {
+    if size.hindsight {
+        report::hindsight(title, judged, with_targets);
+    }
+    if size.forward {
+        report::forward(title, judged, with_targets);
+    }
+    if size.scores {
+        report::scores(title, judged);
+    }
 }

@@ -121,8 +121,8 @@ fn judge(series: &Series, lead: Duration, size: Size) -> Judged {
     Judged {
         series: series.name.clone(),
         lead_seconds: lead.as_secs(),
-        hindsight: hindsight::rows(&bed),
-        forward: forward::lines(&bed),
-        scores: score::scores(&bed),
+        hindsight: if size.hindsight { hindsight::rows(&bed) } else { Vec::new() },
+        forward: if size.forward { forward::lines(&bed) } else { Vec::new() },
+        scores: if size.scores { score::scores(&bed) } else { Vec::new() },
     }
 }
