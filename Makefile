@@ -12,7 +12,7 @@ export PATH := $(HOME)/.cargo/bin:/usr/local/go/bin:$(PATH)
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: setup-build ## A simulated fleet scaled by Foresail in this terminal: no cluster needed
@@ -36,6 +36,13 @@ bench: setup-build ## The benchmarks
 .PHONY: soak
 soak: setup-build ## 1,000 forecasting policies with two weeks of history: memory and processor time
 	cargo bench --locked --bench soak
+
+.PHONY: bench-forecast
+bench-forecast: setup-build ## What forecasts are worth: tables over recorded and generated series (some minutes)
+	cargo bench --locked --bench forecast_tables -- --traces $(TRACES) $(TABLES)
+
+# Recorded traces; without the folder only generated series are judged.
+TRACES := ../shared/traces
 
 .PHONY: deny
 deny: ## Licences, sources and banned crates of the dependencies (needs cargo-deny)
@@ -66,7 +73,7 @@ doc-test: setup-build
 # Each benchmark once, unoptimised and untimed, so that none of them rots.
 .PHONY: bench-test
 bench-test: setup-build
-	cargo test --locked --bench api --bench forecast --bench judge --bench soak --bench tick
+	cargo test --locked --bench api --bench forecast --bench forecast_tables --bench judge --bench soak --bench tick
 
 # The page of `foresail simulate` in a headless browser.
 .PHONY: browser-test

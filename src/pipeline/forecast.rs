@@ -206,7 +206,7 @@ impl Stage {
     }
 }
 
-/// How many steps ahead to look.
+/// How many steps ahead to look: `lead` is the lead time, the age of the data and a sync.
 #[must_use]
 pub fn horizon(lead: Duration, step: Duration) -> usize {
     let steps = lead.as_nanos().div_ceil(step.as_nanos().max(1));

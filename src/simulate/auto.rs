@@ -24,7 +24,7 @@ use super::hpa::{ControllerSettings, HpaSpec};
 use super::judge::choose::Rule;
 use super::judge::fluid::{Fluid, FluidSettings};
 use super::judge::lead_time::LeadTime;
-use super::judge::{Run, Seen, Setting, run};
+use super::judge::{Run, Seen, Setting, held, run};
 
 #[cfg(test)]
 mod tests;
@@ -138,34 +138,80 @@ impl Ground {
         Some(Self { setting, demand, observed, foretold, fluid, drain, step: question.step })
     }
 
+    /// What all candidates have in common: the autoscaler, the length of a sync, the days judged.
+    #[must_use]
+    pub fn setting(&self) -> &Setting {
+        &self.setting
+    }
+
+    /// Demand at each sync, in pods.
+    #[must_use]
+    pub fn demand(&self) -> &[f64] {
+        &self.demand
+    }
+
+    /// What was observed in each step of the history, in pods.
+    #[must_use]
+    pub fn observed(&self) -> &[f64] {
+        &self.observed
+    }
+
+    /// The forecasts that were replayed.
+    #[must_use]
+    pub fn foretold(&self) -> &Foretold {
+        &self.foretold
+    }
+
+    /// Pods that serve this demand, one value per sync.
+    ///
+    /// # Errors
+    /// When the question's numbers, or a value, lie outside their range.
+    pub fn workload<'d>(&self, demand: &'d [f64]) -> Result<Fluid<'d>, SimulateError> {
+        Fluid::new(demand, self.fluid)
+    }
+
     /// What a candidate would have cost.
     ///
     /// # Errors
     /// When the question's numbers lie outside their range.
     pub fn judge(&self, candidate: &Candidate) -> Result<Run, SimulateError> {
-        let mut fluid = Fluid::new(&self.demand, self.fluid)?;
-        run(&self.setting, &mut fluid, self.publish(candidate))
+        run(&self.setting, &mut self.workload(&self.demand)?, self.publish(candidate))
     }
 
     /// What a candidate publishes at each sync, its down window included.
     pub fn publish(&self, candidate: &Candidate) -> impl FnMut(usize, &Seen) -> Option<f64> + '_ {
-        let steps = candidate.chosen.down_window.as_nanos().div_ceil(self.step.as_nanos().max(1));
-        let syncs = u32::try_from(steps).unwrap_or(u32::MAX).saturating_mul(SYNCS);
         let candidate = *candidate;
+        let value = move |place, observed| candidate.value(&self.foretold, place, observed);
+        held(self.hold_syncs(&candidate), self.unheld(self.drain, value))
+    }
+
+    /// What is published at each sync before any down window: `value` of a step's place in the
+    /// history and what was observed in it, and what waits as it is worked off in `drain`.
+    pub fn unheld<'g>(
+        &'g self,
+        drain: Option<Duration>,
+        mut value: impl FnMut(usize, f64) -> f64 + 'g,
+    ) -> impl FnMut(usize, &Seen) -> Option<f64> + 'g {
         let mut waiting = [0.0; BACKLOG_DELAY];
-        super::judge::held(syncs, move |sync, seen| {
+        move |sync, seen| {
             // A step is known once it is over.
             let place = (sync / SYNCS_PER_STEP).checked_sub(1)?;
             let observed = *self.observed.get(place)?;
-            let value = candidate.value(&self.foretold, place, observed);
             let [oldest, ..] = waiting;
             waiting.rotate_left(1);
             if let Some(newest) = waiting.last_mut() {
                 *newest = seen.backlog;
             }
-            let drained = self.drain.map_or(0.0, |it| oldest / it.as_secs_f64());
-            Some(value + drained)
-        })
+            let drained = drain.map_or(0.0, |it| oldest / it.as_secs_f64());
+            Some(value(place, observed) + drained)
+        }
+    }
+
+    /// For how many syncs a candidate's value does not fall.
+    #[must_use]
+    pub fn hold_syncs(&self, candidate: &Candidate) -> u32 {
+        let steps = candidate.chosen.down_window.as_nanos().div_ceil(self.step.as_nanos().max(1));
+        u32::try_from(steps).unwrap_or(u32::MAX).saturating_mul(SYNCS)
     }
 }
 
@@ -206,7 +252,8 @@ fn filled(steps: Steps<'_>) -> Vec<f64> {
 }
 
 /// Demand at each sync: straight from step to step.
-fn finer(values: &[f64]) -> Vec<f64> {
+#[must_use]
+pub fn finer(values: &[f64]) -> Vec<f64> {
     let next = values.iter().skip(1).chain(values.last());
     let pairs = values.iter().zip(next);
     pairs

@@ -39,7 +39,8 @@ impl Candidate {
     }
 
     /// The value to publish at a step, in pods: never below the observed one.
-    pub(super) fn value(&self, foretold: &Foretold, step: usize, observed: f64) -> f64 {
+    #[must_use]
+    pub fn value(&self, foretold: &Foretold, step: usize, observed: f64) -> f64 {
         let forecast = if self.is_naive() {
             Some(observed)
         } else {
