@@ -54,7 +54,7 @@ pub(super) struct SimulateArgs {
     max_wait: Option<Duration>,
     /// The demand that fills one pod; for requests, how many it serves at once
     ///
-    /// Without it the policy's forecast.podCapacity, the HPA's target, 1 for requests, or else so
+    /// Without it the policy's capacity.perPod, the HPA's target, 1 for requests, or else so
     /// much that the busiest half percent of the time needs 40 pods.
     #[arg(long, value_name = "N", value_parser = positive)]
     pod_capacity: Option<f64>,

@@ -61,7 +61,7 @@ pub struct Scenario {
 pub enum CapacityFrom {
     /// It was given.
     Given,
-    /// `forecast.podCapacity` of the policy.
+    /// `capacity.perPod` of the policy.
     Policy,
     /// The HPA's target.
     Hpa,

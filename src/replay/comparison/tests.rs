@@ -166,10 +166,10 @@ fn a_capacity_follows_from_what_is_known() {
     assert!((found.load.quantile(0.995) / found.capacity - 40.0).abs() < 0.1);
     assert!(found.capacity >= 1.0, "the HPA reads thousandths: {}", found.capacity);
     assert_eq!(load(requests(9)).capacity_from, CapacityFrom::OneRequest);
-    let own = scenario(samples(3), ", forecast: {podCapacity: 2}", wishes());
+    let own = scenario(samples(3), ", capacity: {perPod: 2}", wishes());
     assert_eq!((own.capacity_from, own.capacity), (CapacityFrom::Policy, 2.0));
     let given = Wishes { pod_capacity: Some(0.5), ..wishes() };
-    let given = scenario(samples(3), ", forecast: {podCapacity: 2}", given);
+    let given = scenario(samples(3), ", capacity: {perPod: 2}", given);
     assert_eq!((given.capacity_from, given.target_milli), (CapacityFrom::Given, 500));
 }
 
