@@ -65,5 +65,43 @@ pub fn lead_time(policy: &Policy, supply: Option<&Supply>) -> LeadTime {
     let startup = forecast.map_or_else(Startup::assumed, |it| it.startup(supply));
     let step = forecast.map_or(Duration::ZERO, Forecast::step);
     let data_age = policy.interval.saturating_add(step);
-    LeadTime { startup, data_age, sync: limits::HPA_SYNC_DEFAULT }
+    // Nothing in the API tells the HPA's sync; who evaluates more often than its default has one
+    // that syncs as often.
+    let sync = limits::HPA_SYNC_DEFAULT.min(policy.interval);
+    LeadTime { startup, data_age, sync }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::resolve;
+
+    #[test]
+    fn a_lead_time_counts_the_default_sync_or_that_of_a_policy_that_is_evaluated_more_often() {
+        for (interval, season, data_age, sync) in [
+            ("15s", "24h", 75_000, 15_000),
+            ("60s", "24h", 120_000, 15_000),
+            ("1s", "24m", 2_000, 1_000),
+            ("500ms", "24m", 1_500, 500),
+        ] {
+            let text = format!(
+                "apiVersion: foresail.dev/v1alpha1
+kind: AdapterConfig
+sources: [{{name: p, prometheus: {{url: 'http://localhost'}}}}]
+policies:
+  - metadata: {{namespace: n, name: p}}
+    spec:
+      metric: {{name: m, type: External}}
+      interval: {interval}
+      signals: {{a: {{source: p, prometheus: {{query: a}}}}}}
+      forecast: {{leadTime: 60s, season: {season}}}
+"
+            );
+            let config = resolve::load(&text).unwrap();
+            let [data_age, sync] = [data_age, sync].map(Duration::from_millis);
+            let startup = Startup::given(Duration::from_secs(60));
+            let expected = LeadTime { startup, data_age, sync };
+            assert_eq!(lead_time(&config.policies[0], None), expected, "{interval} of {season}");
+        }
+    }
 }
