@@ -130,7 +130,10 @@ impl Policy {
         let startup = forecast.map_or_else(Startup::assumed, |it| it.startup(supply));
         let step = forecast.map_or(Duration::ZERO, Forecast::step);
         let data_age = self.interval.saturating_add(step);
-        LeadTime { startup, data_age, sync: limits::HPA_SYNC_DEFAULT }
+        // Nothing in the API tells the HPA's sync; who evaluates more often than its default has one
+        // that syncs as often.
+        let sync = limits::HPA_SYNC_DEFAULT.min(self.interval);
+        LeadTime { startup, data_age, sync }
     }
 
     /// Whether it matters which pods of the scale target are ready and which are on their way.

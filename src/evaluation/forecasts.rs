@@ -59,3 +59,40 @@ impl Evaluation {
 pub fn lead_time(policy: &Policy, supply: Option<&Supply>) -> LeadTime {
     policy.lead_time(supply)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::supply::Startup;
+    use crate::policy::resolve;
+    use std::time::Duration;
+
+    #[test]
+    fn a_lead_time_counts_the_default_sync_or_that_of_a_policy_that_is_evaluated_more_often() {
+        for (interval, season, data_age, sync) in [
+            ("15s", "24h", 75_000, 15_000),
+            ("60s", "24h", 120_000, 15_000),
+            ("1s", "24m", 2_000, 1_000),
+            ("500ms", "24m", 1_500, 500),
+        ] {
+            let text = format!(
+                "apiVersion: foresail.dev/v1alpha1
+kind: AdapterConfig
+sources: [{{name: p, prometheus: {{url: 'http://localhost'}}}}]
+policies:
+  - metadata: {{namespace: n, name: p}}
+    spec:
+      metric: {{name: m, type: External}}
+      interval: {interval}
+      signals: {{a: {{source: p, prometheus: {{query: a}}}}}}
+      forecast: {{leadTime: 60s, season: {season}}}
+"
+            );
+            let config = resolve::load(&text).unwrap();
+            let [data_age, sync] = [data_age, sync].map(Duration::from_millis);
+            let startup = Startup::given(Duration::from_secs(60));
+            let expected = LeadTime { startup, data_age, sync };
+            assert_eq!(lead_time(&config.policies[0], None), expected, "{interval} of {season}");
+        }
+    }
+}

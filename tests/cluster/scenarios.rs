@@ -7,6 +7,7 @@ mod hpa_agrees;
 mod hpa_scales;
 mod lead_time;
 mod lifecycle;
+mod live_proof;
 mod numbers;
 mod policy_objects;
 mod prometheus_outage;
