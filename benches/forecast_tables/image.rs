@@ -25,7 +25,7 @@ const COPIES: u32 = 60;
 const DEVIATION: Duration = Duration::from_secs(300);
 const SEED: u64 = 1;
 const MAX_REPLICAS: i32 = 500;
-/// In how many seconds the waiting work is to be worked off: reactive values are best at 60.
+/// In how many seconds the waiting work is to be worked off.
 const DRAIN_SECONDS: [f64; 2] = [60.0, 30.0];
 /// What the best model should reach, by lead time in seconds.
 const TARGETS: [(u64, f64); 3] = [(60, 1.12), (180, 1.27), (300, 1.43)];
