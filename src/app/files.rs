@@ -22,6 +22,8 @@ pub(super) async fn look_every<T: Send + 'static>(
         });
         match looked.await {
             Ok(looked) => state = looked,
+            // The runtime is going down, and nobody waits any more.
+            Err(error) if error.is_cancelled() => return,
             Err(error) => {
                 // A defect in a parser: what was read last stays in force.
                 let error = ErrorChain(&error).to_string();

@@ -79,6 +79,8 @@ impl Joiner {
             // A thousand policies take some ten milliseconds, which requests should not wait for.
             match spawn_blocking(move || self.join()).await {
                 Ok(joiner) => self = joiner,
+                // The runtime is going down, and nobody waits any more.
+                Err(error) if error.is_cancelled() => return,
                 Err(error) => {
                     // A defect in a parser: what was joined last stays in force.
                     let error = ErrorChain(&error).to_string();

@@ -274,7 +274,10 @@ async fn the_terminal_shows_what_the_port_answers_and_says_what_to_do_when_it_do
     let json = explain(&["inference", "demand", "--server", &server, "--json", "--last", "2"]);
     let json = json.split_once("--- stdout\n").unwrap().1.split_once("--- stderr").unwrap().0;
     let json: Value = serde_json::from_str(json).unwrap();
-    assert_eq!(json["policies"][0]["traces"].as_array().map(Vec::len), Some(2));
+    // Evaluations that came to the same share one trace, so there may be fewer than were asked for.
+    let traces = json["policies"][0]["traces"].as_array().unwrap();
+    assert!((1..=2).contains(&traces.len()), "{json}");
+    assert_eq!(traces[0]["signals"][0]["name"], "it", "{json}");
 }
 
 #[tokio::test]
