@@ -144,7 +144,7 @@ fn evaluate(
     let foreseen = told.map(|told| Foreseen { told, score });
     let outcome = Outcome { values, absent, evicted, foreseen, pod_capacity };
     let combined = &combined.samples;
-    let seen = Seen { window, combined, told, outcome: &outcome, surroundings };
+    let seen = Seen { window, combined, told, emission, outcome: &outcome, surroundings };
     memory.trace(policy, &seen);
     outcome
 }

@@ -73,6 +73,9 @@ pub struct Path {
     pub steps: Box<[Answer]>,
     /// What came out of smoothing; an earlier one when nothing could be combined.
     pub observed: Option<Sample>,
+    /// What went on to the guard: the observed value or what the forecast made of it, in the unit that
+    /// the policy emits.
+    pub emitted: Option<Finite>,
     /// What was published.
     pub published: Option<(Finite, Standing)>,
 }
@@ -140,18 +143,11 @@ impl Ruling {
 }
 
 impl Trace {
-    /// What went on to the guard of this path.
-    #[must_use]
-    pub fn before_guard(&self, path: &Path) -> Option<Finite> {
-        let told = self.forecast.as_ref().filter(|_| path.object.is_none());
-        told.map(|it| it.told.value).or(path.observed.map(|it| it.value))
-    }
-
     /// What the guard did to the value of this path; `None` when it published none.
     #[must_use]
-    pub fn ruling(&self, path: &Path) -> Option<Ruling> {
+    pub fn ruling(path: &Path) -> Option<Ruling> {
         let (published, _) = path.published?;
-        let before = self.before_guard(path)?;
+        let before = path.emitted?;
         Some(match published.cmp(&before) {
             std::cmp::Ordering::Equal => Ruling::Passed,
             std::cmp::Ordering::Greater => Ruling::Raised,

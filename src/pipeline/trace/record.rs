@@ -4,8 +4,10 @@ use super::{BAND, Foreseen, Made, Path, Peak, Reading, Trace};
 use crate::domain::limits;
 use crate::domain::metric::Subject;
 use crate::domain::name::ObjectName;
+use crate::domain::sample::Sample;
 use crate::domain::supply::Supply;
 use crate::forecast::forecaster::Forecast as Answer;
+use crate::pipeline::emit::Emission;
 use crate::pipeline::forecast::Told;
 use crate::pipeline::outcome::{Outcome, Value};
 use crate::pipeline::{Memory, Surroundings};
@@ -18,6 +20,7 @@ pub(in crate::pipeline) struct Seen<'a> {
     pub(in crate::pipeline) window: &'a Window,
     pub(in crate::pipeline) combined: &'a Samples,
     pub(in crate::pipeline) told: Option<Told>,
+    pub(in crate::pipeline) emission: Emission,
     pub(in crate::pipeline) outcome: &'a Outcome,
     pub(in crate::pipeline) surroundings: &'a Surroundings,
 }
@@ -45,6 +48,9 @@ impl Memory {
 
     fn path(&self, seen: &Seen<'_>, object: Option<ObjectName>, value: Option<Value>) -> Path {
         let remembered = self.objects.get(&object);
+        let observed = remembered.and_then(|it| it.smoothed);
+        let told = seen.told.filter(|_| object.is_none()).map(|it| it.value);
+        let demand = observed.map(|it| Sample { value: told.unwrap_or(it.value), ..it });
         Path {
             samples: seen
                 .window
@@ -54,7 +60,8 @@ impl Memory {
                 .collect(),
             combined: seen.combined.get(&object).copied(),
             steps: remembered.map(|it| it.chain.answers().collect()).unwrap_or_default(),
-            observed: remembered.and_then(|it| it.smoothed),
+            observed,
+            emitted: demand.and_then(|it| seen.emission.apply(it)).map(|it| it.value),
             published: value.map(|it| (it.value, it.standing)),
             object,
         }

@@ -72,8 +72,21 @@ fn the_guard_that_changed_a_value_is_named() {
         let trace = world.run(101);
         let path = &trace.paths[0];
         assert_eq!(path.published.map(|(value, _)| value), Finite::new(published));
-        assert_eq!(trace.ruling(path), Some(ruling));
+        assert_eq!(Trace::ruling(path), Some(ruling));
     }
+}
+
+#[test]
+fn a_demand_that_is_emitted_as_replicas_shows_both() {
+    let mut world =
+        World::new(policy(EXTERNAL, "capacity: {perPod: 4}\n      emit: desiredReplicas"));
+    world.read(None, 100, 9.0);
+    let trace = world.run(101);
+    let path = &trace.paths[0];
+    assert_eq!(path.observed.map(|it| it.value), Finite::new(9.0));
+    assert_eq!((path.emitted, Trace::ruling(path)), (Finite::new(3.0), Some(Ruling::Passed)));
+    let shown = super::text::render(&world.policy, &trace);
+    assert!(shown.contains("emit       desiredReplicas = 3"), "{shown}");
 }
 
 #[test]

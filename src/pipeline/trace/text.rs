@@ -13,6 +13,7 @@ use crate::domain::sample::Sample;
 use crate::domain::supply::{Supply, since};
 use crate::pipeline::outcome::Standing;
 use crate::pipeline::smooth::Answer;
+use crate::policy::capacity::Emit;
 use crate::policy::{Combine, Policy};
 use jiff::Timestamp;
 use std::fmt::Write;
@@ -159,6 +160,10 @@ fn way(text: &mut Text, policy: &Policy, trace: &Trace, path: &Path) {
     if let Some(foreseen) = trace.forecast.as_ref().filter(|_| path.object.is_none()) {
         forecast::lines(text, policy, foreseen, trace.at);
     }
+    if policy.emit == Emit::DesiredReplicas {
+        let replicas = path.emitted.map_or_else(|| "unknown".to_owned(), |it| number(it.get()));
+        text.stage("emit", format_args!("desiredReplicas = {replicas}"));
+    }
     guard(text, policy, trace, path);
 }
 
@@ -175,7 +180,7 @@ fn guard(text: &mut Text, policy: &Policy, trace: &Trace, path: &Path) {
         (None, Some(max)) => format!("at most {max}"),
         (None, None) => "no bounds".to_owned(),
     };
-    let ruling = match trace.ruling(path) {
+    let ruling = match Trace::ruling(path) {
         Some(Ruling::Raised) => "raised to guard.min",
         Some(Ruling::Cut) if max.is_some_and(|it| it == value) => "cut to guard.max",
         Some(Ruling::Cut) => "cut to what the HPA can compute with",
