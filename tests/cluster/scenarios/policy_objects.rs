@@ -150,7 +150,7 @@ fn kubectl_shows_what_became_of_a_policy() {
     wait_until(SOON, "the lead time is told", || {
         let status = team.status("llama-demand");
         let startup = serde_json::json!({"time": "1m30s", "basis": "Given"});
-        let lead = status["leadTime"].as_str().is_some_and(|it| it.starts_with("2m46"));
+        let lead = status["leadTime"].as_str().is_some_and(|it| it.starts_with("2m32"));
         seen(lead && status["startup"] == startup, status.to_string())
     });
     bed.kubectl.apply(&team.sample(&[]));
