@@ -1,7 +1,7 @@
 //! One tick: 1,000 policies read, evaluated and published, without the reading.
 //!
 //! The design's budget is 15 % of a core at an interval of 15 s for forecasting policies; this is
-//! what evaluation costs before there is a forecast.
+//! what evaluation costs without one; `make soak` tells the rest.
 
 #![expect(clippy::unwrap_used, reason = "a bench fails loudly")]
 
