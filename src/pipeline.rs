@@ -142,7 +142,8 @@ fn evaluate(
     let absent = why.map(|why| Absence { last: memory.last, why });
     let score = memory.forecast.answer().map(|it| it.verdict);
     let foreseen = told.map(|told| Foreseen { told, score });
-    let outcome = Outcome { values, absent, evicted, foreseen, pod_capacity };
+    let learned_here = memory.capacity.capacity();
+    let outcome = Outcome { values, absent, evicted, foreseen, pod_capacity, learned_here };
     let combined = &combined.samples;
     let seen = Seen { window, combined, told, emission, outcome: &outcome, surroundings };
     memory.trace(policy, &seen);

@@ -87,6 +87,11 @@ pub(super) async fn connect(
     let Own { loaded, metrics, published } = own;
     let (index, loaded) = policies::start(&client, loaded, metrics, tasks, stop);
 
+    // One replica tells what became of the policies, and what all go by.
+    let (candidate, leading) = Candidate::new(client.clone(), &process::host(), clock::now);
+    tasks.spawn("lease", candidate.run(stop.clone()));
+    let choices = Arc::new(Choices::start(&index, &loaded, leading.clone(), tasks, stop));
+
     // Pods are watched in the namespaces that have a Pods metric.
     let pods = Arc::new(PodIndex::default());
     let (wish, wanted) = watch::channel(pod_namespaces(&loaded.borrow().config));
@@ -98,13 +103,9 @@ pub(super) async fn connect(
     self_metrics::pods(registries.own(), &pods);
 
     // Who uses the metrics, and how long their pods take to start.
-    let supply = SupplyIndex::start(&client, &loaded, tasks, stop);
+    let supply = SupplyIndex::start(&client, &loaded, choices.shared(), tasks, stop);
     self_metrics::supply(registries.own(), &supply);
 
-    // One replica tells what became of the policies, and what it chose for them.
-    let (candidate, leading) = Candidate::new(client.clone(), &process::host(), clock::now);
-    tasks.spawn("lease", candidate.run(stop.clone()));
-    let choices = Arc::new(Choices::start(&index, &loaded, leading.clone(), tasks, stop));
     let writer = StatusWriter::new(client.clone(), Arc::clone(&index));
     let of_policies = OfPolicies { index, leading: leading.clone(), writes: writer.writes() };
     self_metrics::policies(registries.own(), of_policies);

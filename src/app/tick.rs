@@ -180,8 +180,8 @@ impl Tick {
     /// Does as the status of the cluster's policies says; where it says nothing, as one begins.
     fn take_choices(&mut self) {
         let shared = Arc::clone(&self.shared.borrow_and_update());
-        for (policy, choice) in shared.iter() {
-            let chosen = choice.map(|it| it.chosen).unwrap_or_default();
+        for (policy, said) in shared.iter() {
+            let chosen = said.choice.map(|it| it.chosen).unwrap_or_default();
             self.evaluation.choose(policy, chosen);
         }
     }

@@ -313,6 +313,9 @@ pub const SATURATED_FOR: Duration = Duration::from_secs(30);
 /// Samples of a capacity of which the median counts: five minutes of saturation, and enough that
 /// four of them may be wrong.
 pub const CAPACITY_SAMPLES: usize = 10;
+/// Samples of a replica that began to tell the status after which its own median counts for more
+/// than what another one told: two of them may be wrong.
+pub const CAPACITY_SAMPLES_TAKE_OVER: usize = 5;
 
 const _: () = assert!(STARTUP_MAX.as_secs() <= LEAD_TIME_MAX.as_secs());
 const _: () = assert!(STARTUP_DEFAULT.as_secs() < STARTUP_MAX.as_secs());

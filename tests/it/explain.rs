@@ -88,7 +88,7 @@ fn supply() -> Arc<Supply> {
         n_troubled: 0,
         startup: Startup { time: Duration::from_secs(95), basis },
     };
-    Arc::new(Supply { hpas: Some(Arc::from([hpa])), targets: vec![target] })
+    Arc::new(Supply { hpas: Some(Arc::from([hpa])), targets: vec![target], ..Supply::default() })
 }
 
 fn surroundings(minute: i64) -> Surroundings {
