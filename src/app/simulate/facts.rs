@@ -133,7 +133,7 @@ fn auto(scenario: &Scenario, choices: &[Dated]) -> Option<String> {
     let more = said.len().saturating_sub(CHOICES_SHOWN_MAX);
     said.truncate(CHOICES_SHOWN_MAX);
     if more > 0 {
-        said.push(format!("and {more} more changes, which --json has"));
+        said.push(format!("and {more} more, which --json has"));
     }
     Some(said.join("; "))
 }
