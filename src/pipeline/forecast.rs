@@ -11,12 +11,14 @@ mod verdict;
 pub use job::{Done, Job};
 pub use verdict::{Bound, Told, Verdict};
 
+use crate::domain::duration::Shown;
 use crate::forecast::Model;
 use crate::forecast::forecaster::{Forecast as Answer, Forecaster};
 use crate::policy::forecast::{Choice, Forecast};
 use crate::series::history::History;
 use jiff::Timestamp;
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 /// Steps that a forecast looks further ahead than the lead time: pods that come are kept for some
@@ -69,6 +71,22 @@ impl Chosen {
     }
 }
 
+/// `blendedAnalog 0.92 ×1, window 15m`.
+impl fmt::Display for Chosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { model, quantile, headroom, down_window } = self;
+        f.write_str(model.name())?;
+        if *model != Model::Naive {
+            write!(f, " {quantile}")?;
+        }
+        write!(f, " ×{headroom}")?;
+        if !down_window.is_zero() {
+            write!(f, ", window {}", Shown(*down_window))?;
+        }
+        Ok(())
+    }
+}
+
 /// The forecast of one policy between evaluations.
 #[derive(Debug, Default)]
 pub struct Stage {
@@ -82,6 +100,9 @@ pub struct Stage {
     recent: VecDeque<Recent>,
     /// The largest value of the history.
     highest: f64,
+    /// Whether the history is long enough for a model.
+    is_long: bool,
+    keeps_past: bool,
 }
 
 /// Where the forecaster is.
@@ -149,7 +170,6 @@ impl Stage {
         now: Timestamp,
     ) -> Option<Job> {
         let newest = history.last_complete(now)?;
-        let oldest = history.known_span().map(|(oldest, _)| oldest)?;
         let chosen = self.choice.settled(settings);
         let horizon = horizon(lead, history.step());
         let key = Key { model: chosen.model, horizon, quantile: chosen.quantile };
@@ -168,7 +188,12 @@ impl Stage {
             }
             Held::Here(..) | Held::Nowhere => None,
         };
-        if newest - oldest < STEPS_MIN || chosen.model == Model::Naive {
+        // A history that was long enough stays so: it is looked through only until then.
+        if !self.is_long {
+            let oldest = history.known_span().map(|(oldest, _)| oldest);
+            self.is_long = oldest.is_some_and(|oldest| newest - oldest >= STEPS_MIN);
+        }
+        if chosen.model == Model::Naive || !self.is_long {
             self.answer = None;
             return None;
         }
@@ -178,6 +203,7 @@ impl Stage {
         }
         self.is_whole = is_whole;
         self.forecaster = Held::Away(key);
+        let forecaster = forecaster.unwrap_or_else(|| Box::new(key.forecaster(self.keeps_past)));
         Some(Job::new(forecaster, key, history, newest))
     }
 
@@ -202,7 +228,23 @@ impl Stage {
 
     /// Forgets all but the choice, after the history was changed behind it.
     pub fn begin_anew(&mut self) {
-        *self = Self { choice: self.choice, ..Self::default() };
+        let Self { choice, keeps_past, .. } = *self;
+        *self = Self { choice, keeps_past, ..Self::default() };
+    }
+
+    /// Forecasts faster, for a megabyte: see [`Forecaster::keep_past`].
+    pub fn keep_past(&mut self) {
+        self.keeps_past = true;
+    }
+}
+
+impl Key {
+    fn forecaster(self, keeps_past: bool) -> Forecaster {
+        let mut forecaster = Forecaster::new(self.model, self.horizon, self.quantile);
+        if keeps_past {
+            forecaster.keep_past();
+        }
+        forecaster
     }
 }
 
