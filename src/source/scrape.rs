@@ -9,7 +9,7 @@ use crate::policy::{Ask, Reduce};
 use crate::series::Samples;
 use crate::source::ReadError;
 use crate::source::http::{Answer, Http};
-use exposition::Line;
+use exposition::{Format, Line};
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
@@ -79,7 +79,7 @@ fn answer(
     let mut oldest = at;
     let mut lines = 0_usize;
     let mut bad = 0_usize;
-    for line in exposition::lines(page) {
+    for line in exposition::lines(page, Format::Text) {
         lines += 1;
         match line {
             Err(_) => bad += 1,
