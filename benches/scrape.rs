@@ -30,7 +30,7 @@ fn sum(page: &str, wanted: &Wanted) -> f64 {
 }
 
 fn read(criterion: &mut Criterion) {
-    let page = vllm_page::page(PAGE_BYTES);
+    let page = vllm_page::page(PAGE_BYTES, 0);
     let mut group = criterion.benchmark_group("page_2mb");
     group.throughput(Throughput::Bytes(page.len().try_into().unwrap()));
     let gauges = Wanted::new(["vllm:num_requests_running", "vllm:num_requests_waiting"]);

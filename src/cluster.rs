@@ -8,6 +8,7 @@
 pub mod hpas;
 pub mod lease;
 mod namespaces;
+pub mod places;
 pub mod pods;
 pub mod policies;
 pub mod reviews;

@@ -25,38 +25,41 @@ const HISTOGRAMS: [&str; 7] = [
     "request_inference_time_seconds",
 ];
 
-/// A page of at least `bytes`: as many engines as it takes.
-pub fn page(bytes: usize) -> String {
+/// A page of at least `bytes`, with as many engines as it takes, of a server that has answered so
+/// many rounds of requests.
+pub(crate) fn page(bytes: usize, rounds: u32) -> String {
     let mut page = String::with_capacity(bytes + 64 * 1024);
     let mut engine = 0_u32;
     while page.len() < bytes {
-        write_engine(&mut page, engine);
+        write_engine(&mut page, engine, rounds);
         engine += 1;
     }
     page
 }
 
-fn write_engine(page: &mut String, engine: u32) {
+fn write_engine(page: &mut String, engine: u32, rounds: u32) {
     let labels = format!("engine=\"{engine}\",model_name=\"meta-llama/Llama-3.1-8B-Instruct\"");
     for name in GAUGES {
         writeln!(page, "# HELP vllm:{name} What the server does now.").unwrap();
         writeln!(page, "# TYPE vllm:{name} gauge").unwrap();
         writeln!(page, "vllm:{name}{{{labels}}} {}.0", engine % 40).unwrap();
     }
-    for (idx, name) in COUNTERS.iter().enumerate() {
+    for name in COUNTERS {
         writeln!(page, "# HELP vllm:{name} What it did so far.").unwrap();
         writeln!(page, "# TYPE vllm:{name} counter").unwrap();
-        writeln!(page, "vllm:{name}{{{labels}}} 1.845{idx}321e+07").unwrap();
+        let value = 18_453_210 + 1_000 * (rounds + 1);
+        writeln!(page, "vllm:{name}{{{labels}}} {value}.0").unwrap();
     }
     for name in HISTOGRAMS {
         writeln!(page, "# HELP vllm:{name} How long it took.").unwrap();
         writeln!(page, "# TYPE vllm:{name} histogram").unwrap();
         for (idx, bound) in SECONDS.iter().enumerate() {
-            let value = (idx + 1) * 3_187;
+            let value = (u32::try_from(idx).unwrap() + 1) * (3_187 + rounds);
             writeln!(page, "vllm:{name}_bucket{{le=\"{bound}\",{labels}}} {value}.0").unwrap();
         }
-        writeln!(page, "vllm:{name}_bucket{{le=\"+Inf\",{labels}}} 81500.0").unwrap();
-        writeln!(page, "vllm:{name}_count{{{labels}}} 81500.0").unwrap();
+        let all = 25 * (3_187 + rounds);
+        writeln!(page, "vllm:{name}_bucket{{le=\"+Inf\",{labels}}} {all}.0").unwrap();
+        writeln!(page, "vllm:{name}_count{{{labels}}} {all}.0").unwrap();
         writeln!(page, "vllm:{name}_sum{{{labels}}} 19876.25").unwrap();
     }
 }

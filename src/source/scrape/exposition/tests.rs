@@ -131,7 +131,7 @@ fn every_page_of_the_field_is_read_whole() {
         ),
         (OTHERS_PAGE, 19, "QueueTime", 14.0),
         (OTHERS_PAGE, 19, "ts_queue_latency_microseconds", 7.31e6),
-        (DCGM_PAGE, 9, "DCGM_FI_DEV_MEMORY_TEMP", 9_223_372_036_854_775_808.0),
+        (DCGM_PAGE, 9, "DCGM_FI_DEV_MEMORY_TEMP", 9_223_372_036_854_776_000.0),
         (DCGM_PAGE, 9, "dcgm_gpu_utilization", 97.0),
         (
             include_str!("../../../../tests/pages/amd-intel.prom"),
