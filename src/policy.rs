@@ -197,7 +197,7 @@ pub enum Ask {
         reduce: Reduce,
     },
     /// Series of the pages of pods.
-    Pods(Box<PodsAsk>),
+    Pods(Arc<PodsAsk>),
 }
 
 /// How the values of several series become one.

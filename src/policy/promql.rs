@@ -12,6 +12,7 @@ use crate::domain::labels::Labels;
 use crate::domain::limits;
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{self, Expr, value::ValueType};
+use std::borrow::Cow;
 
 /// Why a text is not a query, or not one that can be used here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -126,7 +127,12 @@ impl SeriesSelector {
     /// counts as empty, as in PromQL.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.matchers.iter().all(|it| it.is_match(labels.get(&it.name).unwrap_or_default()))
+        self.matches_by(|name| labels.get(name).map(Cow::Borrowed))
+    }
+
+    /// The same, looking up only the labels that are asked for.
+    pub fn matches_by<'l>(&self, label: impl Fn(&str) -> Option<Cow<'l, str>>) -> bool {
+        self.matchers.iter().all(|it| it.is_match(&label(&it.name).unwrap_or_default()))
     }
 }
 

@@ -39,6 +39,8 @@ pub(super) fn usual(builder: ClientBuilder) -> ClientBuilder {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
+    /// As the source declares it.
+    pub(super) content_type: Option<String>,
 }
 
 impl Http {
@@ -48,6 +50,7 @@ impl Http {
         let status = response.status();
         let code = status.as_u16();
         refuse_redirection(status)?;
+        let content_type = content_type(&response);
         let body = if status.is_success() {
             let most = limits::SOURCE_BODY_BYTES_MAX;
             let (body, is_whole) = self.body(response, most).await?;
@@ -59,7 +62,7 @@ impl Http {
             // The beginning of a long error page says as much as the whole.
             self.body(response, limits::SOURCE_ERROR_BYTES_MAX).await?.0
         };
-        Ok(Answer { status: code, body })
+        Ok(Answer { status: code, body, content_type })
     }
 
     /// Sends a request and hands the body of a good answer over as it arrives, up to the cap; answers
@@ -78,8 +81,7 @@ impl Http {
             let message = line.lines().next().unwrap_or_default().chars().take(160).collect();
             return Err(ReadError::Refused { status: status.as_u16(), message });
         }
-        let declared = response.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
-        let content_type = declared.map(str::to_owned);
+        let content_type = content_type(&response);
         let most = limits::SOURCE_BODY_BYTES_MAX;
         let mut taken = 0_usize;
         while let Some(chunk) = response.chunk().await.map_err(|error| self.read_error(&error))? {
@@ -116,6 +118,11 @@ impl Http {
         }
         ReadError::Unreachable(innermost(error))
     }
+}
+
+fn content_type(response: &Response) -> Option<String> {
+    let declared = response.headers().get(CONTENT_TYPE)?;
+    declared.to_str().ok().map(str::to_owned)
 }
 
 /// Where a source lies is not for its answer to say.

@@ -15,6 +15,7 @@ mod reading;
 pub use counts::Counts;
 pub use fold::Answer;
 
+use crate::domain::error_chain::ErrorChain;
 use crate::domain::finite::Finite;
 use crate::domain::limits;
 use crate::domain::name::{PolicyKey, SignalName};
@@ -36,6 +37,7 @@ use reading::{PodReading, Silence};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OnceCell, Semaphore};
+use tokio::task::spawn_blocking;
 
 /// Reads the pages of pods for all policies.
 #[derive(Debug)]
@@ -130,7 +132,7 @@ impl PodReader {
     pub async fn read(
         &self,
         asker: Asker,
-        ask: &PodsAsk,
+        ask: &Arc<PodsAsk>,
         at: Timestamp,
     ) -> Result<Answer, ReadError> {
         let unknown = |why: String| ReadError::Empty(why);
@@ -147,9 +149,18 @@ impl PodReader {
             let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(memories.entry(asker).or_default())
         };
-        let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
-        let readings = memory.take(ask, pages, at);
-        let answer = fold::fold(ask, &Heard { readings, n_pods }, &mut memory.last);
+        // Histograms of hundreds of pods take some ten milliseconds, apart from the threads that answer
+        // requests.
+        let own = Arc::clone(ask);
+        let folded = spawn_blocking(move || {
+            let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let readings = memory.take(&own, pages, at);
+            fold::fold(&own, &Heard { readings, n_pods }, &mut memory.last)
+        });
+        let answer = folded.await.unwrap_or_else(|error| {
+            tracing::error!(error = %ErrorChain(&error), "what pods say could not be read");
+            Err(unknown("what the pods say could not be read".to_owned()))
+        });
         let is_partial = answer.as_ref().is_ok_and(|it| it.note.is_some());
         if is_partial && !matches!(ask.across, Across::Each) {
             self.counts.used_in_part();

@@ -108,7 +108,7 @@ impl<'p> Lines<'p> {
         for written in page.lines.split(|byte| *byte == b'\n') {
             match line_of(written, format) {
                 Some(Ok(line)) if names.iter().any(|it| *it == line.name) => {
-                    if ask.series.matches(&line.labels()) {
+                    if ask.series.matches_by(|name| line.label(name)) {
                         let own = line.millis.and_then(|it| Timestamp::from_millisecond(it).ok());
                         found.at = own.unwrap_or(at).min(found.at);
                         found.lines.push(line);

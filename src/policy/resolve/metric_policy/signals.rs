@@ -12,6 +12,7 @@ use crate::policy::resolve::{Faults, Sources};
 use crate::policy::wire;
 use crate::policy::{Ask, Reduce, Signal, SourceKind};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The label that names the pod when a policy names none.
@@ -89,7 +90,7 @@ fn ask(
     match (&wire.prometheus, &wire.scrape, &wire.pods) {
         (None, None, Some(wire)) => {
             let ask = pods::ask(wire, is_per_pod, &path.key("pods"), faults)?;
-            Some(Ask::Pods(Box::new(ask)))
+            Some(Ask::Pods(Arc::new(ask)))
         }
         (Some(wire::PrometheusSignal { query, pod_label }), None, None) => {
             let path = path.key("prometheus");

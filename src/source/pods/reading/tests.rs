@@ -3,6 +3,7 @@
 use super::*;
 use crate::source::pods::tests::ask;
 use crate::source::scrape::exposition::sieve::{Sieve, Wanted};
+use proptest::prelude::*;
 
 const VLLM: &str = include_str!("../../../../tests/pages/vllm.prom");
 const SGLANG: &str = include_str!("../../../../tests/pages/sglang.prom");
@@ -110,4 +111,22 @@ fn a_histogram_is_what_it_observed_lately() {
     assert!(said(&page(0, 1_000, 500), keys, 0, &mut ledger).is_err());
     let got = said(&page(0, 1_040, 600), keys, 15, &mut ledger).unwrap();
     assert_eq!(got, Said::Observed(Observed::Mean { sum: 100.0, count: 40.0 }));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn no_page_breaks_what_is_read_of_it(
+        pages in prop::collection::vec("(h(_bucket|_sum|_count)?(\\{(le=\"[0-9.+Inf]{0,5}\",?){0,2}\\}?)? ?-?[0-9eNa.]{0,6}\n){0,12}", 1..4),
+        value in prop::sample::select(vec!["gauge", "rate", "mean", "quantile(0.9)"]),
+    ) {
+        let mut ledger = Ledger::default();
+        let keys = format!("series: h, value: {value}");
+        for (page, second) in pages.iter().zip((0..).step_by(10)) {
+            if let Ok(Said::Number(number)) = said(page, &keys, second, &mut ledger) {
+                prop_assert!(!number.is_negative());
+            }
+        }
+    }
 }
