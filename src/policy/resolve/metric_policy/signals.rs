@@ -9,6 +9,7 @@ use crate::domain::name::{SignalName, SourceName};
 use crate::policy::expression::{PODS, Used};
 use crate::policy::promql::{self, Answer, BadQuery, SeriesSelector};
 use crate::policy::resolve::{Faults, Sources};
+use crate::policy::smoothing::Smoothing;
 use crate::policy::wire;
 use crate::policy::{Ask, Reduce, Signal, SourceKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,7 +66,14 @@ pub(super) fn check_counters(
         used.iter().flat_map(|it| it.counters.iter().copied()).collect();
     let signals = signals.unwrap_or_default();
     for signal in counters.into_iter().filter_map(|idx| signals.get(idx)) {
-        let Ask::Query { query, .. } = &signal.ask else { continue };
+        let query = match &signal.ask {
+            Ask::Query { query, .. } => query,
+            Ask::Pods(ask) => {
+                pods::check_counter(ask, &path.key(signal.name.as_str()), faults);
+                continue;
+            }
+            Ask::Series { .. } => continue,
+        };
         let (problem, hint) = match promql::answer(query) {
             Answer::Rate => ("`perSecond` of a query that answers a rate", "leave `perSecond` out"),
             Answer::Aggregate => (
@@ -76,6 +84,20 @@ pub(super) fn check_counters(
         };
         let path = path.key(signal.name.as_str()).key("prometheus").key("query");
         faults.add(Fault::new(path, problem).hint(hint));
+    }
+}
+
+/// Refuses a smoothing step `rate` of what several pods count.
+pub(super) fn check_rate_step(
+    signals: &[Signal],
+    smooth: &[Smoothing],
+    path: &Path,
+    faults: &mut Faults,
+) {
+    if let ([signal], [Smoothing::Rate { .. }, ..]) = (signals, smooth)
+        && let Ask::Pods(ask) = &signal.ask
+    {
+        pods::check_counter(ask, &path.key(signal.name.as_str()), faults);
     }
 }
 

@@ -58,6 +58,21 @@ pub(super) fn ask(
     })
 }
 
+/// Refuses to take the rate of a number that is no counter of one pod: what several pods count falls
+/// when one of them begins anew.
+pub(super) fn check_counter(ask: &PodsAsk, path: &Path, faults: &mut Faults) {
+    let (problem, hint) = match (ask.value, ask.across) {
+        (PodValue::Gauge, Across::Each) => return,
+        (PodValue::Gauge, _) => {
+            let problem = "a rate of what several pods count: when one begins anew, the others count \
+                           again";
+            (problem, "write `value: rate` here, and take no rate of it")
+        }
+        _ => ("a rate of what is no counter", "`value` reads it already: take no rate of it"),
+    };
+    faults.add(Fault::new(path.key("pods").key("value"), problem).hint(hint));
+}
+
 fn selector(wire: &written::PodSelector, path: &Path, faults: &mut Faults) -> Option<Selector> {
     let written::PodSelector { match_labels, match_expressions } = wire;
     let before = faults.0.len();

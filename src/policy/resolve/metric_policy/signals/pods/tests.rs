@@ -5,6 +5,11 @@ use crate::policy::resolve;
 use crate::policy::{Ask, Config};
 
 fn config(metric_type: &str, signal: &str) -> Config {
+    written(metric_type, &format!("{{x: {signal}}}"))
+}
+
+/// A policy with these signals, and what may follow them.
+fn written(metric_type: &str, signals: &str) -> Config {
     let text = format!(
         "
 apiVersion: foresail.dev/v1alpha1
@@ -13,7 +18,7 @@ policies:
   - metadata: {{name: p, namespace: a}}
     spec:
       metric: {{name: m, type: {metric_type}}}
-      signals: {{x: {signal}}}
+      signals: {signals}
 "
     );
     resolve::load(&text).unwrap()
@@ -112,6 +117,34 @@ fn a_selector_is_that_of_a_deployment() {
         let Ask::Pods(ask) = &policy.signals[0].ask else { panic!() };
         assert_eq!(ask.selector.matches(&labels), expected, "{selector}");
         assert_eq!(ask.page.port, PodPort::Name("m".into()));
+    }
+}
+
+#[test]
+fn a_rate_is_taken_of_each_pod_and_not_of_their_sum() {
+    let app = "{pods: {selector: {matchLabels: {app: a}}, port: 1, series: c";
+    for (metric_type, signal, problem) in [
+        ("External", format!("{app}}}}}\n      combine: perSecond(x)"), Some("several pods count")),
+        (
+            "External",
+            format!("{app}}}}}\n      smooth: [{{rate: {{}}}}]"),
+            Some("several pods count"),
+        ),
+        (
+            "External",
+            format!("{app}, value: rate}}}}\n      combine: perSecond(x)"),
+            Some("no counter"),
+        ),
+        ("External", format!("{app}, value: rate}}}}\n      combine: x * 2.0"), None),
+        ("Pods", format!("{app}}}}}\n      combine: perSecond(x)"), None),
+    ] {
+        let faults = written(metric_type, &format!("\n        x: {signal}")).faults;
+        let problems: Vec<&str> = faults.iter().map(|it| it.problem.as_str()).collect();
+        match (problem, problems.as_slice()) {
+            (None, []) => {}
+            (Some(problem), [only]) => assert!(only.contains(problem), "{signal}: {only}"),
+            (expected, found) => panic!("{signal}: {expected:?}, {found:?}"),
+        }
     }
 }
 
