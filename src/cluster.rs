@@ -3,11 +3,13 @@
 //! what a user may do.
 //!
 //! Written are the status of policies and the Lease of the replica that writes it, nothing else. Of
-//! the pods only the metadata is read, and their status where a policy has its lead time measured.
+//! the pods only the metadata is read; whole pods where a policy has its lead time measured or reads
+//! their pages.
 
 pub mod hpas;
 pub mod lease;
 mod namespaces;
+pub mod places;
 pub mod pods;
 pub mod policies;
 pub mod reviews;

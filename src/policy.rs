@@ -9,6 +9,7 @@ pub mod crd;
 pub mod expression;
 pub mod forecast;
 mod keep_good;
+pub mod pods;
 pub mod promql;
 pub mod resolve;
 pub mod smoothing;
@@ -25,6 +26,7 @@ use crate::domain::supply::{LeadTime, Startup, Supply};
 use crate::policy::capacity::{Capacity, Emit};
 use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
+use crate::policy::pods::PodsAsk;
 use crate::policy::promql::SeriesSelector;
 use crate::policy::smoothing::Smoothing;
 use std::collections::BTreeSet;
@@ -168,7 +170,7 @@ impl Policy {
 pub struct Signal {
     /// Its name in `combine`.
     pub name: SignalName,
-    /// Where it is read.
+    /// Where it is read; `pods` for what is read straight from pods, which is no source of the file.
     pub source: SourceName,
     /// What is asked.
     pub ask: Ask,
@@ -194,6 +196,8 @@ pub enum Ask {
         /// How several become one number.
         reduce: Reduce,
     },
+    /// Series of the pages of pods.
+    Pods(Arc<PodsAsk>),
 }
 
 /// How the values of several series become one.

@@ -6,6 +6,7 @@
 //! of `Source`, and the arms that the compiler then asks for.
 
 mod http;
+pub mod pods;
 mod prometheus;
 mod scrape;
 

@@ -8,8 +8,9 @@ use crate::domain::name::{ObjectName, SourceName};
 use crate::domain::sample::Sample;
 use crate::evaluation::backfill::{Chunk, ChunkFailure};
 use crate::evaluation::{Past, Readings, Recording};
-use crate::policy::{Policy, Signal};
+use crate::policy::{Ask, Policy, Signal};
 use crate::series::Samples;
+use crate::source::pods::{Answer, PodReader};
 use crate::source::{ReadError, Reason, Source};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -42,6 +43,8 @@ pub(crate) struct PolicyRead {
     pub(crate) policy: Arc<Policy>,
     pub(crate) at: Timestamp,
     pub(crate) readings: Readings,
+    /// What good reads lack.
+    pub(crate) notes: Vec<Option<String>>,
     pub(crate) recording: Option<Recording>,
 }
 
@@ -57,10 +60,14 @@ impl Sources {
 
     /// Whether all signals of a policy have a past: a sum of a past and of nothing is not a past.
     pub(crate) fn have_past(&self, policy: &Policy) -> bool {
-        policy
+        let with_past = policy
             .signals
             .iter()
-            .all(|it| self.get(&it.source).is_some_and(|it| it.usable_with_history().is_some()))
+            .filter(|it| !matches!(it.ask, Ask::Pods(_)))
+            .filter_map(|it| self.get(&it.source))
+            .filter(|it| it.usable_with_history().is_some())
+            .count();
+        with_past == policy.signals.len()
     }
 
     /// Whether live reads leave a source room for the past: it is not in the middle of a burst.
@@ -78,22 +85,33 @@ impl Sources {
 pub(crate) async fn read(
     policy: Arc<Policy>,
     sources: Sources,
+    pods: Arc<PodReader>,
     at: Timestamp,
     past: Option<Past>,
 ) -> PolicyRead {
     let live = policy.signals.iter().map(|signal| async {
-        match sources.get(&signal.source) {
-            Some(source) => source.read(signal, at).await,
-            None => Err("the source is not configured".to_owned()),
+        match (&signal.ask, sources.get(&signal.source)) {
+            (Ask::Pods(ask), _) => {
+                let asker = (policy.key.clone(), signal.name.clone());
+                let read = tokio::time::timeout(limits::TICK_DEADLINE, pods.read(asker, ask, at));
+                let late = |_| Err(ReadError::TimedOut(limits::TICK_DEADLINE));
+                read.await.unwrap_or_else(late).map_err(|error| error.to_string())
+            }
+            (_, Some(source)) => {
+                source.read(signal, at).await.map(|samples| Answer { samples, note: None })
+            }
+            (_, None) => Err("the source is not configured".to_owned()),
         }
     });
-    let readings = futures::future::join_all(live).await;
+    let answers = futures::future::join_all(live).await;
+    let notes = answers.iter().map(|it| it.as_ref().ok()?.note.clone()).collect();
+    let readings: Readings = answers.into_iter().map(|it| it.map(|it| it.samples)).collect();
     // A source that is away would be asked for the past, and said to have none, again and again.
     let recording = match past.filter(|_| readings.iter().all(Result::is_ok)) {
         Some(past) => recording(&policy, &sources, past).await,
         None => None,
     };
-    PolicyRead { policy: Arc::clone(&policy), at, readings, recording }
+    PolicyRead { policy: Arc::clone(&policy), at, readings, notes, recording }
 }
 
 /// The past of all signals, or nothing when one of them has none: a sum of a past and of nothing

@@ -1,6 +1,8 @@
 //! The bounds of the product, by name and with their reasons. Reaching one is answered, counted or
 //! logged by whoever keeps it. A bound that only makes sense beside its code stands there.
 
+pub mod pods;
+
 use std::time::Duration;
 
 /// A value above this would overflow the thousandths in 64 bits that the HPA computes with, and

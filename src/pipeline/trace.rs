@@ -58,6 +58,8 @@ pub struct Reading {
     pub oldest: Option<Timestamp>,
     /// Why the last read brought nothing.
     pub trouble: Option<Box<str>>,
+    /// What the last read lacks, although it brought something.
+    pub note: Option<Box<str>>,
 }
 
 /// The way of one number through the stages.

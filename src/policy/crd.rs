@@ -27,6 +27,7 @@ const BOUNDS: &[(&str, &str, usize)] = &[
     ("ScaleTarget", "name", 253),
     ("Signal", "source", 63),
     ("PrometheusSignal", "query", limits::QUERY_BYTES_MAX),
+    ("PodsSignal", "series", limits::QUERY_BYTES_MAX),
     ("PolicyStatus", "hpas", HPAS_MAX),
 ];
 
@@ -67,6 +68,12 @@ const RULES: &[Rule] = &[
         rule: "self.metric.type != 'Pods' || self.signals.all(name, \
                !has(self.signals[name].scrape))",
         message: "a page gives one number, a Pods metric needs one for each pod",
+    },
+    Rule {
+        of: "Signal",
+        needs: &["source", "pods"],
+        rule: "has(self.source) != has(self.pods)",
+        message: "a signal names its `source`, except `pods`, which is read from pods",
     },
     Rule {
         of: "MetricPolicySpec",

@@ -1,6 +1,6 @@
 //! What was good before an edit and is broken after it keeps running as it was.
 
-use crate::policy::{Config, Policy, SourceSettings};
+use crate::policy::{Ask, Config, Policy, SourceSettings};
 use std::sync::Arc;
 
 impl Config {
@@ -35,7 +35,8 @@ impl Config {
 
     /// Whether there still is what a policy that was good reads from.
     pub(in crate::policy) fn can_read(&self, policy: &Policy) -> bool {
-        let mut sources = policy.signals.iter().map(|signal| &signal.source);
+        let named = policy.signals.iter().filter(|it| !matches!(it.ask, Ask::Pods(_)));
+        let mut sources = named.map(|signal| &signal.source);
         sources.all(|name| self.sources.iter().any(|it| it.name == *name))
     }
 }

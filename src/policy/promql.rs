@@ -10,8 +10,9 @@ mod position;
 use crate::document::yaml::Position;
 use crate::domain::labels::Labels;
 use crate::domain::limits;
-use promql_parser::label::Matcher;
+use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::{self, Expr, value::ValueType};
+use std::borrow::Cow;
 
 /// Why a text is not a query, or not one that can be used here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +76,9 @@ pub fn answer(query: &str) -> Answer {
     }
 }
 
+/// The label that PromQL takes for the name of a series.
+const NAME_LABEL: &str = "__name__";
+
 /// Which series of a page: a name and matchers over labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeriesSelector {
@@ -84,7 +88,8 @@ pub struct SeriesSelector {
 }
 
 impl SeriesSelector {
-    /// Reads `name` or `name{label="value",…}`.
+    /// Reads `name`, `name{label="value",…}` or, for a name with other characters than letters,
+    /// digits, `_` and `:`, `{__name__="my.name",…}`.
     ///
     /// # Errors
     /// `BadQuery` when the text is no such selector.
@@ -97,9 +102,13 @@ impl SeriesSelector {
         let plain = selector.offset.is_none()
             && selector.at.is_none()
             && selector.matchers.or_matchers.is_empty();
-        let (Some(name), true) = (selector.name, plain) else { return Err(bad()) };
+        let (mut named, matchers): (Vec<Matcher>, Vec<Matcher>) =
+            selector.matchers.matchers.into_iter().partition(|it| it.name == NAME_LABEL);
+        let by_label = named.pop().filter(|it| named.is_empty() && it.op == MatchOp::Equal);
+        let name = selector.name.or(by_label.map(|it| it.value));
+        let (Some(name), true) = (name, plain) else { return Err(bad()) };
         let text = text.trim().into();
-        Ok(Self { text, name: name.into(), matchers: selector.matchers.matchers })
+        Ok(Self { text, name: name.into(), matchers })
     }
 
     /// The name of the series.
@@ -118,7 +127,12 @@ impl SeriesSelector {
     /// counts as empty, as in PromQL.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.matchers.iter().all(|it| it.is_match(labels.get(&it.name).unwrap_or_default()))
+        self.matches_by(|name| labels.get(name).map(Cow::Borrowed))
+    }
+
+    /// The same, looking up only the labels that are asked for.
+    pub fn matches_by<'l>(&self, label: impl Fn(&str) -> Option<Cow<'l, str>>) -> bool {
+        self.matchers.iter().all(|it| it.is_match(&label(&it.name).unwrap_or_default()))
     }
 }
 
@@ -199,7 +213,9 @@ mod tests {
         ] {
             assert_eq!(SeriesSelector::parse(text).unwrap().matches(&labels), expected, "{text}");
         }
-        for text in ["sum(x)", "x[5m]", "x offset 1m", "{a=\"b\"}", "1", ""] {
+        let dotted = SeriesSelector::parse("{__name__=\"my.name\",engine=\"0\"}").unwrap();
+        assert_eq!((dotted.name(), dotted.matches(&labels)), ("my.name", true));
+        for text in ["sum(x)", "{__name__=~\"x\"}", "x[5m]", "x offset 1m", "{a=\"b\"}", "1", ""] {
             assert!(SeriesSelector::parse(text).is_err(), "{text}");
         }
     }

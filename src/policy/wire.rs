@@ -5,6 +5,7 @@
 
 pub mod capacity;
 pub mod forecast;
+pub mod pods;
 pub mod smoothing;
 
 use schemars::JsonSchema;
@@ -184,12 +185,14 @@ pub struct DescribedObject {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Signal {
-    /// The source's name.
-    pub source: String,
+    /// The source's name; `pods` needs none.
+    pub source: Option<String>,
     /// Asked of a `prometheus` source.
     pub prometheus: Option<PrometheusSignal>,
     /// Asked of a `scrape` source.
     pub scrape: Option<ScrapeSignal>,
+    /// Asked of pods.
+    pub pods: Option<pods::PodsSignal>,
 }
 
 /// A PromQL query.

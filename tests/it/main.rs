@@ -18,5 +18,6 @@ mod self_metrics;
 mod shutdown;
 mod simulate;
 mod source_pages;
+mod source_pods;
 mod source_queries;
 mod support;

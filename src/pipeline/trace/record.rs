@@ -123,6 +123,7 @@ fn reading(track: &Track) -> Reading {
         n_objects: track.samples.len(),
         oldest: track.samples.values().map(|it| it.at).min(),
         trouble: track.trouble.as_deref().map(Into::into),
+        note: track.note.as_deref().map(Into::into),
     }
 }
 

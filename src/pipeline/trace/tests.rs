@@ -90,6 +90,20 @@ fn a_demand_that_is_emitted_as_replicas_shows_both() {
 }
 
 #[test]
+fn a_number_that_lacks_a_part_is_shown_with_what_it_lacks() {
+    let mut world = World::new(policy(EXTERNAL, ""));
+    world.read(None, 100, 9.0);
+    world.window.signals[0].note = Some("1 of 3 pods say nothing: llama-2: refused".to_owned());
+    let trace = world.run(101);
+    let shown = super::text::render(&world.policy, &trace);
+    let line = "it = 9, 1s old, from source default (1 of 3 pods say nothing: llama-2: refused)";
+    assert!(shown.contains(line), "{shown}");
+    // The next number lacks nothing: that is another state.
+    world.window.signals[0].note = None;
+    assert_eq!(world.run(102).n_same, 1);
+}
+
+#[test]
 fn evaluations_that_come_to_the_same_share_one_trace_so_that_an_outage_pushes_nothing_out() {
     let mut world = World::new(policy(EXTERNAL, "guard: {maxAge: 60s, hold: 60s}"));
     world.read(None, 100, 1.0);

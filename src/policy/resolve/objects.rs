@@ -205,6 +205,15 @@ fn settle(
 /// see the others.
 fn confined(mut policy: Policy, sources: &Sources<'_>, faults: &mut Faults) -> Option<Policy> {
     for signal in &mut policy.signals {
+        if let Ask::Pods(ask) = &signal.ask
+            && ask.names_files()
+        {
+            let path = Path::default().key("spec").key("signals").key(signal.name.as_str());
+            let problem =
+                "a MetricPolicy must not name files of the machine on which Foresail runs";
+            let hint = "use a ClusterMetricPolicy, which only those can write who run the cluster";
+            faults.add(Fault::new(path.key("pods"), problem).hint(hint));
+        }
         let source = sources.known.get(&signal.source);
         let (Ask::Query { query, .. }, Some(SourceKind::Prometheus { namespace_label, .. })) =
             (&mut signal.ask, source.map(|it| &it.kind))

@@ -24,6 +24,8 @@ use tokio::task::JoinHandle;
 pub(crate) enum Behaviour {
     /// A status and a body.
     Answer(u16, Vec<u8>),
+    /// Status 200 and a page that says it is OpenMetrics.
+    OpenMetrics(&'static str),
     /// Status 200, a beginning, then this piece so many times: made while it is sent.
     Stream(&'static str, &'static str, usize),
     /// One byte a second.
@@ -49,6 +51,8 @@ pub(crate) struct Asked {
     pub(crate) parameters: BTreeMap<String, String>,
     /// Whether the parameters were in the URL.
     pub(crate) in_url: bool,
+    /// What was shown to be let in.
+    pub(crate) authorization: Option<String>,
 }
 
 /// A running source; it ends with the test.
@@ -84,6 +88,11 @@ impl Web {
             }
         });
         Self { address, state, server }
+    }
+
+    /// Where it listens, on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// The URL of a path.
@@ -145,6 +154,10 @@ async fn answer(
         path: path.clone(),
         parameters: [url.as_str(), form.as_str()].into_iter().flat_map(parameters).collect(),
         in_url: !url.is_empty(),
+        authorization: head
+            .headers
+            .get(header::AUTHORIZATION)
+            .map(|it| it.to_str().unwrap().to_owned()),
     };
     let behaviour = {
         let mut state = state.lock().unwrap();
@@ -181,6 +194,10 @@ async fn respond(behaviour: Behaviour, asked: &Asked) -> Response<Body> {
     let stream = match behaviour {
         Behaviour::Answer(status, body) => {
             return response.status(status).body(body.into()).unwrap();
+        }
+        Behaviour::OpenMetrics(page) => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            return response.header(header::CONTENT_TYPE, kind).body(page.into()).unwrap();
         }
         Behaviour::Redirect(to) => {
             let response = response.status(302).header(header::LOCATION, to);

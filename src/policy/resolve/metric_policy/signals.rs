@@ -1,5 +1,7 @@
 //! From the written shape of signals to the signals.
 
+mod pods;
+
 use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::domain::limits;
@@ -7,9 +9,11 @@ use crate::domain::name::{SignalName, SourceName};
 use crate::policy::expression::{PODS, Used};
 use crate::policy::promql::{self, Answer, BadQuery, SeriesSelector};
 use crate::policy::resolve::{Faults, Sources};
+use crate::policy::smoothing::Smoothing;
 use crate::policy::wire;
 use crate::policy::{Ask, Reduce, Signal, SourceKind};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The label that names the pod when a policy names none.
@@ -62,7 +66,14 @@ pub(super) fn check_counters(
         used.iter().flat_map(|it| it.counters.iter().copied()).collect();
     let signals = signals.unwrap_or_default();
     for signal in counters.into_iter().filter_map(|idx| signals.get(idx)) {
-        let Ask::Query { query, .. } = &signal.ask else { continue };
+        let query = match &signal.ask {
+            Ask::Query { query, .. } => query,
+            Ask::Pods(ask) => {
+                pods::check_counter(ask, &path.key(signal.name.as_str()), faults);
+                continue;
+            }
+            Ask::Series { .. } => continue,
+        };
         let (problem, hint) = match promql::answer(query) {
             Answer::Rate => ("`perSecond` of a query that answers a rate", "leave `perSecond` out"),
             Answer::Aggregate => (
@@ -76,6 +87,20 @@ pub(super) fn check_counters(
     }
 }
 
+/// Refuses a smoothing step `rate` of what several pods count.
+pub(super) fn check_rate_step(
+    signals: &[Signal],
+    smooth: &[Smoothing],
+    path: &Path,
+    faults: &mut Faults,
+) {
+    if let ([signal], [Smoothing::Rate { .. }, ..]) = (signals, smooth)
+        && let Ask::Pods(ask) = &signal.ask
+    {
+        pods::check_counter(ask, &path.key(signal.name.as_str()), faults);
+    }
+}
+
 fn ask(
     wire: &wire::Signal,
     metric_type: wire::MetricType,
@@ -84,8 +109,12 @@ fn ask(
     faults: &mut Faults,
 ) -> Option<Ask> {
     let is_per_pod = matches!(metric_type, wire::MetricType::Pods);
-    match (&wire.prometheus, &wire.scrape) {
-        (Some(wire::PrometheusSignal { query, pod_label }), None) => {
+    match (&wire.prometheus, &wire.scrape, &wire.pods) {
+        (None, None, Some(wire)) => {
+            let ask = pods::ask(wire, is_per_pod, &path.key("pods"), faults)?;
+            Some(Ask::Pods(Arc::new(ask)))
+        }
+        (Some(wire::PrometheusSignal { query, pod_label }), None, None) => {
             let path = path.key("prometheus");
             if pod_label.is_some() && !is_per_pod {
                 let fault = Fault::new(path.key("podLabel"), "only a Pods metric has a pod label");
@@ -96,14 +125,14 @@ fn ask(
             let pod_label = is_per_pod.then(|| pod_label.as_deref().unwrap_or(POD_LABEL).into());
             Some(Ask::Query { query: query.clone(), pod_label, lookback })
         }
-        (None, Some(_)) if is_per_pod => {
+        (None, Some(_), None) if is_per_pod => {
             let problem = "a page gives one number, a Pods metric needs one for each pod";
-            let hint =
-                "ask a prometheus source for one series per pod, or publish the page as External";
+            let hint = "ask `pods`, or a prometheus source for one series per pod, or publish the page as \
+                 External";
             faults.add(Fault::new(path.key("scrape"), problem).hint(hint));
             None
         }
-        (None, Some(wire::ScrapeSignal { series, reduce })) => {
+        (None, Some(wire::ScrapeSignal { series, reduce }), None) => {
             let path = path.key("scrape").key("series");
             let selector = take_query(path, SeriesSelector::parse(series), faults)?;
             let reduce = match reduce {
@@ -115,7 +144,7 @@ fn ask(
             Some(Ask::Series { selector, reduce })
         }
         _ => {
-            let problem = "expected exactly one of `prometheus` and `scrape`";
+            let problem = "expected exactly one of `prometheus`, `scrape` and `pods`";
             let hint = "a second read needs a second signal";
             faults.add(Fault::new(path.clone(), problem).hint(hint));
             None
@@ -140,7 +169,21 @@ fn source(
     path: &Path,
     faults: &mut Faults,
 ) -> Option<SourceName> {
-    let name = wire.source.as_str();
+    if matches!(ask, Some(Ask::Pods(_))) {
+        if wire.source.is_some() {
+            let fault = Fault::new(path.clone(), "`pods` is read from pods, not from a source");
+            faults.add(fault.hint("leave `source` out"));
+        }
+        return SourceName::new(pods::SOURCE).ok();
+    }
+    let Some(name) = wire.source.as_deref() else {
+        // What is asked of pods, and wrong, needs no source either.
+        if wire.pods.is_none() {
+            let fault = Fault::new(path.clone(), "`source` is missing");
+            faults.add(fault.hint("name one of `sources`"));
+        }
+        return None;
+    };
     let Some((known, settings)) = sources.known.get_key_value(name) else {
         if sources.unusable.contains(name) {
             let problem = format!("source `{name}` cannot be used: something is wrong with it");
@@ -157,6 +200,8 @@ fn source(
         | (SourceKind::Scrape { .. }, Ask::Series { .. }) => return Some(known.clone()),
         (SourceKind::Prometheus { .. }, Ask::Series { .. }) => ("prometheus", "scrape"),
         (SourceKind::Scrape { .. }, Ask::Query { .. }) => ("scrape", "prometheus"),
+        // Answered above.
+        (_, Ask::Pods(_)) => return None,
     };
     let problem = format!("source `{name}` is a {is} source, the signal asks a {asked} source");
     faults.add(Fault::new(path.clone(), problem).hint("name another source, or ask another way"));
