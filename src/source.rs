@@ -51,13 +51,8 @@ pub enum ReadError {
         message: String,
     },
     /// It did not answer several times in a row, and is left alone for a moment.
-    #[error("no answer for {}; {last}", crate::domain::duration::shown_age(*since))]
-    Resting {
-        /// For how long it has not answered.
-        since: Duration,
-        /// What came of the last try.
-        last: Box<Self>,
-    },
+    #[error("{0} (asked only now and then until it answers)")]
+    Resting(Box<Self>),
     /// The answer is larger than the limit.
     #[error("the answer is larger than {0} {1}")]
     TooLarge(usize, &'static str),
@@ -125,7 +120,7 @@ impl ReadError {
             Self::Unreachable(_) => Reason::Unreachable,
             Self::TimedOut(_) => Reason::TimedOut,
             Self::Refused { .. } => Reason::Refused,
-            Self::Resting { .. } => Reason::Resting,
+            Self::Resting(_) => Reason::Resting,
             Self::TooLarge(..) => Reason::TooLarge,
             Self::NotUnderstood(_) | Self::WrongKind => Reason::NotUnderstood,
             Self::Empty(_) => Reason::Empty,

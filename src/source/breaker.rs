@@ -29,7 +29,6 @@ struct State {
 
 #[derive(Clone, Debug)]
 struct Open {
-    since: Instant,
     until: Instant,
     pause: Duration,
     is_trying: bool,
@@ -65,8 +64,7 @@ impl Breaker {
                     return Ok(self.pass(now, true));
                 }
                 if !open.is_trying {
-                    let since = now.saturating_duration_since(open.since);
-                    return Err(ReadError::Resting { since, last: Box::new(open.last.clone()) });
+                    return Err(ReadError::Resting(Box::new(open.last.clone())));
                 }
             }
             over.await;
@@ -103,16 +101,16 @@ impl Breaker {
 impl State {
     fn fail(&mut self, error: &ReadError, is_trial: bool, now: Instant) {
         self.failures = self.failures.saturating_add(1);
-        let (since, pause) = match &self.open {
-            Some(open) if is_trial => (open.since, open.pause.saturating_mul(2)),
+        let pause = match &self.open {
+            Some(open) if is_trial => open.pause.saturating_mul(2),
             // Whoever began to read before it opened says nothing new.
             Some(_) => return,
             None if self.failures < limits::BREAKER_FAILURES => return,
-            None => (now, limits::BREAKER_PAUSE),
+            None => limits::BREAKER_PAUSE,
         };
         let pause = pause.min(limits::BREAKER_PAUSE_MAX);
         let until = now + pause;
-        self.open = Some(Open { since, until, pause, is_trying: false, last: error.clone() });
+        self.open = Some(Open { until, pause, is_trying: false, last: error.clone() });
     }
 }
 
