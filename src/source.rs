@@ -5,12 +5,16 @@
 //! size; nothing here knows what a sample is for. A new kind of source is a file here, a variant
 //! of `Source`, and the arms that the compiler then asks for.
 
+mod breaker;
 mod http;
 pub mod pods;
 mod prometheus;
+mod retry;
 mod scrape;
 
+pub use breaker::Breaker;
 pub use prometheus::Prometheus;
+pub use retry::RetryBudget;
 pub use scrape::Scrape;
 pub use scrape::exposition;
 
@@ -47,6 +51,9 @@ pub enum ReadError {
         /// What it said.
         message: String,
     },
+    /// It did not answer several times in a row, and is left alone for a moment.
+    #[error("{0} (asked only now and then until it answers)")]
+    Resting(Box<Self>),
     /// The answer is larger than the limit.
     #[error("the answer is larger than {0} {1}")]
     TooLarge(usize, &'static str),
@@ -70,6 +77,8 @@ pub enum Reason {
     TimedOut,
     /// See `ReadError::Refused`.
     Refused,
+    /// See `ReadError::Resting`.
+    Resting,
     /// See `ReadError::TooLarge`.
     TooLarge,
     /// See `ReadError::NotUnderstood` and `ReadError::WrongKind`.
@@ -86,6 +95,7 @@ impl Reason {
             Self::Unreachable => "unreachable",
             Self::TimedOut => "timed_out",
             Self::Refused => "refused",
+            Self::Resting => "resting",
             Self::TooLarge => "too_large",
             Self::NotUnderstood => "not_understood",
             Self::Empty => "empty",
@@ -94,6 +104,16 @@ impl Reason {
 }
 
 impl ReadError {
+    /// Whether the source itself is in trouble, and not one question.
+    #[must_use]
+    pub fn is_of_source(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::TimedOut(_) => true,
+            Self::Refused { status, .. } => *status == 429 || *status >= 500,
+            _ => false,
+        }
+    }
+
     /// The kind of failure.
     #[must_use]
     pub fn reason(&self) -> Reason {
@@ -101,6 +121,7 @@ impl ReadError {
             Self::Unreachable(_) => Reason::Unreachable,
             Self::TimedOut(_) => Reason::TimedOut,
             Self::Refused { .. } => Reason::Refused,
+            Self::Resting(_) => Reason::Resting,
             Self::TooLarge(..) => Reason::TooLarge,
             Self::NotUnderstood(_) | Self::WrongKind => Reason::NotUnderstood,
             Self::Empty(_) => Reason::Empty,

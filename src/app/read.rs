@@ -11,7 +11,7 @@ use crate::evaluation::{Past, Readings, Recording};
 use crate::policy::{Ask, Policy, Signal};
 use crate::series::Samples;
 use crate::source::pods::{Answer, PodReader};
-use crate::source::{ReadError, Reason, Source};
+use crate::source::{Breaker, ReadError, Reason, RetryBudget, Source};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,6 +33,8 @@ pub(crate) type UsableSource = Result<Source, String>;
 pub(crate) struct MeteredSource {
     source: UsableSource,
     permits: Semaphore,
+    breaker: Breaker,
+    retries: RetryBudget,
     metrics: SourceMetrics,
 }
 
@@ -53,7 +55,8 @@ impl Sources {
         let metered = sources.into_iter().map(|(name, source, metrics)| {
             // Each source has its own, so that one that hangs cannot use up those of the others.
             let permits = Semaphore::new(limits::READS_AT_ONCE);
-            (name, Arc::new(MeteredSource { source, permits, metrics }))
+            let (breaker, retries) = Default::default();
+            (name, Arc::new(MeteredSource { source, permits, breaker, retries, metrics }))
         });
         Self(metered.collect())
     }
@@ -152,9 +155,11 @@ async fn chunk_recording(chunk: &Chunk, sources: &Sources) -> Result<Recording, 
             tracing::debug!(%policy, %signal, error = %ErrorChain(&error), "no chunk of the past");
             match error.reason() {
                 Reason::TimedOut | Reason::TooLarge => ChunkFailure::TooMuch,
-                Reason::Unreachable | Reason::Refused | Reason::NotUnderstood | Reason::Empty => {
-                    ChunkFailure::Other
-                }
+                Reason::Unreachable
+                | Reason::Refused
+                | Reason::Resting
+                | Reason::NotUnderstood
+                | Reason::Empty => ChunkFailure::Other,
             }
         })?;
         recording.push(samples);
@@ -169,13 +174,15 @@ impl MeteredSource {
 
     async fn read(&self, signal: &Signal, at: Timestamp) -> Result<Samples, String> {
         let source = self.source.as_ref().map_err(String::clone)?;
-        self.permitted(source.read(&signal.ask, at)).await.map_err(|error| error.to_string())
+        let read = || source.read(&signal.ask, at);
+        self.permitted(read).await.map_err(|error| error.to_string())
     }
 
     /// `None` when this source has no past.
     async fn history(&self, signal: &Signal, past: Past) -> Option<Result<Samplings, ReadError>> {
         let source = self.usable_with_history()?;
-        Some(self.permitted(source.history(&signal.ask, (past.from, past.to), past.step)).await)
+        let read = || source.history(&signal.ask, (past.from, past.to), past.step);
+        Some(self.permitted(read).await)
     }
 
     /// The same without a permit, of which live reads shall have all: whoever asks for chunks
@@ -185,14 +192,28 @@ impl MeteredSource {
         Some(self.metered(source.history(&signal.ask, (past.from, past.to), past.step)).await)
     }
 
-    /// One read in its turn.
-    async fn permitted<T>(
+    /// One read in its turn, if the source answers at all; tried again where that may help.
+    async fn permitted<T, R: Future<Output = Result<T, ReadError>>>(
         &self,
-        read: impl Future<Output = Result<T, ReadError>>,
+        read: impl Fn() -> R,
     ) -> Result<T, ReadError> {
         let turn = async {
+            let pass = self.breaker.admit(Instant::now()).await?;
             let _permit = self.permits.acquire().await;
-            read.await
+            let first = read().await;
+            let wait = first.as_ref().err().and_then(|error| self.retries.spend(error));
+            let result = match wait {
+                Some(wait) => {
+                    tokio::time::sleep(wait).await;
+                    read().await
+                }
+                None => first,
+            };
+            if result.is_ok() {
+                self.retries.earn();
+            }
+            pass.tell(&result, Instant::now());
+            result
         };
         self.metered(turn).await
     }

@@ -64,6 +64,19 @@ pub const SETTLE_SHARE: u32 = 10;
 /// Reads of one source in flight at once, so that a thousand policies do not arrive at it in one
 /// instant.
 pub const READS_AT_ONCE: usize = 64;
+/// Failures in a row after which a source is left alone for a moment. A few, because a source that
+/// restarts refuses some connections.
+pub const BREAKER_FAILURES: u32 = 5;
+/// For how long at first.
+pub const BREAKER_PAUSE: Duration = Duration::from_secs(1);
+/// And at most: one default interval, so that what is away is noticed to be back by the next one.
+pub const BREAKER_PAUSE_MAX: Duration = Duration::from_secs(15);
+/// Second tries that a source may have in a burst of failures.
+pub const RETRIES_MAX: u32 = 10;
+/// Second tries for each hundred reads that succeeded.
+pub const RETRY_PERCENT: u32 = 10;
+/// The wait before a second try, in the mean.
+pub const RETRY_WAIT: Duration = Duration::from_millis(100);
 /// The deadline of all reads for one evaluation, the wait for their turn included.
 pub const TICK_DEADLINE: Duration = Duration::from_secs(10);
 /// A source's timeout when it names none: a third of the HPA's sync period.
