@@ -9,6 +9,7 @@ pub mod crd;
 pub mod expression;
 pub mod forecast;
 mod keep_good;
+pub mod profile;
 pub mod promql;
 pub mod resolve;
 pub mod smoothing;

@@ -62,6 +62,9 @@ pub const SETTLE_SHARE: u32 = 10;
 /// Reads of one source in flight at once, so that a thousand policies do not arrive at it in one
 /// instant.
 pub const READS_AT_ONCE: usize = 64;
+/// Observations of a histogram below which it tells no quantile: one in twenty is what a 95th
+/// percentile is about.
+pub const QUANTILE_OBSERVATIONS_MIN: u32 = 20;
 /// The deadline of all reads for one evaluation, the wait for their turn included.
 pub const TICK_DEADLINE: Duration = Duration::from_secs(10);
 /// A source's timeout when it names none: a third of the HPA's sync period.

@@ -10,8 +10,12 @@ mod position;
 use crate::document::yaml::Position;
 use crate::domain::labels::Labels;
 use crate::domain::limits;
-use promql_parser::label::Matcher;
-use promql_parser::parser::{self, Expr, value::ValueType};
+use promql_parser::label::{MatchOp, Matcher, Matchers};
+use promql_parser::parser::token::T_EQL_REGEX;
+use promql_parser::parser::{self, Expr, VectorSelector, value::ValueType};
+
+/// The label that is the name of a series.
+const NAME: &str = "__name__";
 
 /// Why a text is not a query, or not one that can be used here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,11 +118,50 @@ impl SeriesSelector {
         &self.text
     }
 
+    /// The selector as PromQL, of series whose name goes on with `suffix` and that match these, too.
+    #[must_use]
+    pub fn narrowed(&self, suffix: &str, matches: &[LabelMatch<'_>]) -> String {
+        let own = self.matchers.iter().filter(|it| it.name != NAME).cloned();
+        let mut all: Vec<Matcher> = own.chain(matches.iter().map(LabelMatch::matcher)).collect();
+        all.sort_by_key(ToString::to_string);
+        let matchers = Matchers::new(all);
+        let name = Some(format!("{}{suffix}", self.name));
+        VectorSelector::new(name, matchers).to_string()
+    }
+
     /// Whether a series of the right name with these labels is selected. A label that is absent
     /// counts as empty, as in PromQL.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
         self.matchers.iter().all(|it| it.is_match(labels.get(&it.name).unwrap_or_default()))
+    }
+}
+
+/// What a label has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelMatch<'a> {
+    /// This.
+    Equal(&'a str, &'a str),
+    /// What this regular expression matches as a whole.
+    Like(&'a str, &'a str),
+    /// Anything but empty.
+    Present(&'a str),
+    /// Empty, or not there.
+    Absent(&'a str),
+}
+
+impl LabelMatch<'_> {
+    fn matcher(&self) -> Matcher {
+        match *self {
+            Self::Equal(label, value) => Matcher::new(MatchOp::Equal, label, value),
+            Self::Present(label) => Matcher::new(MatchOp::NotEqual, label, ""),
+            Self::Absent(label) => Matcher::new(MatchOp::Equal, label, ""),
+            Self::Like(label, pattern) => {
+                // One that is no expression was refused at load, and matches nothing.
+                let op = Matcher::new_matcher(T_EQL_REGEX, label.to_owned(), pattern.to_owned());
+                op.unwrap_or_else(|_| Matcher::new(MatchOp::Equal, label, pattern))
+            }
+        }
     }
 }
 
