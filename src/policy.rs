@@ -10,6 +10,7 @@ pub mod expression;
 pub mod forecast;
 mod keep_good;
 pub mod pods;
+pub mod profile;
 pub mod promql;
 pub mod resolve;
 pub mod smoothing;

@@ -77,6 +77,9 @@ pub const RETRIES_MAX: u32 = 10;
 pub const RETRY_PERCENT: u32 = 10;
 /// The wait before a second try, in the mean.
 pub const RETRY_WAIT: Duration = Duration::from_millis(100);
+/// Observations of a histogram below which it tells no quantile: one in twenty is what a 95th
+/// percentile is about.
+pub const QUANTILE_OBSERVATIONS_MIN: u32 = 20;
 /// The deadline of all reads for one evaluation, the wait for their turn included.
 pub const TICK_DEADLINE: Duration = Duration::from_secs(10);
 /// A source's timeout when it names none: a third of the HPA's sync period.

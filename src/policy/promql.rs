@@ -10,8 +10,9 @@ mod position;
 use crate::document::yaml::Position;
 use crate::domain::labels::Labels;
 use crate::domain::limits;
-use promql_parser::label::{MatchOp, Matcher};
-use promql_parser::parser::{self, Expr, value::ValueType};
+use promql_parser::label::{MatchOp, Matcher, Matchers};
+use promql_parser::parser::token::T_EQL_REGEX;
+use promql_parser::parser::{self, Expr, VectorSelector, value::ValueType};
 use std::borrow::Cow;
 
 /// Why a text is not a query, or not one that can be used here.
@@ -123,6 +124,17 @@ impl SeriesSelector {
         &self.text
     }
 
+    /// The selector as PromQL, of series whose name goes on with `suffix` and that match these, too.
+    #[must_use]
+    pub fn narrowed(&self, suffix: &str, matches: &[LabelMatch<'_>]) -> String {
+        let own = self.matchers.iter().cloned();
+        let mut all: Vec<Matcher> = own.chain(matches.iter().map(LabelMatch::matcher)).collect();
+        all.sort_by_key(ToString::to_string);
+        let matchers = Matchers::new(all);
+        let name = Some(format!("{}{suffix}", self.name));
+        VectorSelector::new(name, matchers).to_string()
+    }
+
     /// Whether a series of the right name with these labels is selected. A label that is absent
     /// counts as empty, as in PromQL.
     #[must_use]
@@ -133,6 +145,34 @@ impl SeriesSelector {
     /// The same, looking up only the labels that are asked for.
     pub fn matches_by<'l>(&self, label: impl Fn(&str) -> Option<Cow<'l, str>>) -> bool {
         self.matchers.iter().all(|it| it.is_match(&label(&it.name).unwrap_or_default()))
+    }
+}
+
+/// What a label has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelMatch<'a> {
+    /// This.
+    Equal(&'a str, &'a str),
+    /// What this regular expression matches as a whole.
+    Like(&'a str, &'a str),
+    /// Anything but empty.
+    Present(&'a str),
+    /// Empty, or not there.
+    Absent(&'a str),
+}
+
+impl LabelMatch<'_> {
+    fn matcher(&self) -> Matcher {
+        match *self {
+            Self::Equal(label, value) => Matcher::new(MatchOp::Equal, label, value),
+            Self::Present(label) => Matcher::new(MatchOp::NotEqual, label, ""),
+            Self::Absent(label) => Matcher::new(MatchOp::Equal, label, ""),
+            Self::Like(label, pattern) => {
+                // One that is no expression was refused at load, and matches nothing.
+                let op = Matcher::new_matcher(T_EQL_REGEX, label.to_owned(), pattern.to_owned());
+                op.unwrap_or_else(|_| Matcher::new(MatchOp::Equal, label, pattern))
+            }
+        }
     }
 }
 
