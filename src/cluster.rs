@@ -4,6 +4,7 @@
 //!
 //! Written are the status of policies and the Lease of the replica that writes it, nothing else. Of
 //! the pods only the metadata is read, and their status where a policy has its lead time measured.
+//! Secrets are read one by one, where a policy refers to one and its namespace grants that.
 
 pub mod hpas;
 pub mod lease;
@@ -11,6 +12,7 @@ mod namespaces;
 pub mod pods;
 pub mod policies;
 pub mod reviews;
+pub mod secrets;
 pub mod starts;
 pub mod status;
 pub mod targets;

@@ -10,6 +10,7 @@ pub mod expression;
 pub mod forecast;
 mod keep_good;
 pub mod promql;
+pub mod queue;
 pub mod resolve;
 pub mod smoothing;
 pub mod status;
@@ -26,6 +27,7 @@ use crate::policy::capacity::{Capacity, Emit};
 use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
 use crate::policy::promql::SeriesSelector;
+use crate::policy::queue::QueueAsk;
 use crate::policy::smoothing::Smoothing;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -168,7 +170,7 @@ impl Policy {
 pub struct Signal {
     /// Its name in `combine`.
     pub name: SignalName,
-    /// Where it is read.
+    /// Where it is read; a queue's server has a name of its own making.
     pub source: SourceName,
     /// What is asked.
     pub ask: Ask,
@@ -194,6 +196,8 @@ pub enum Ask {
         /// How several become one number.
         reduce: Reduce,
     },
+    /// What waits in a queue.
+    Queue(Arc<QueueAsk>),
 }
 
 /// How the values of several series become one.

@@ -7,9 +7,11 @@
 
 mod http;
 mod prometheus;
+mod queue;
 mod scrape;
 
 pub use prometheus::Prometheus;
+pub use queue::Queue;
 pub use scrape::Scrape;
 pub use scrape::exposition;
 
@@ -27,6 +29,8 @@ pub enum Source {
     Prometheus(Prometheus),
     /// One page in exposition format.
     Scrape(Scrape),
+    /// A server that has queues.
+    Queue(Queue),
 }
 
 /// Why a read brought nothing.
@@ -46,6 +50,12 @@ pub enum ReadError {
         /// What it said.
         message: String,
     },
+    /// The source answered with an error of its own, without a status of HTTP.
+    #[error("answered: {0}")]
+    Denied(String),
+    /// The credentials cannot be had.
+    #[error("{0}")]
+    NoCredentials(String),
     /// The answer is larger than the limit.
     #[error("the answer is larger than {0} {1}")]
     TooLarge(usize, &'static str),
@@ -67,8 +77,10 @@ pub enum Reason {
     Unreachable,
     /// See `ReadError::TimedOut`.
     TimedOut,
-    /// See `ReadError::Refused`.
+    /// See `ReadError::Refused` and `ReadError::Denied`.
     Refused,
+    /// See `ReadError::NoCredentials`.
+    NoCredentials,
     /// See `ReadError::TooLarge`.
     TooLarge,
     /// See `ReadError::NotUnderstood` and `ReadError::WrongKind`.
@@ -85,6 +97,7 @@ impl Reason {
             Self::Unreachable => "unreachable",
             Self::TimedOut => "timed_out",
             Self::Refused => "refused",
+            Self::NoCredentials => "no_credentials",
             Self::TooLarge => "too_large",
             Self::NotUnderstood => "not_understood",
             Self::Empty => "empty",
@@ -99,7 +112,8 @@ impl ReadError {
         match self {
             Self::Unreachable(_) => Reason::Unreachable,
             Self::TimedOut(_) => Reason::TimedOut,
-            Self::Refused { .. } => Reason::Refused,
+            Self::Refused { .. } | Self::Denied(_) => Reason::Refused,
+            Self::NoCredentials(_) => Reason::NoCredentials,
             Self::TooLarge(..) => Reason::TooLarge,
             Self::NotUnderstood(_) | Self::WrongKind => Reason::NotUnderstood,
             Self::Empty(_) => Reason::Empty,
@@ -142,6 +156,7 @@ impl Source {
         match self {
             Self::Prometheus(prometheus) => prometheus.read(ask, at).await,
             Self::Scrape(scrape) => scrape.read(ask, at).await,
+            Self::Queue(queue) => queue.read(ask, at).await,
         }
     }
 
@@ -150,7 +165,7 @@ impl Source {
     pub fn has_history(&self) -> bool {
         match self {
             Self::Prometheus(_) => true,
-            Self::Scrape(_) => false,
+            Self::Scrape(_) | Self::Queue(_) => false,
         }
     }
 
@@ -166,7 +181,7 @@ impl Source {
     ) -> Result<Vec<(Option<ObjectName>, Sample)>, ReadError> {
         match self {
             Self::Prometheus(prometheus) => prometheus.history(ask, from, to, step).await,
-            Self::Scrape(_) => Err(ReadError::WrongKind),
+            Self::Scrape(_) | Self::Queue(_) => Err(ReadError::WrongKind),
         }
     }
 }

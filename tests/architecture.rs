@@ -30,7 +30,7 @@ const ROOMS: &[Room] = &[
         name: "source",
         level: 3,
         may_name: &["domain", "policy", "series"],
-        outside: &["reqwest", "serde", "serde_json", "tokio"],
+        outside: &["redis", "reqwest", "serde", "serde_json", "tokio"],
     },
     Room {
         name: "pipeline",
@@ -147,6 +147,7 @@ const FENCED: &[&str] = &[
     "prometheus_client",
     "promql_parser",
     "rcgen",
+    "redis",
     "reqwest",
     "rustls",
     "saphyr_parser",

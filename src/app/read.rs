@@ -2,13 +2,14 @@
 //! deadline over everything; and for a chunk of its past one signal after the other.
 
 use crate::app::metrics::SourceMetrics;
+use crate::app::queues::Queues;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
 use crate::domain::name::{ObjectName, SourceName};
 use crate::domain::sample::Sample;
 use crate::evaluation::backfill::{Chunk, ChunkFailure};
 use crate::evaluation::{Past, Readings, Recording};
-use crate::policy::{Policy, Signal};
+use crate::policy::{Ask, Config, Policy, Signal};
 use crate::series::Samples;
 use crate::source::{ReadError, Reason, Source};
 use jiff::Timestamp;
@@ -20,9 +21,13 @@ use tokio::sync::Semaphore;
 /// Samples of one signal over time, oldest first.
 type Samplings = Vec<(Option<ObjectName>, Sample)>;
 
-/// The sources of a configuration, with their caps.
+/// The sources of a configuration and the servers of its queues, with their caps.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sources(BTreeMap<SourceName, Arc<MeteredSource>>);
+pub(crate) struct Sources {
+    named: BTreeMap<SourceName, Arc<MeteredSource>>,
+    /// `None` before there is a configuration.
+    queues: Option<Arc<Queues>>,
+}
 
 /// A source, or why it cannot be used.
 pub(crate) type UsableSource = Result<Source, String>;
@@ -46,13 +51,21 @@ pub(crate) struct PolicyRead {
 }
 
 impl Sources {
-    pub(crate) fn new(sources: Vec<(SourceName, UsableSource, SourceMetrics)>) -> Self {
-        let metered = sources.into_iter().map(|(name, source, metrics)| {
-            // Each source has its own, so that one that hangs cannot use up those of the others.
-            let permits = Semaphore::new(limits::READS_AT_ONCE);
-            (name, Arc::new(MeteredSource { source, permits, metrics }))
-        });
-        Self(metered.collect())
+    pub(crate) fn new(
+        sources: Vec<(SourceName, UsableSource, SourceMetrics)>,
+        queues: Arc<Queues>,
+    ) -> Self {
+        let metered = sources
+            .into_iter()
+            .map(|(name, source, metrics)| (name, Arc::new(MeteredSource::new(source, metrics))));
+        Self { named: metered.collect(), queues: Some(queues) }
+    }
+
+    /// Lets go of the servers of queues that `config` has no use for.
+    pub(crate) fn keep_used(&self, config: &Config) {
+        if let Some(queues) = &self.queues {
+            queues.keep_used(config);
+        }
     }
 
     /// Whether all signals of a policy have a past: a sum of a past and of nothing is not a past.
@@ -60,17 +73,20 @@ impl Sources {
         policy
             .signals
             .iter()
-            .all(|it| self.get(&it.source).is_some_and(|it| it.usable_with_history().is_some()))
+            .all(|it| self.get(it).is_some_and(|it| it.usable_with_history().is_some()))
     }
 
     /// Whether live reads leave a source room for the past: it is not in the middle of a burst.
     pub(crate) fn is_calm(&self, name: &SourceName) -> bool {
-        let source = self.0.get(name);
+        let source = self.named.get(name);
         source.is_none_or(|it| it.permits.available_permits() > limits::READS_AT_ONCE / 2)
     }
 
-    fn get(&self, name: &SourceName) -> Option<Arc<MeteredSource>> {
-        self.0.get(name).cloned()
+    fn get(&self, signal: &Signal) -> Option<Arc<MeteredSource>> {
+        match &signal.ask {
+            Ask::Queue(ask) => Some(self.queues.as_ref()?.get(&signal.source, &ask.server)),
+            Ask::Query { .. } | Ask::Series { .. } => self.named.get(&signal.source).cloned(),
+        }
     }
 }
 
@@ -82,7 +98,7 @@ pub(crate) async fn read(
     past: Option<Past>,
 ) -> PolicyRead {
     let live = policy.signals.iter().map(|signal| async {
-        match sources.get(&signal.source) {
+        match sources.get(signal) {
             Some(source) => source.read(signal, at).await,
             None => Err("the source is not configured".to_owned()),
         }
@@ -100,7 +116,7 @@ pub(crate) async fn read(
 /// is not a past.
 async fn recording(policy: &Policy, sources: &Sources, past: Past) -> Option<Recording> {
     let reads = policy.signals.iter().map(|signal| async move {
-        let source = sources.get(&signal.source)?;
+        let source = sources.get(signal)?;
         let read = source.history(signal, past).await?;
         // Not being primed is no failure: smoothing begins at the first live sample.
         read.inspect_err(|error| {
@@ -127,16 +143,18 @@ pub(crate) async fn chunk(chunk: Chunk, sources: Sources) -> Result<Vec<Sample>,
 async fn chunk_recording(chunk: &Chunk, sources: &Sources) -> Result<Recording, ChunkFailure> {
     let mut recording = Recording::new();
     for signal in &chunk.policy.signals {
-        let source = sources.get(&signal.source).ok_or(ChunkFailure::Other)?;
+        let source = sources.get(signal).ok_or(ChunkFailure::Other)?;
         let read = source.chunk(signal, chunk.past).await.ok_or(ChunkFailure::Other)?;
         let samples = read.map_err(|error| {
             let (policy, signal) = (&chunk.policy.key, &signal.name);
             tracing::debug!(%policy, %signal, error = %ErrorChain(&error), "no chunk of the past");
             match error.reason() {
                 Reason::TimedOut | Reason::TooLarge => ChunkFailure::TooMuch,
-                Reason::Unreachable | Reason::Refused | Reason::NotUnderstood | Reason::Empty => {
-                    ChunkFailure::Other
-                }
+                Reason::Unreachable
+                | Reason::Refused
+                | Reason::NoCredentials
+                | Reason::NotUnderstood
+                | Reason::Empty => ChunkFailure::Other,
             }
         })?;
         recording.push(samples);
@@ -145,6 +163,11 @@ async fn chunk_recording(chunk: &Chunk, sources: &Sources) -> Result<Recording, 
 }
 
 impl MeteredSource {
+    /// Each source has permits of its own, so that one that hangs cannot use up those of others.
+    pub(crate) fn new(source: UsableSource, metrics: SourceMetrics) -> Self {
+        Self { source, permits: Semaphore::new(limits::READS_AT_ONCE), metrics }
+    }
+
     fn usable_with_history(&self) -> Option<&Source> {
         self.source.as_ref().ok().filter(|it| it.has_history())
     }

@@ -164,6 +164,7 @@ impl Tick {
 
     fn configure(&mut self, loaded: &Loaded) {
         self.sources = loaded.sources.clone();
+        self.sources.keep_used(&loaded.config);
         let begun = self.evaluation.configure(&loaded.config);
         let mut before = std::mem::take(&mut self.turns);
         for policy in self.evaluation.policies() {

@@ -1,6 +1,6 @@
 //! What was good before an edit and is broken after it keeps running as it was.
 
-use crate::policy::{Config, Policy, SourceSettings};
+use crate::policy::{Ask, Config, Policy, SourceSettings};
 use std::sync::Arc;
 
 impl Config {
@@ -35,8 +35,13 @@ impl Config {
 
     /// Whether there still is what a policy that was good reads from.
     pub(in crate::policy) fn can_read(&self, policy: &Policy) -> bool {
-        let mut sources = policy.signals.iter().map(|signal| &signal.source);
-        sources.all(|name| self.sources.iter().any(|it| it.name == *name))
+        policy.signals.iter().all(|signal| match &signal.ask {
+            // A queue's server is named by the signal itself.
+            Ask::Queue(_) => true,
+            Ask::Query { .. } | Ask::Series { .. } => {
+                self.sources.iter().any(|it| it.name == signal.source)
+            }
+        })
     }
 }
 

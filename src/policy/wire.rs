@@ -5,6 +5,7 @@
 
 pub mod capacity;
 pub mod forecast;
+pub mod queue;
 pub mod smoothing;
 
 use schemars::JsonSchema;
@@ -184,12 +185,16 @@ pub struct DescribedObject {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Signal {
-    /// The source's name.
-    pub source: String,
+    /// The source's name, for `prometheus` and `scrape`; the others name their server themselves.
+    pub source: Option<String>,
     /// Asked of a `prometheus` source.
     pub prometheus: Option<PrometheusSignal>,
     /// Asked of a `scrape` source.
     pub scrape: Option<ScrapeSignal>,
+    /// The length of a list, set, sorted set or hash of a Redis.
+    pub redis: Option<queue::RedisSignal>,
+    /// A stream of a Redis.
+    pub redis_streams: Option<queue::RedisStreamsSignal>,
 }
 
 /// A PromQL query.

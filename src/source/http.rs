@@ -90,7 +90,7 @@ impl Http {
 
 /// The innermost cause in the words people know. reqwest's own text repeats the URL, which may
 /// hold what is nobody's business.
-fn innermost(error: &(dyn Error + 'static)) -> String {
+pub(in crate::source) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;
