@@ -97,7 +97,8 @@ QUICK_TESTS := $(basename $(notdir $(wildcard tests/*.rs))) \
 # ---- what a fresh Debian machine lacks -------------------------------------------------------
 
 BUILD_PACKAGES := build-essential:cc
-TEST_PACKAGES := prometheus:prometheus chromium:chromium redis-server:redis-server
+TEST_PACKAGES := prometheus:prometheus chromium:chromium redis-server:redis-server rabbitmq-server:rabbitmqctl \
+	nats-server:nats-server postgresql:pg_ctlcluster
 
 .PHONY: setup
 setup: setup-build ## Install what is missing (as root), or say what to install

@@ -83,6 +83,8 @@ pub const SECRET_BYTES_MAX: usize = 64 * 1024;
 pub const SECRET_TTL: Duration = Duration::from_secs(60);
 /// How often a Secret is read again at most that is refused somewhere.
 pub const SECRET_REREAD: Duration = Duration::from_secs(5);
+/// How often a RabbitMQ and its client show each other that they live.
+pub const QUEUE_HEARTBEAT_SECONDS: u16 = 10;
 /// How often a policy's past is asked for before it begins without one.
 pub const BACKFILL_TRIES: u32 = 3;
 /// Samples this far in the future mean that the clock was set back. Less is a page's own time.

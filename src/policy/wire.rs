@@ -195,6 +195,14 @@ pub struct Signal {
     pub redis: Option<queue::RedisSignal>,
     /// A stream of a Redis.
     pub redis_streams: Option<queue::RedisStreamsSignal>,
+    /// The number that a query of a PostgreSQL answers.
+    pub postgresql: Option<queue::PostgresqlSignal>,
+    /// What waits in a queue of a RabbitMQ.
+    pub rabbitmq: Option<queue::RabbitmqSignal>,
+    /// What a consumer of a NATS JetStream has before it.
+    pub nats_jetstream: Option<queue::NatsJetstreamSignal>,
+    /// A number in a document that is read over HTTP.
+    pub metrics_api: Option<queue::MetricsApiSignal>,
 }
 
 /// A PromQL query.

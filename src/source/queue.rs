@@ -4,9 +4,15 @@
 //! common is here and in `kept`: a deadline over everything, one connection for all who ask the
 //! same server, and errors without credentials.
 
+mod documents;
 mod kept;
 mod login;
+mod nats;
+mod postgresql;
+mod rabbitmq;
 mod redis;
+mod tls;
+mod web;
 
 use crate::domain::finite::Finite;
 use crate::domain::ports::Secrets;
@@ -33,6 +39,10 @@ pub struct Queue {
 #[derive(Debug)]
 enum Client {
     Redis(Kept<redis::Redis>),
+    Postgresql(Kept<postgresql::Postgresql>),
+    Rabbitmq(Kept<rabbitmq::Rabbitmq>),
+    Nats(Kept<nats::Nats>),
+    Documents(Kept<documents::Documents>),
 }
 
 /// How a kind of server is spoken to.
@@ -42,6 +52,7 @@ trait Protocol: Send + Sync {
 
     fn connect(
         &self,
+        server: &QueueServer,
         login: &Login,
     ) -> impl Future<Output = Result<Self::Connection, Failed>> + Send;
 
@@ -64,12 +75,29 @@ enum Failed {
     Credentials(ReadError),
 }
 
+impl Failed {
+    /// For a combination that `policy` does not make.
+    fn wrong_kind() -> Self {
+        Self::Answer(ReadError::WrongKind)
+    }
+
+    fn not_understood(problem: impl Into<String>) -> Self {
+        Self::Answer(ReadError::NotUnderstood(problem.into()))
+    }
+}
+
 impl Queue {
     /// A client for this server. Does not connect.
     #[must_use]
     pub fn new(server: &QueueServer, secrets: Arc<dyn Secrets>) -> Self {
         let client = match &server.place {
-            Place::Redis { .. } => Client::Redis(Kept::new(redis::Redis::new(&server.place))),
+            Place::Redis { .. } => Client::Redis(Kept::new(redis::Redis)),
+            Place::Postgresql { .. } | Place::SecretPostgresql => {
+                Client::Postgresql(Kept::new(postgresql::Postgresql))
+            }
+            Place::Rabbitmq { .. } => Client::Rabbitmq(Kept::new(rabbitmq::Rabbitmq)),
+            Place::Nats { .. } => Client::Nats(Kept::new(nats::Nats)),
+            Place::Web { .. } => Client::Documents(Kept::new(documents::Documents)),
         };
         Self { server: server.clone(), secrets, client }
     }
@@ -93,7 +121,11 @@ impl Queue {
     async fn answer(&self, question: &Question) -> Result<f64, ReadError> {
         let login = Login::read(&self.server.credentials, self.secrets.as_ref()).await?;
         let answer = match &self.client {
-            Client::Redis(kept) => kept.ask(&login, question).await,
+            Client::Redis(kept) => kept.ask(&self.server, &login, question).await,
+            Client::Postgresql(kept) => kept.ask(&self.server, &login, question).await,
+            Client::Rabbitmq(kept) => kept.ask(&self.server, &login, question).await,
+            Client::Nats(kept) => kept.ask(&self.server, &login, question).await,
+            Client::Documents(kept) => kept.ask(&self.server, &login, question).await,
         };
         answer.map_err(|failed| {
             let error = match failed {

@@ -5,7 +5,6 @@
 mod keeper;
 #[path = "../cluster/bed/ports.rs"]
 mod ports;
-#[expect(dead_code, reason = "shared with tests/cluster, which uses all of it")]
 #[path = "../cluster/bed/process.rs"]
 mod process;
 #[expect(dead_code, reason = "shared with tests/cluster, which uses all of it")]
@@ -19,6 +18,7 @@ use keeper::Keeper;
 use process::Process;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -49,8 +49,19 @@ impl Server {
         let arguments = arguments(keeper.folder());
         let program = program.into();
         let mut server = Self { name, program, arguments, port, keeper, process: None };
+        assert!(
+            server.is_installed(),
+            "{program:?} is missing: run `make setup`",
+            program = server.program
+        );
         server.start_again();
         server
+    }
+
+    fn is_installed(&self) -> bool {
+        let mut search = Command::new("sh");
+        search.args(["-c", "command -v \"$0\""]).arg(&self.program);
+        search.output().unwrap().status.success()
     }
 
     /// The folder in which it lives.
@@ -60,15 +71,24 @@ impl Server {
 
     /// A crash, as others see it.
     pub(crate) fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill();
+        let Some(mut process) = self.process.take() else { return };
+        let children = descendants(process.pid());
+        process.kill();
+        for pid in children {
+            process::signal(pid, "KILL");
+            while process::is_alive(pid) {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            self.keeper.forget(pid);
         }
     }
 
-    /// The process stays and its connections too, but nothing comes from it any more.
+    /// The processes stay and their connections too, but nothing comes from them any more.
     pub(crate) fn freeze(&mut self, is_frozen: bool) {
         let signal = if is_frozen { "STOP" } else { "CONT" };
-        self.process.as_mut().unwrap().signal(signal);
+        let process = self.process.as_mut().unwrap();
+        process.signal(signal);
+        descendants(process.pid()).into_iter().for_each(|pid| process::signal(pid, signal));
     }
 
     /// Starts it on its port with its data, and waits until it listens.
@@ -79,8 +99,36 @@ impl Server {
             let connected = TcpStream::connect_timeout(&address, Duration::from_secs(1));
             connected.map(drop).map_err(|error| error.to_string())
         });
+        // Should this test be killed, its keeper knows whom to stop.
+        descendants(process.pid()).into_iter().for_each(|pid| self.keeper.register(pid));
         self.process = Some(process);
     }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Nobody needs what it would write at a polite end.
+        self.kill();
+    }
+}
+
+/// The processes that a process has started, and those that they have, the nearest first.
+fn descendants(pid: u32) -> Vec<u32> {
+    let mut parents: Vec<(u32, u32)> = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(child) = entry.file_name().to_string_lossy().parse() else { continue };
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // After the name, which is in brackets and may hold anything: the state and the parent.
+        let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
+        parents.extend(parent.and_then(|it| it.parse().ok()).map(|parent| (child, parent)));
+    }
+    let mut found = vec![pid];
+    let mut next = 0;
+    while let Some(of) = found.get(next).copied() {
+        found.extend(parents.iter().filter(|(_, parent)| *parent == of).map(|(child, _)| *child));
+        next += 1;
+    }
+    found.split_off(1)
 }
 
 /// An adapter with one policy for each of these signals, which are written as YAML in flow style.

@@ -4,3 +4,5 @@
 pub(crate) mod adapter;
 #[path = "../it/support/wait.rs"]
 pub(crate) mod wait;
+#[path = "../it/support/web.rs"]
+pub(crate) mod web;

@@ -92,3 +92,216 @@ pub struct RedisStreamsSignal {
     /// How long one read may take; 5s when left out.
     pub timeout: Option<String>,
 }
+
+/// The number that a query of a PostgreSQL answers.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PostgresqlSignal {
+    /// The query. It answers one row with one number.
+    pub query: String,
+    /// All of the following in one text, as libpq takes it.
+    pub connection_from: Option<CredentialSource>,
+    /// The server.
+    pub host: Option<String>,
+    /// The server's port; 5432 when left out.
+    pub port: Option<u32>,
+    /// As whom.
+    pub user_name: Option<String>,
+    /// Which database; the user's name when left out.
+    pub db_name: Option<String>,
+    /// Whether to use TLS; `require` when left out.
+    pub sslmode: Option<SslMode>,
+    /// The password.
+    pub password_from: Option<CredentialSource>,
+    /// The certificates of the authorities to trust, as PEM; the machine's own when left out.
+    pub ca_from: Option<CredentialSource>,
+    /// How long one read may take; 5s when left out.
+    pub timeout: Option<String>,
+}
+
+/// Whether to use TLS with a PostgreSQL. With TLS its certificate is always checked.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SslMode {
+    /// No TLS.
+    Disable,
+    /// TLS.
+    Require,
+    /// TLS.
+    VerifyCa,
+    /// TLS.
+    VerifyFull,
+}
+
+/// What waits in a queue of a RabbitMQ.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RabbitmqSignal {
+    /// `amqp://host:5672/vhost`, or the management API: `http://host:15672/vhost`.
+    pub host: Option<String>,
+    /// The same, with user and password in it.
+    pub host_from: Option<CredentialSource>,
+    /// How `host` is spoken to; by its scheme when left out.
+    pub protocol: Option<RabbitmqProtocol>,
+    /// The queue, or with `useRegex` a pattern of names.
+    pub queue_name: String,
+    /// What is counted; the messages when left out. Anything else needs the management API.
+    pub mode: Option<RabbitmqMode>,
+    /// The virtual host, in the place of that of `host`.
+    pub vhost_name: Option<String>,
+    /// Whether `queueName` is a pattern; needs the management API.
+    pub use_regex: Option<bool>,
+    /// How many queues a pattern may match; 100 when left out.
+    pub page_size: Option<u32>,
+    /// How the numbers of several queues become one; their sum when left out.
+    pub operation: Option<RabbitmqOperation>,
+    /// Whether only messages count that nobody is working on; needs the management API.
+    pub exclude_unacknowledged: Option<bool>,
+    /// What the modes answer that divide by the rate of deliveries, while nothing is delivered;
+    /// without it they answer nothing then.
+    pub activation_value: Option<f64>,
+    /// As whom.
+    pub username: Option<String>,
+    /// As whom, where that is a secret.
+    pub username_from: Option<CredentialSource>,
+    /// The password.
+    pub password_from: Option<CredentialSource>,
+    /// The certificates of the authorities to trust, as PEM; the machine's own when left out.
+    pub ca_from: Option<CredentialSource>,
+    /// Whether not to check the certificate of the management API.
+    pub unsafe_ssl: Option<bool>,
+    /// How long one read may take; 5s when left out.
+    pub timeout: Option<String>,
+}
+
+/// How a RabbitMQ is spoken to.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RabbitmqProtocol {
+    /// By the scheme of `host`.
+    Auto,
+    /// The management API.
+    Http,
+    /// AMQP 0-9-1.
+    Amqp,
+}
+
+/// What is counted of a RabbitMQ's queue.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+pub enum RabbitmqMode {
+    /// Its messages.
+    QueueLength,
+    /// Messages published per second.
+    MessageRate,
+    /// Messages delivered per second.
+    DeliverGetRate,
+    /// Messages published for each one delivered.
+    PublishedToDeliveredRatio,
+    /// How long, in seconds, until the queue is empty.
+    ExpectedQueueConsumptionTime,
+}
+
+/// How the numbers of several queues become one.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RabbitmqOperation {
+    /// Their sum.
+    Sum,
+    /// Their mean, of messages without its fraction.
+    Avg,
+    /// The largest.
+    Max,
+}
+
+/// What a consumer of a NATS JetStream has before it: messages pending and messages not
+/// acknowledged.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NatsJetstreamSignal {
+    /// The monitoring port: `host:8222`.
+    pub nats_server_monitoring_endpoint: String,
+    /// Whether that is HTTPS.
+    pub use_https: Option<bool>,
+    /// The account's name; `$G` where there are none.
+    pub account: String,
+    /// The account's id, where it is not its name.
+    #[serde(rename = "accountID")]
+    pub account_id: Option<String>,
+    /// The stream.
+    pub stream: String,
+    /// The consumer.
+    pub consumer: String,
+    /// The certificates of the authorities to trust, as PEM; the machine's own when left out.
+    pub ca_from: Option<CredentialSource>,
+    /// How long one read may take; 5s when left out.
+    pub timeout: Option<String>,
+}
+
+/// A number in a document that is read over HTTP.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MetricsApiSignal {
+    /// The document.
+    pub url: String,
+    /// What kind of document; `json` when left out.
+    pub format: Option<DocumentFormat>,
+    /// Where in it: a path such as `queues.0.length` (as GJSON has it), or for `prometheus`
+    /// `name{label="value"}`.
+    pub value_location: String,
+    /// How to show who asks; by the credentials that are given when left out.
+    pub auth_mode: Option<AuthMode>,
+    /// Where an API key goes; into a header when left out.
+    pub method: Option<KeyMethod>,
+    /// The name of the header or the parameter; `X-API-KEY` or `api_key` when left out.
+    pub key_param_name: Option<String>,
+    /// The API key.
+    pub api_key_from: Option<CredentialSource>,
+    /// As whom, for `basic`.
+    pub username: Option<String>,
+    /// As whom, where that is a secret.
+    pub username_from: Option<CredentialSource>,
+    /// The password, for `basic`.
+    pub password_from: Option<CredentialSource>,
+    /// The token, for `bearer`.
+    pub token_from: Option<CredentialSource>,
+    /// The certificates of the authorities to trust, as PEM; the machine's own when left out.
+    pub ca_from: Option<CredentialSource>,
+    /// Whether not to check the server's certificate.
+    pub unsafe_ssl: Option<bool>,
+    /// How long one read may take; 5s when left out.
+    pub timeout: Option<String>,
+}
+
+/// What kind of document.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DocumentFormat {
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+    /// Exposition format.
+    Prometheus,
+}
+
+/// How to show who asks.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum AuthMode {
+    /// With a key.
+    ApiKey,
+    /// With a user's name and a password.
+    Basic,
+    /// With a token.
+    Bearer,
+}
+
+/// Where an API key goes.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyMethod {
+    /// Into a header.
+    Header,
+    /// Into the URL.
+    Query,
+}

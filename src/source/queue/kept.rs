@@ -2,7 +2,7 @@
 //! a failure or when the credentials changed.
 
 use super::login::Login;
-use super::{Failed, Protocol, Question};
+use super::{Failed, Protocol, Question, QueueServer};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,11 +43,16 @@ impl<P: Protocol> Kept<P> {
 
     /// Asks once, or twice when a connection that was kept turns out to be broken: the server may
     /// have been restarted since.
-    pub(super) async fn ask(&self, login: &Login, question: &Question) -> Result<f64, Failed> {
-        let (held, is_new) = self.held(login).await?;
+    pub(super) async fn ask(
+        &self,
+        server: &QueueServer,
+        login: &Login,
+        question: &Question,
+    ) -> Result<f64, Failed> {
+        let (held, is_new) = self.held(server, login).await?;
         match self.ask_over(&held, question).await {
             Err(Failed::Connection(_)) if !is_new => {
-                let (held, _) = self.held(login).await?;
+                let (held, _) = self.held(server, login).await?;
                 self.ask_over(&held, question).await
             }
             answer => answer,
@@ -67,7 +72,11 @@ impl<P: Protocol> Kept<P> {
 
     /// The connection, and whether it was made just now. Whoever comes while it is being made
     /// waits, so that a server that is back is not run over.
-    async fn held(&self, login: &Login) -> Result<(Arc<Held<P::Connection>>, bool), Failed> {
+    async fn held(
+        &self,
+        server: &QueueServer,
+        login: &Login,
+    ) -> Result<(Arc<Held<P::Connection>>, bool), Failed> {
         let mut slot = self.slot.lock().await;
         let is_good = |it: &&Arc<Held<P::Connection>>| {
             !it.is_broken.load(Ordering::Relaxed) && it.login == *login
@@ -76,7 +85,7 @@ impl<P: Protocol> Kept<P> {
             return Ok((Arc::clone(held), false));
         }
         *slot = None;
-        let connection = self.protocol.connect(login).await?;
+        let connection = self.protocol.connect(server, login).await?;
         let is_broken = AtomicBool::new(false);
         let held = Arc::new(Held { connection, login: login.clone(), is_broken });
         *slot = Some(Arc::clone(&held));

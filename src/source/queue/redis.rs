@@ -1,7 +1,7 @@
 //! Redis: lists, sets, sorted sets, hashes and streams.
 
 use super::{Failed, Login, Protocol};
-use crate::policy::queue::{Credential, Encryption, Place, Question, StreamCount};
+use crate::policy::queue::{Credential, Encryption, Place, Question, QueueServer, StreamCount};
 use crate::source::ReadError;
 use crate::source::http::innermost;
 use redis::aio::MultiplexedConnection;
@@ -12,21 +12,19 @@ use redis::{
 
 /// How a Redis is spoken to.
 #[derive(Debug)]
-pub(super) struct Redis {
-    place: Place,
-}
-
-impl Redis {
-    pub(super) fn new(place: &Place) -> Self {
-        Self { place: place.clone() }
-    }
-}
+pub(super) struct Redis;
 
 impl Protocol for Redis {
     type Connection = MultiplexedConnection;
 
-    async fn connect(&self, login: &Login) -> Result<MultiplexedConnection, Failed> {
-        let Place::Redis { address, database, username, encryption } = &self.place;
+    async fn connect(
+        &self,
+        server: &QueueServer,
+        login: &Login,
+    ) -> Result<MultiplexedConnection, Failed> {
+        let Place::Redis { address, database, username, encryption } = &server.place else {
+            return Err(Failed::wrong_kind());
+        };
         let (host, port) = (address.host.to_string(), address.port);
         // What the library would tell the server about itself needs a right of its own there.
         let mut settings = RedisConnectionInfo::default().set_skip_set_lib_name();
@@ -73,6 +71,7 @@ impl Protocol for Redis {
                 StreamCount::Pending(group) => pending(stream, group, &mut connection).await?,
                 StreamCount::Lag(group) => lag(stream, group, &mut connection).await?,
             },
+            _ => return Err(Failed::wrong_kind()),
         };
         #[expect(clippy::cast_precision_loss, reason = "no Redis holds 2^53 elements")]
         let count = count as f64;
@@ -91,7 +90,7 @@ async fn length(key: &str, connection: &mut MultiplexedConnection) -> Result<u64
         "hash" => "HLEN",
         other => {
             let problem = format!("`{key}` is a {other}, not a list, set, sorted set or hash");
-            return Err(Failed::Answer(ReadError::NotUnderstood(problem)));
+            return Err(Failed::not_understood(problem));
         }
     };
     query(Cmd::new().arg(command).arg(key), connection).await
@@ -113,7 +112,7 @@ async fn pending(
     let summary: Vec<Value> =
         query(Cmd::new().arg("XPENDING").arg(stream).arg(group), connection).await?;
     let count = summary.first().and_then(|it| u64::from_redis_value_ref(it).ok());
-    count.ok_or_else(|| not_understood("XPENDING did not begin with a number"))
+    count.ok_or_else(|| Failed::not_understood("XPENDING did not begin with a number"))
 }
 
 /// How many entries the group was not given yet. Redis does not know it after entries in the
@@ -138,7 +137,7 @@ async fn lag(
             let problem = format!("Redis cannot tell the lag of `{group}`: entries were deleted");
             Err(Failed::Answer(ReadError::Empty(problem)))
         }
-        None => Err(not_understood("XINFO GROUPS has no `lag`: it needs Redis 7")),
+        None => Err(Failed::not_understood("XINFO GROUPS has no `lag`: it needs Redis 7")),
     }
 }
 
@@ -157,10 +156,6 @@ async fn query<T: FromRedisValue>(
     connection: &mut MultiplexedConnection,
 ) -> Result<T, Failed> {
     command.query_async(connection).await.map_err(failed)
-}
-
-fn not_understood(problem: &str) -> Failed {
-    Failed::Answer(ReadError::NotUnderstood(problem.to_owned()))
 }
 
 fn failed(error: RedisError) -> Failed {

@@ -1,6 +1,7 @@
 //! When a connection is kept and when it is made anew, with a server that does as it is told.
 
 use super::*;
+use crate::policy::queue::{Credentials, Place};
 use crate::source::ReadError;
 use std::sync::Mutex as StdMutex;
 use std::time::Duration;
@@ -21,7 +22,7 @@ enum Next {
 impl Protocol for Told {
     type Connection = u32;
 
-    async fn connect(&self, _: &Login) -> Result<u32, Failed> {
+    async fn connect(&self, _: &QueueServer, _: &Login) -> Result<u32, Failed> {
         let mut connects = self.connects.lock().unwrap();
         *connects += 1;
         Ok(*connects)
@@ -38,13 +39,18 @@ impl Protocol for Told {
     }
 }
 
+fn server() -> QueueServer {
+    let place = Place::Nats { url: "http://nats:8222".into() };
+    QueueServer { place, credentials: Credentials::new(), timeout: Duration::from_secs(1) }
+}
+
 fn question() -> Question {
     Question::RedisLength { key: "jobs".into() }
 }
 
 /// Which connection answered.
 async fn answer(kept: &Kept<Told>) -> Option<f64> {
-    kept.ask(&Login::default(), &question()).await.ok()
+    kept.ask(&server(), &Login::default(), &question()).await.ok()
 }
 
 #[tokio::test]

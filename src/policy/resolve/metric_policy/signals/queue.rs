@@ -1,6 +1,10 @@
 //! From the written shape of a queue's signal to its server and its question.
 
+mod documents;
+mod jetstream;
+mod rabbitmq;
 mod redis_keys;
+mod sql;
 
 use super::About;
 use crate::document::fault::Fault;
@@ -20,13 +24,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The kinds of queue, as they are written.
-pub(super) const KINDS: [&str; 2] = ["redis", "redisStreams"];
+pub(super) const KINDS: [&str; 6] =
+    ["redis", "redisStreams", "postgresql", "rabbitmq", "natsJetstream", "metricsApi"];
 
 /// A queue's signal as it is written.
 #[derive(Clone, Copy)]
 pub(super) enum Written<'w> {
     Redis(&'w wire::queue::RedisSignal),
     RedisStreams(&'w wire::queue::RedisStreamsSignal),
+    Postgresql(&'w wire::queue::PostgresqlSignal),
+    Rabbitmq(&'w wire::queue::RabbitmqSignal),
+    NatsJetstream(&'w wire::queue::NatsJetstreamSignal),
+    MetricsApi(&'w wire::queue::MetricsApiSignal),
 }
 
 /// The queues that a signal names; more than one is a fault.
@@ -34,6 +43,10 @@ pub(super) fn given(wire: &wire::Signal) -> Vec<Written<'_>> {
     let kinds = [
         wire.redis.as_ref().map(Written::Redis),
         wire.redis_streams.as_ref().map(Written::RedisStreams),
+        wire.postgresql.as_ref().map(Written::Postgresql),
+        wire.rabbitmq.as_ref().map(Written::Rabbitmq),
+        wire.nats_jetstream.as_ref().map(Written::NatsJetstream),
+        wire.metrics_api.as_ref().map(Written::MetricsApi),
     ];
     kinds.into_iter().flatten().collect()
 }
@@ -50,6 +63,10 @@ pub(super) fn resolve(
     let kind = match written {
         Written::Redis(_) => "redis",
         Written::RedisStreams(_) => "redisStreams",
+        Written::Postgresql(_) => "postgresql",
+        Written::Rabbitmq(_) => "rabbitmq",
+        Written::NatsJetstream(_) => "natsJetstream",
+        Written::MetricsApi(_) => "metricsApi",
     };
     let before = faults.0.len();
     if source.is_some() {
@@ -64,9 +81,13 @@ pub(super) fn resolve(
     let ask = match written {
         Written::Redis(wire) => redis_keys::list(wire, &mut reader),
         Written::RedisStreams(wire) => redis_keys::stream(wire, &mut reader),
+        Written::Postgresql(wire) => sql::query(wire, &mut reader),
+        Written::Rabbitmq(wire) => rabbitmq::queue(wire, &mut reader),
+        Written::NatsJetstream(wire) => jetstream::consumer(wire, &mut reader),
+        Written::MetricsApi(wire) => documents::document(wire, &mut reader),
     };
     let ask = ask.filter(|_| faults.0.len() == before)?;
-    Some((SourceName::of_server(&ask.server.place), Ask::Queue(Arc::new(ask))))
+    Some((SourceName::of_server(&ask.server), Ask::Queue(Arc::new(ask))))
 }
 
 /// Reads the parameters of one queue, and notes what is wrong with them.

@@ -36,6 +36,18 @@ fn a_server_is_named_by_kind_and_place_whatever_its_credentials() {
         ("{redis: {address: jobs, listName: l}}", "redis://jobs:6379"),
         ("{redis: {host: '::1', port: 7, listName: l, databaseIndex: 3}}", "redis://[::1]:7/3"),
         ("{redisStreams: {address: '[::1]:7', stream: s}}", "redis://[::1]:7"),
+        ("{postgresql: {host: db, dbName: jobs, query: q}}", "postgresql://db:5432/jobs"),
+        (
+            "{postgresql: {connectionFrom: {secretKeyRef: {name: s, key: k}}, query: q}}",
+            "postgresql:jobs/s/k",
+        ),
+        ("{rabbitmq: {host: 'https://mq/rabbit/a', queueName: q}}", "https://mq"),
+        ("{rabbitmq: {hostFrom: {file: /etc/mq}, queueName: q}}", "rabbitmq:/etc/mq"),
+        (
+            "{natsJetstream: {natsServerMonitoringEndpoint: nats, account: $G, stream: s, consumer: c}}",
+            "http://nats:8222",
+        ),
+        ("{metricsApi: {url: 'https://a:1/secret?key=x', valueLocation: n}}", "https://a:1"),
     ] {
         assert_eq!(good(signal).0, expected, "{signal}");
     }
@@ -50,6 +62,58 @@ fn a_secret_is_one_of_the_policys_own_namespace_and_a_file_is_absolute() {
     let shown = |credential| ask.server.credentials[&credential].to_string();
     assert_eq!(shown(Credential::Username), "file `/etc/user`");
     assert_eq!(shown(Credential::Password), "key `password` of Secret jobs/redis");
+}
+
+#[test]
+fn every_fault_of_a_server_is_told_with_its_place_and_a_hint() {
+    for (signal, expected) in [
+        (
+            "{postgresql: {query: q}}",
+            "s.postgresql.host: expected either `host` or `connectionFrom` (write `host` and the others, or `connectionFrom`)",
+        ),
+        (
+            "{postgresql: {query: q, dbName: jobs, connectionFrom: {file: /c}}}",
+            "s.postgresql.dbName: is part of `connectionFrom` already (leave it out)",
+        ),
+        (
+            "{rabbitmq: {host: 'amqp://me:pw@mq', queueName: q}}",
+            "s.rabbitmq.host: a URL must not carry a password (it would show in logs; use `hostFrom`, or `username` and `passwordFrom`)",
+        ),
+        (
+            "{rabbitmq: {host: 'amqp://mq', queueName: q, mode: MessageRate}}",
+            "s.rabbitmq.mode: needs the management API: AMQP tells only what is ready (give `host: http://host:15672/vhost`)",
+        ),
+        (
+            "{rabbitmq: {host: 'amqp://mq', queueName: q, protocol: http}}",
+            "s.rabbitmq.protocol: does not fit the scheme of `host` (leave it out)",
+        ),
+        (
+            "{rabbitmq: {host: 'amqp://mq', queueName: q, username: me}}",
+            "s.rabbitmq.passwordFrom: a user's name and a password go together (give both, or have both in `hostFrom`)",
+        ),
+        (
+            "{rabbitmq: {queueName: q}}",
+            "s.rabbitmq.host: expected either `host` or `hostFrom` (write `http://host:15672/vhost` or `amqp://host:5672/vhost`)",
+        ),
+        (
+            "{natsJetstream: {natsServerMonitoringEndpoint: 'http://n', account: $G, stream: s, consumer: c}}",
+            "s.natsJetstream.natsServerMonitoringEndpoint: not `host:port` (write the monitoring port, e.g. `nats.nats:8222`)",
+        ),
+        (
+            "{metricsApi: {url: 'https://u:p@a/', valueLocation: n}}",
+            "s.metricsApi.url: a URL must not carry a password (it would show in logs; use `username` and `passwordFrom`)",
+        ),
+        (
+            "{metricsApi: {url: 'https://a/', valueLocation: 'a.#.b'}}",
+            "s.metricsApi.valueLocation: `#` before the end leads to several values (write keys and positions, e.g. `queues.0.length`)",
+        ),
+        (
+            "{metricsApi: {url: 'https://a/', valueLocation: n, authMode: bearer, apiKeyFrom: {file: /k}}}",
+            "s.metricsApi.authMode: expected the credentials of one way to show who asks (give `apiKeyFrom`, or `username` and `passwordFrom`, or `tokenFrom`)",
+        ),
+    ] {
+        assert_eq!(faults(signal), [expected], "{signal}");
+    }
 }
 
 #[test]
