@@ -19,10 +19,10 @@ demo: setup-build ## A simulated fleet scaled by Foresail in this terminal: no c
 	cargo run --quiet --locked -- demo $(DEMO)
 
 .PHONY: test
-test: setup lint doc-test bench-test check-test browser-test cluster-test ## Everything: format, clippy, all tests, a real control plane
+test: setup lint doc-test bench-test check-test browser-test queues-test cluster-test ## Everything: format, clippy, all tests, real servers, a real control plane
 
 .PHONY: check
-check: setup-build lint check-test ## The quick loop: the same without doc tests, browser and control plane
+check: setup-build lint check-test ## The quick loop: the same without doc tests, browser, queues and control plane
 
 .PHONY: cluster
 cluster: setup ## A control plane with Foresail registered, to look at by hand, until Ctrl-C
@@ -80,6 +80,11 @@ bench-test: setup-build
 browser-test: setup
 	cargo test --locked --test browser
 
+# Each kind of queue on its real server, which is killed and started again.
+.PHONY: queues-test
+queues-test: setup
+	cargo test --locked --test queues
+
 .PHONY: cluster-test
 cluster-test: setup
 	cargo test --locked --test cluster
@@ -87,12 +92,13 @@ cluster-test: setup
 # Whatever lies in tests/ apart from those that need more than cargo: Cargo cannot leave one out, only
 # name the rest.
 QUICK_TESTS := $(basename $(notdir $(wildcard tests/*.rs))) \
-	$(filter-out browser cluster,$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
+	$(filter-out browser cluster queues,$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
 
 # ---- what a fresh Debian machine lacks -------------------------------------------------------
 
 BUILD_PACKAGES := build-essential:cc
-TEST_PACKAGES := prometheus:prometheus chromium:chromium
+TEST_PACKAGES := prometheus:prometheus chromium:chromium redis-server:redis-server rabbitmq-server:rabbitmqctl \
+	nats-server:nats-server postgresql:pg_ctlcluster
 
 .PHONY: setup
 setup: setup-build ## Install what is missing (as root), or say what to install

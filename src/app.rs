@@ -12,7 +12,9 @@ mod files;
 mod metrics;
 mod outside;
 mod policies;
+mod queues;
 mod read;
+mod secrets;
 mod self_metrics;
 mod servers;
 pub mod simulate;
@@ -34,6 +36,8 @@ use configuration::{ConfigError, Follower};
 use files::{NamedFiles, look_every};
 use metrics::Metrics;
 use outside::{Outside, Own};
+use queues::Queues;
+use secrets::Vault;
 use self_metrics::OfForecasts;
 use servers::{BindError, Drain, Listener, Served, ServerMetrics};
 use std::net::SocketAddr;
@@ -137,7 +141,9 @@ impl App {
 
         // The configuration file is read once here and followed from then on.
         let metrics = Metrics::register(registries.own());
-        let (follower, loaded) = Follower::start(&config, &metrics)?;
+        let vault = Arc::new(Vault::default());
+        let queues = Arc::new(Queues::new(Arc::clone(&vault), &metrics));
+        let (follower, loaded) = Follower::start(&config, &metrics, queues)?;
         let run = look_every(follower, Follower::look, stop_work.clone());
         tasks.spawn("configuration", run);
 
@@ -148,7 +154,8 @@ impl App {
         tasks.spawn("certificates", run);
 
         // The door and the pods, from the cluster or without one.
-        let own = Own { loaded, metrics: metrics.clone(), published: Arc::clone(&published) };
+        let published_to = Arc::clone(&published);
+        let own = Own { loaded, metrics: metrics.clone(), published: published_to, vault };
         let Outside { door, pods, places, loaded, supply, choices } = outside::connect(
             mode.clone(),
             own,

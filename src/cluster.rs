@@ -4,7 +4,8 @@
 //!
 //! Written are the status of policies and the Lease of the replica that writes it, nothing else. Of
 //! the pods only the metadata is read; whole pods where a policy has its lead time measured or reads
-//! their pages.
+//! their pages. Secrets are read one by one, where a policy refers to one and its namespace grants
+//! that.
 
 pub mod hpas;
 pub mod lease;
@@ -13,6 +14,7 @@ pub mod places;
 pub mod pods;
 pub mod policies;
 pub mod reviews;
+pub mod secrets;
 pub mod starts;
 pub mod status;
 pub mod targets;

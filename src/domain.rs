@@ -19,5 +19,6 @@ pub mod policy_object;
 pub mod ports;
 pub mod quantity;
 pub mod sample;
+pub mod secret;
 pub mod selector;
 pub mod supply;

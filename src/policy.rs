@@ -12,6 +12,7 @@ mod keep_good;
 pub mod pods;
 pub mod profile;
 pub mod promql;
+pub mod queue;
 pub mod resolve;
 pub mod smoothing;
 pub mod status;
@@ -29,6 +30,7 @@ use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
 use crate::policy::pods::PodsAsk;
 use crate::policy::promql::SeriesSelector;
+use crate::policy::queue::QueueAsk;
 use crate::policy::smoothing::Smoothing;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -171,7 +173,8 @@ impl Policy {
 pub struct Signal {
     /// Its name in `combine`.
     pub name: SignalName,
-    /// Where it is read; `pods` for what is read straight from pods, which is no source of the file.
+    /// Where it is read; `pods` for what is read straight from pods, and a name of its own making for
+    /// a queue's server, which are no sources of the file.
     pub source: SourceName,
     /// What is asked.
     pub ask: Ask,
@@ -199,6 +202,8 @@ pub enum Ask {
     },
     /// Series of the pages of pods.
     Pods(Arc<PodsAsk>),
+    /// What waits in a queue.
+    Queue(Arc<QueueAsk>),
 }
 
 /// How the values of several series become one.

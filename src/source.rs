@@ -9,11 +9,13 @@ mod breaker;
 mod http;
 pub mod pods;
 mod prometheus;
+mod queue;
 mod retry;
 mod scrape;
 
 pub use breaker::Breaker;
 pub use prometheus::Prometheus;
+pub use queue::Queue;
 pub use retry::RetryBudget;
 pub use scrape::Scrape;
 pub use scrape::exposition;
@@ -32,6 +34,8 @@ pub enum Source {
     Prometheus(Prometheus),
     /// One page in exposition format.
     Scrape(Scrape),
+    /// A server that has queues.
+    Queue(Queue),
 }
 
 /// Why a read brought nothing.
@@ -54,6 +58,12 @@ pub enum ReadError {
     /// It did not answer several times in a row, and is left alone for a moment.
     #[error("{0} (asked only now and then until it answers)")]
     Resting(Box<Self>),
+    /// The source answered with an error of its own, without a status of HTTP.
+    #[error("answered: {0}")]
+    Denied(String),
+    /// The credentials cannot be had.
+    #[error("{0}")]
+    NoCredentials(String),
     /// The answer is larger than the limit.
     #[error("the answer is larger than {0} {1}")]
     TooLarge(usize, &'static str),
@@ -75,10 +85,12 @@ pub enum Reason {
     Unreachable,
     /// See `ReadError::TimedOut`.
     TimedOut,
-    /// See `ReadError::Refused`.
+    /// See `ReadError::Refused` and `ReadError::Denied`.
     Refused,
     /// See `ReadError::Resting`.
     Resting,
+    /// See `ReadError::NoCredentials`.
+    NoCredentials,
     /// See `ReadError::TooLarge`.
     TooLarge,
     /// See `ReadError::NotUnderstood` and `ReadError::WrongKind`.
@@ -96,6 +108,7 @@ impl Reason {
             Self::TimedOut => "timed_out",
             Self::Refused => "refused",
             Self::Resting => "resting",
+            Self::NoCredentials => "no_credentials",
             Self::TooLarge => "too_large",
             Self::NotUnderstood => "not_understood",
             Self::Empty => "empty",
@@ -122,6 +135,8 @@ impl ReadError {
             Self::TimedOut(_) => Reason::TimedOut,
             Self::Refused { .. } => Reason::Refused,
             Self::Resting(_) => Reason::Resting,
+            Self::Refused { .. } | Self::Denied(_) => Reason::Refused,
+            Self::NoCredentials(_) => Reason::NoCredentials,
             Self::TooLarge(..) => Reason::TooLarge,
             Self::NotUnderstood(_) | Self::WrongKind => Reason::NotUnderstood,
             Self::Empty(_) => Reason::Empty,
@@ -164,6 +179,7 @@ impl Source {
         match self {
             Self::Prometheus(prometheus) => prometheus.read(ask, at).await,
             Self::Scrape(scrape) => scrape.read(ask, at).await,
+            Self::Queue(queue) => queue.read(ask, at).await,
         }
     }
 
@@ -172,7 +188,7 @@ impl Source {
     pub fn has_history(&self) -> bool {
         match self {
             Self::Prometheus(_) => true,
-            Self::Scrape(_) => false,
+            Self::Scrape(_) | Self::Queue(_) => false,
         }
     }
 
@@ -188,7 +204,7 @@ impl Source {
     ) -> Result<Vec<(Option<ObjectName>, Sample)>, ReadError> {
         match self {
             Self::Prometheus(prometheus) => prometheus.history(ask, from, to, step).await,
-            Self::Scrape(_) => Err(ReadError::WrongKind),
+            Self::Scrape(_) | Self::Queue(_) => Err(ReadError::WrongKind),
         }
     }
 }

@@ -29,8 +29,20 @@ const ROOMS: &[Room] = &[
     Room {
         name: "source",
         level: 3,
-        may_name: &["domain", "policy", "series"],
-        outside: &["reqwest", "serde", "serde_json", "tokio"],
+        may_name: &["domain", "document", "policy", "series"],
+        outside: &[
+            "amqprs",
+            "redis",
+            "reqwest",
+            "rustls",
+            "rustls_native_certs",
+            "serde",
+            "serde_json",
+            "tokio",
+            "tokio_postgres",
+            "tokio_postgres_rustls",
+            "tokio_rustls",
+        ],
     },
     Room {
         name: "pipeline",
@@ -136,6 +148,7 @@ const ROOMS: &[Room] = &[
 
 /// Crates that only some rooms may name. A crate not listed here may be named anywhere.
 const FENCED: &[&str] = &[
+    "amqprs",
     "anyhow",
     "arc_swap",
     "axum",
@@ -147,8 +160,10 @@ const FENCED: &[&str] = &[
     "prometheus_client",
     "promql_parser",
     "rcgen",
+    "redis",
     "reqwest",
     "rustls",
+    "rustls_native_certs",
     "saphyr_parser",
     "schemars",
     "serde",
@@ -157,6 +172,8 @@ const FENCED: &[&str] = &[
     "strsim",
     "subtle",
     "tokio",
+    "tokio_postgres",
+    "tokio_postgres_rustls",
     "tokio_rustls",
     "tokio_util",
     "tracing_subscriber",

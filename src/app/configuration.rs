@@ -3,6 +3,7 @@
 
 use crate::app::metrics::Metrics;
 use crate::app::policies::Verdicts;
+use crate::app::queues::Queues;
 use crate::app::read::Sources;
 use crate::document::fault::Fault;
 use crate::domain::error_chain::ErrorChain;
@@ -112,6 +113,7 @@ pub(crate) struct Follower {
     content: Vec<u8>,
     is_unreadable: bool,
     metrics: Metrics,
+    queues: Arc<Queues>,
     loaded: watch::Sender<Arc<Loaded>>,
 }
 
@@ -120,17 +122,19 @@ impl Follower {
     pub(crate) fn start(
         path: &Path,
         metrics: &Metrics,
+        queues: Arc<Queues>,
     ) -> Result<(Self, watch::Receiver<Arc<Loaded>>), ConfigError> {
         let content = content(path)?;
         let config = parse(path, &content)?;
         log_faults(path, &config.faults);
         metrics.config_loaded(&config);
-        let (sender, receiver) = watch::channel(Arc::new(load(config, metrics)));
+        let (sender, receiver) = watch::channel(Arc::new(load(config, metrics, &queues)));
         let follower = Self {
             path: path.to_owned(),
             content,
             is_unreadable: false,
             metrics: metrics.clone(),
+            queues,
             loaded: sender,
         };
         Ok((follower, receiver))
@@ -165,7 +169,7 @@ impl Follower {
         }
         self.metrics.config_loaded(&config);
         tracing::info!(policies = config.policies.len(), "configuration reloaded");
-        self.loaded.send_replace(Arc::new(load(config, &self.metrics)));
+        self.loaded.send_replace(Arc::new(load(config, &self.metrics, &self.queues)));
     }
 
     fn refuse(&self, error: &ConfigError) {
@@ -190,7 +194,7 @@ impl Follower {
     }
 }
 
-fn load(config: Config, metrics: &Metrics) -> Loaded {
+fn load(config: Config, metrics: &Metrics, queues: &Arc<Queues>) -> Loaded {
     let sources = config.sources.iter().map(|settings| {
         let source = Source::new(settings).map_err(|error| {
             let error = ErrorChain(&error).to_string();
@@ -199,7 +203,7 @@ fn load(config: Config, metrics: &Metrics) -> Loaded {
         });
         (settings.name.clone(), source, metrics.source(&settings.name))
     });
-    let sources = Sources::new(sources.collect());
+    let sources = Sources::new(sources.collect(), Arc::clone(queues));
     Loaded { config, sources, verdicts: Verdicts::new(), is_whole: true }
 }
 

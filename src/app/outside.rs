@@ -6,6 +6,7 @@ use crate::app::clock;
 use crate::app::configuration::Loaded;
 use crate::app::files::look_every;
 use crate::app::metrics::Metrics;
+use crate::app::secrets::Vault;
 use crate::app::self_metrics::{self, OfPolicies, Registries};
 use crate::app::status::Status;
 use crate::app::supply::SupplyIndex;
@@ -18,6 +19,7 @@ use crate::cluster::lease::Candidate;
 use crate::cluster::places::PlaceIndex;
 use crate::cluster::pods::PodIndex;
 use crate::cluster::reviews::ClusterReviews;
+use crate::cluster::secrets::ClusterSecrets;
 use crate::cluster::status::StatusWriter;
 use crate::domain::limits;
 use crate::domain::metric::Subject;
@@ -40,6 +42,7 @@ pub(super) struct Own {
     pub(super) loaded: watch::Receiver<Arc<Loaded>>,
     pub(super) metrics: Metrics,
     pub(super) published: Arc<Published>,
+    pub(super) vault: Arc<Vault>,
 }
 
 /// What comes from outside.
@@ -87,8 +90,12 @@ pub(super) async fn connect(
     let is_trusted = health.add_ready("front-proxy-trust");
     tasks.spawn("trust-known", until_known(trusted.clone(), is_trusted, stop.clone()));
 
+    let Own { loaded, metrics, published, vault } = own;
+
+    // The Secrets that policies refer to are read when they are needed.
+    vault.open_cluster(Arc::new(ClusterSecrets::new(client.clone())));
+
     // Policies are watched, and join those of the file.
-    let Own { loaded, metrics, published } = own;
     let (index, loaded) = policies::start(&client, loaded, metrics, tasks, stop);
 
     // One replica tells what became of the policies, and what all go by.

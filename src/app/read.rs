@@ -2,13 +2,14 @@
 //! deadline over everything; and for a chunk of its past one signal after the other.
 
 use crate::app::metrics::SourceMetrics;
+use crate::app::queues::Queues;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
 use crate::domain::name::{ObjectName, SourceName};
 use crate::domain::sample::Sample;
 use crate::evaluation::backfill::{Chunk, ChunkFailure};
 use crate::evaluation::{Past, Readings, Recording};
-use crate::policy::{Ask, Policy, Signal};
+use crate::policy::{Ask, Config, Policy, Signal};
 use crate::series::Samples;
 use crate::source::pods::{Answer, PodReader};
 use crate::source::{Breaker, ReadError, Reason, RetryBudget, Source};
@@ -21,9 +22,13 @@ use tokio::sync::Semaphore;
 /// Samples of one signal over time, oldest first.
 type Samplings = Vec<(Option<ObjectName>, Sample)>;
 
-/// The sources of a configuration, with their caps.
+/// The sources of a configuration and the servers of its queues, with their caps.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sources(BTreeMap<SourceName, Arc<MeteredSource>>);
+pub(crate) struct Sources {
+    named: BTreeMap<SourceName, Arc<MeteredSource>>,
+    /// `None` before there is a configuration.
+    queues: Option<Arc<Queues>>,
+}
 
 /// A source, or why it cannot be used.
 pub(crate) type UsableSource = Result<Source, String>;
@@ -51,14 +56,21 @@ pub(crate) struct PolicyRead {
 }
 
 impl Sources {
-    pub(crate) fn new(sources: Vec<(SourceName, UsableSource, SourceMetrics)>) -> Self {
-        let metered = sources.into_iter().map(|(name, source, metrics)| {
-            // Each source has its own, so that one that hangs cannot use up those of the others.
-            let permits = Semaphore::new(limits::READS_AT_ONCE);
-            let (breaker, retries) = Default::default();
-            (name, Arc::new(MeteredSource { source, permits, breaker, retries, metrics }))
-        });
-        Self(metered.collect())
+    pub(crate) fn new(
+        sources: Vec<(SourceName, UsableSource, SourceMetrics)>,
+        queues: Arc<Queues>,
+    ) -> Self {
+        let metered = sources
+            .into_iter()
+            .map(|(name, source, metrics)| (name, Arc::new(MeteredSource::new(source, metrics))));
+        Self { named: metered.collect(), queues: Some(queues) }
+    }
+
+    /// Lets go of the servers of queues that `config` has no use for.
+    pub(crate) fn keep_used(&self, config: &Config) {
+        if let Some(queues) = &self.queues {
+            queues.keep_used(config);
+        }
     }
 
     /// Whether all signals of a policy have a past: a sum of a past and of nothing is not a past.
@@ -67,7 +79,7 @@ impl Sources {
             .signals
             .iter()
             .filter(|it| !matches!(it.ask, Ask::Pods(_)))
-            .filter_map(|it| self.get(&it.source))
+            .filter_map(|it| self.get(it))
             .filter(|it| it.usable_with_history().is_some())
             .count();
         with_past == policy.signals.len()
@@ -75,12 +87,15 @@ impl Sources {
 
     /// Whether live reads leave a source room for the past: it is not in the middle of a burst.
     pub(crate) fn is_calm(&self, name: &SourceName) -> bool {
-        let source = self.0.get(name);
+        let source = self.named.get(name);
         source.is_none_or(|it| it.permits.available_permits() > limits::READS_AT_ONCE / 2)
     }
 
-    fn get(&self, name: &SourceName) -> Option<Arc<MeteredSource>> {
-        self.0.get(name).cloned()
+    fn get(&self, signal: &Signal) -> Option<Arc<MeteredSource>> {
+        match &signal.ask {
+            Ask::Queue(ask) => Some(self.queues.as_ref()?.get(&signal.source, &ask.server)),
+            Ask::Query { .. } | Ask::Series { .. } => self.named.get(&signal.source).cloned(),
+        }
     }
 }
 
@@ -93,7 +108,7 @@ pub(crate) async fn read(
     past: Option<Past>,
 ) -> PolicyRead {
     let live = policy.signals.iter().map(|signal| async {
-        match (&signal.ask, sources.get(&signal.source)) {
+        match (&signal.ask, sources.get(signal)) {
             (Ask::Pods(ask), _) => {
                 let asker = (policy.key.clone(), signal.name.clone());
                 let read = tokio::time::timeout(limits::TICK_DEADLINE, pods.read(asker, ask, at));
@@ -121,7 +136,7 @@ pub(crate) async fn read(
 /// is not a past.
 async fn recording(policy: &Policy, sources: &Sources, past: Past) -> Option<Recording> {
     let reads = policy.signals.iter().map(|signal| async move {
-        let source = sources.get(&signal.source)?;
+        let source = sources.get(signal)?;
         let read = source.history(signal, past).await?;
         // Not being primed is no failure: smoothing begins at the first live sample.
         read.inspect_err(|error| {
@@ -148,7 +163,7 @@ pub(crate) async fn chunk(chunk: Chunk, sources: Sources) -> Result<Vec<Sample>,
 async fn chunk_recording(chunk: &Chunk, sources: &Sources) -> Result<Recording, ChunkFailure> {
     let mut recording = Recording::new();
     for signal in &chunk.policy.signals {
-        let source = sources.get(&signal.source).ok_or(ChunkFailure::Other)?;
+        let source = sources.get(signal).ok_or(ChunkFailure::Other)?;
         let read = source.chunk(signal, chunk.past).await.ok_or(ChunkFailure::Other)?;
         let samples = read.map_err(|error| {
             let (policy, signal) = (&chunk.policy.key, &signal.name);
@@ -158,6 +173,7 @@ async fn chunk_recording(chunk: &Chunk, sources: &Sources) -> Result<Recording, 
                 Reason::Unreachable
                 | Reason::Refused
                 | Reason::Resting
+                | Reason::NoCredentials
                 | Reason::NotUnderstood
                 | Reason::Empty => ChunkFailure::Other,
             }
@@ -168,6 +184,13 @@ async fn chunk_recording(chunk: &Chunk, sources: &Sources) -> Result<Recording, 
 }
 
 impl MeteredSource {
+    /// Each source has permits of its own, so that one that hangs cannot use up those of others.
+    pub(crate) fn new(source: UsableSource, metrics: SourceMetrics) -> Self {
+        let (breaker, retries) = Default::default();
+        let permits = Semaphore::new(limits::READS_AT_ONCE);
+        Self { source, permits, breaker, retries, metrics }
+    }
+
     fn usable_with_history(&self) -> Option<&Source> {
         self.source.as_ref().ok().filter(|it| it.has_history())
     }

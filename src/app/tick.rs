@@ -169,6 +169,7 @@ impl Tick {
 
     fn configure(&mut self, loaded: &Loaded) {
         self.sources = loaded.sources.clone();
+        self.sources.keep_used(&loaded.config);
         let begun = self.evaluation.configure(&loaded.config);
         self.pods.configure(&loaded.config.policies, &begun);
         let mut before = std::mem::take(&mut self.turns);

@@ -94,6 +94,15 @@ pub const SOURCE_ERROR_BYTES_MAX: usize = 4 * 1024;
 pub const SOURCE_SERIES_MAX: usize = 20_000;
 /// One line of an exposition page; longer ones are no metrics.
 pub const EXPOSITION_LINE_BYTES_MAX: usize = 64 * 1024;
+/// A credential, or a file with one; certificates of some authorities are the largest.
+pub const SECRET_BYTES_MAX: usize = 64 * 1024;
+/// How long a Secret of the cluster is remembered; one that is refused somewhere is read again
+/// sooner.
+pub const SECRET_TTL: Duration = Duration::from_secs(60);
+/// How often a Secret is read again at most that is refused somewhere.
+pub const SECRET_REREAD: Duration = Duration::from_secs(5);
+/// How often a RabbitMQ and its client show each other that they live.
+pub const QUEUE_HEARTBEAT_SECONDS: u16 = 10;
 /// How often a policy's past is asked for before it begins without one.
 pub const BACKFILL_TRIES: u32 = 3;
 /// Samples this far in the future mean that the clock was set back. Less is a page's own time.

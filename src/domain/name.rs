@@ -118,6 +118,21 @@ names! {
     };
 }
 
+impl SourceName {
+    /// The name of a server that no source of the configuration names: its kind and place, such as
+    /// `redis://jobs:6379`. No name that people give looks like this.
+    #[must_use]
+    pub fn of_server(place: &impl fmt::Display) -> Self {
+        let is_plain = |c: &char| c.is_ascii_alphanumeric() || ".:/-_[]".contains(*c);
+        let place = place.to_string();
+        let name: String = place.chars().filter(is_plain).take(SERVER_CHARS_MAX).collect();
+        Self(name.into())
+    }
+}
+
+/// The name of a server in logs and labels: as long as the longest host with some more.
+const SERVER_CHARS_MAX: usize = 300;
+
 fn is_dns_label(text: &str) -> bool {
     text.len() <= 63 && is_dns_part(text)
 }

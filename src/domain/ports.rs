@@ -3,6 +3,7 @@
 use crate::domain::identity::{Attributes, User};
 use crate::domain::name::{Namespace, ObjectName};
 use crate::domain::pod_place::PodPlace;
+use crate::domain::secret::{Secret, SecretRef};
 use crate::domain::selector::Selector;
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -78,3 +79,20 @@ pub struct Access {
 #[derive(Debug, thiserror::Error)]
 #[error("failed to ask the cluster for a SubjectAccessReview")]
 pub struct ReviewFailed(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// The credentials that policies refer to.
+pub trait Secrets: Debug + Send + Sync {
+    /// What is kept there.
+    fn get<'a>(
+        &'a self,
+        reference: &'a SecretRef,
+    ) -> Pin<Box<dyn Future<Output = Result<Secret, SecretUnknown>> + Send + 'a>>;
+
+    /// Somebody refused what is kept there: it is not to be remembered any longer.
+    fn forget(&self, reference: &SecretRef);
+}
+
+/// Why a credential cannot be had, in one sentence without the credential.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SecretUnknown(pub String);

@@ -26,13 +26,16 @@ const BOUNDS: &[(&str, &str, usize)] = &[
     ("DescribedObject", "name", 253),
     ("ScaleTarget", "name", 253),
     ("Signal", "source", 63),
+    ("SecretKeyRef", "name", 253),
+    ("SecretKeyRef", "key", 253),
     ("PrometheusSignal", "query", limits::QUERY_BYTES_MAX),
     ("PodsSignal", "series", limits::QUERY_BYTES_MAX),
     ("PolicyStatus", "hpas", HPAS_MAX),
 ];
 
 /// Types of which exactly one property is given, apart from those named here.
-const ONE_OF: &[(&str, &[&str])] = &[("Signal", &["source"]), ("SmoothStep", &[])];
+const ONE_OF: &[(&str, &[&str])] =
+    &[("Signal", &["source"]), ("SmoothStep", &[]), ("CredentialSource", &[])];
 
 /// What the API server refuses beside what the schema says.
 const RULES: &[Rule] = &[
@@ -66,8 +69,14 @@ const RULES: &[Rule] = &[
         of: "MetricPolicySpec",
         needs: &["signals", "metric"],
         rule: "self.metric.type != 'Pods' || self.signals.all(name, \
-               !has(self.signals[name].scrape))",
-        message: "a page gives one number, a Pods metric needs one for each pod",
+               has(self.signals[name].prometheus))",
+        message: "a page or a queue gives one number, a Pods metric needs one for each pod",
+    },
+    Rule {
+        of: "Signal",
+        needs: &["source", "prometheus", "scrape"],
+        rule: "has(self.source) == (has(self.prometheus) || has(self.scrape))",
+        message: "`prometheus` and `scrape` need a `source`; a queue names its server itself",
     },
     Rule {
         of: "Signal",

@@ -35,9 +35,13 @@ impl Config {
 
     /// Whether there still is what a policy that was good reads from.
     pub(in crate::policy) fn can_read(&self, policy: &Policy) -> bool {
-        let named = policy.signals.iter().filter(|it| !matches!(it.ask, Ask::Pods(_)));
-        let mut sources = named.map(|signal| &signal.source);
-        sources.all(|name| self.sources.iter().any(|it| it.name == *name))
+        policy.signals.iter().all(|signal| match &signal.ask {
+            // Pods are no source, and a queue's server is named by the signal itself.
+            Ask::Pods(_) | Ask::Queue(_) => true,
+            Ask::Query { .. } | Ask::Series { .. } => {
+                self.sources.iter().any(|it| it.name == signal.source)
+            }
+        })
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod capacity;
 pub mod forecast;
 pub mod pods;
+pub mod queue;
 pub mod smoothing;
 
 use schemars::JsonSchema;
@@ -185,7 +186,7 @@ pub struct DescribedObject {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Signal {
-    /// The source's name; `pods` needs none.
+    /// The source's name, for `prometheus` and `scrape`; the others say themselves where to read.
     pub source: Option<String>,
     /// Asked of a `prometheus` source.
     pub prometheus: Option<PrometheusSignal>,
@@ -193,6 +194,18 @@ pub struct Signal {
     pub scrape: Option<ScrapeSignal>,
     /// Asked of pods.
     pub pods: Option<pods::PodsSignal>,
+    /// The length of a list, set, sorted set or hash of a Redis.
+    pub redis: Option<queue::RedisSignal>,
+    /// A stream of a Redis.
+    pub redis_streams: Option<queue::RedisStreamsSignal>,
+    /// The number that a query of a PostgreSQL answers.
+    pub postgresql: Option<queue::PostgresqlSignal>,
+    /// What waits in a queue of a RabbitMQ.
+    pub rabbitmq: Option<queue::RabbitmqSignal>,
+    /// What a consumer of a NATS JetStream has before it.
+    pub nats_jetstream: Option<queue::NatsJetstreamSignal>,
+    /// A number in a document that is read over HTTP.
+    pub metrics_api: Option<queue::MetricsApiSignal>,
 }
 
 /// A PromQL query.

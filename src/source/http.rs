@@ -4,7 +4,7 @@
 use crate::domain::limits;
 use crate::source::ReadError;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, ClientBuilder, RequestBuilder, Response, StatusCode, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, StatusCode, redirect};
 use std::error::Error;
 use std::time::Duration;
 
@@ -19,9 +19,31 @@ pub(super) struct Http {
 ///
 /// It follows no redirect: where a source lies is the operator's decision, not its answer's.
 pub(super) fn client(url: &str, timeout: Duration) -> Result<Http, reqwest::Error> {
-    let builder = Client::builder();
+    client_trusting(url, timeout, &Trust::default())
+}
+
+/// Whose certificates a client takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Trust<'t> {
+    /// The authorities, as PEM; the machine's own without them.
+    pub(super) authorities: Option<&'t str>,
+    /// Anybody's.
+    pub(super) is_unsafe: bool,
+}
+
+/// The same, for a server with a certificate of its own authorities.
+pub(super) fn client_trusting(
+    url: &str,
+    timeout: Duration,
+    trust: &Trust<'_>,
+) -> Result<Http, reqwest::Error> {
+    let builder = Client::builder().tls_danger_accept_invalid_certs(trust.is_unsafe);
     // A plain source needs no authorities, and must not fail on a machine that has none.
-    let builder = if url.starts_with("https:") { builder } else { builder.tls_certs_only([]) };
+    let builder = match trust.authorities {
+        _ if !url.starts_with("https:") => builder.tls_certs_only([]),
+        Some(pem) => builder.tls_certs_only(Certificate::from_pem_bundle(pem.as_bytes())?),
+        None => builder,
+    };
     let client = usual(builder).timeout(timeout).connect_timeout(timeout).build()?;
     Ok(Http { client, timeout })
 }
@@ -136,7 +158,7 @@ fn refuse_redirection(status: StatusCode) -> Result<(), ReadError> {
 
 /// The innermost cause in the words people know. reqwest's own text repeats the URL, which may
 /// hold what is nobody's business.
-fn innermost(error: &(dyn Error + 'static)) -> String {
+pub(in crate::source) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut cause = error;
     while let Some(next) = cause.source() {
         cause = next;

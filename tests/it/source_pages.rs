@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
 use crate::support::adapter::{Adapter, config, external, page_signal, scrape};
-use crate::support::web::{Behaviour, Web, refusing};
+use crate::support::web::{Asked, Behaviour, Web, refusing};
 
 /// Runs an adapter on two pages, a good one and one at `url`: the bad one is refused with
 /// `message` and counted as `result`, and the good one is served as it changes meanwhile.
@@ -32,7 +32,9 @@ async fn page_stays_alone(behaviour: Behaviour, message: &str, result: &str) {
     let web = Web::start().await;
     web.set("/bad", behaviour);
     stays_alone(&web, &web.url("/bad"), message, result).await;
-    assert!(web.asked("/bad").iter().all(|it| it.method == "GET"));
+    let accept = Some("text/plain;version=0.0.4");
+    let is_for_a_page = |it: &Asked| it.headers.get("accept").map(String::as_str) == accept;
+    assert!(web.asked("/bad").iter().all(|it| it.method == "GET" && is_for_a_page(it)));
 }
 
 fn page(status: u16, text: impl Into<Vec<u8>>) -> Behaviour {

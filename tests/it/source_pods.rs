@@ -290,8 +290,11 @@ async fn a_token_is_shown_and_never_told() {
     assert_eq!(fleet.number(&reader, 0, at(0)).await, Ok((1.0, None)));
     fleet.files.put("/token", "secret-2");
     assert_eq!(fleet.number(&reader, 0, at(1)).await, Ok((1.0, None)));
-    let shown: Vec<Option<String>> =
-        fleet.webs[0].asked("/metrics").into_iter().map(|it| it.authorization).collect();
+    let shown: Vec<Option<String>> = fleet.webs[0]
+        .asked("/metrics")
+        .into_iter()
+        .map(|it| it.headers.get("authorization").cloned())
+        .collect();
     assert_eq!(shown, [Some("Bearer secret-1".to_owned()), Some("Bearer secret-2".to_owned())]);
     fleet.files.put("/token", "secret\u{1}");
     let error = fleet.number(&reader, 0, at(2)).await.unwrap_err();

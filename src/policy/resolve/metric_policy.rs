@@ -57,8 +57,8 @@ pub(super) fn resolve(
     let lookback = guard.map_or(limits::MAX_AGE_DEFAULT, |it| it.max_age);
     let path_of_signals = path.key("signals");
     let metric_type = metric.metric_type;
-    let signals =
-        signals::resolve(signals, metric_type, lookback, sources, &path_of_signals, faults);
+    let about = signals::About { namespace: namespace.as_ref(), metric_type, lookback };
+    let signals = signals::resolve(signals, about, sources, &path_of_signals, faults);
     let smooth = smoothing::resolve(smooth, interval, &path.key("smooth"), faults);
 
     smoothing::check_counter(smooth.as_deref(), combine.as_ref(), &path.key("smooth"), faults);

@@ -13,6 +13,7 @@ use crate::document::yaml::Node;
 use crate::domain::limits;
 use crate::domain::metric::Subject;
 use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
+use crate::domain::secret::SecretRef;
 use crate::policy::promql::{self, BadQuery};
 use crate::policy::{Ask, BrokenPolicy, Config, Policy, SourceKind, SourceSettings, wire};
 use serde_json::Value as Json;
@@ -191,6 +192,7 @@ fn settle(
     let policy = decode::<wire::MetricPolicy>(node, &path, &mut faults)
         .and_then(|wire| metric_policy::resolve(&wire, &sources, &path, &mut faults));
     let sound = policy.filter(|_| faults.0.is_empty());
+    let sound = sound.filter(|it| without_files(it, &mut faults));
     let policy = match kind {
         PolicyKind::Namespaced => sound.and_then(|it| confined(it, &sources, &mut faults)),
         PolicyKind::Cluster => sound,
@@ -199,6 +201,21 @@ fn settle(
         Some(policy) => Ok(Arc::new(policy)),
         None => Err(Box::new(broken_policy(node, &path, &faults))),
     }
+}
+
+/// Whether no credential lies in a file of the adapter's: those are not for whoever may write a
+/// policy in the cluster.
+fn without_files(policy: &Policy, faults: &mut Faults) -> bool {
+    let before = faults.0.len();
+    for signal in &policy.signals {
+        let Ask::Queue(ask) = &signal.ask else { continue };
+        if ask.server.credentials.values().any(|it| matches!(it, SecretRef::File(_))) {
+            let path = Path::default().key("spec").key("signals").key(signal.name.as_str());
+            let problem = "only a policy of the configuration file takes credentials from a file";
+            faults.add(Fault::new(path, problem).hint("write `secretKeyRef: {name: …, key: …}`"));
+        }
+    }
+    faults.0.len() == before
 }
 
 /// A policy whose queries see its own namespace only: those who own it need not be those who may

@@ -4,7 +4,7 @@
 
 use axum::body::{Body, Bytes};
 use futures::StreamExt;
-use http::{Request, Response, header};
+use http::{HeaderName, HeaderValue, Request, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -51,8 +51,7 @@ pub(crate) struct Asked {
     pub(crate) parameters: BTreeMap<String, String>,
     /// Whether the parameters were in the URL.
     pub(crate) in_url: bool,
-    /// What was shown to be let in.
-    pub(crate) authorization: Option<String>,
+    pub(crate) headers: BTreeMap<String, String>,
 }
 
 /// A running source; it ends with the test.
@@ -154,10 +153,7 @@ async fn answer(
         path: path.clone(),
         parameters: [url.as_str(), form.as_str()].into_iter().flat_map(parameters).collect(),
         in_url: !url.is_empty(),
-        authorization: head
-            .headers
-            .get(header::AUTHORIZATION)
-            .map(|it| it.to_str().unwrap().to_owned()),
+        headers: head.headers.iter().filter_map(header_text).collect(),
     };
     let behaviour = {
         let mut state = state.lock().unwrap();
@@ -230,6 +226,10 @@ async fn respond(behaviour: Behaviour, asked: &Asked) -> Response<Body> {
             .boxed(),
     };
     response.body(Body::from_stream(stream.map(Ok::<_, Infallible>))).unwrap()
+}
+
+fn header_text((name, value): (&HeaderName, &HeaderValue)) -> Option<(String, String)> {
+    Some((name.to_string(), value.to_str().ok()?.to_owned()))
 }
 
 fn parameters(text: &str) -> Vec<(String, String)> {

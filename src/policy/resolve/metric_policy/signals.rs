@@ -1,11 +1,12 @@
 //! From the written shape of signals to the signals.
 
 mod pods;
+mod queue;
 
 use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::domain::limits;
-use crate::domain::name::{SignalName, SourceName};
+use crate::domain::name::{Namespace, SignalName, SourceName};
 use crate::policy::expression::{PODS, Used};
 use crate::policy::promql::{self, Answer, BadQuery, SeriesSelector};
 use crate::policy::resolve::{Faults, Sources};
@@ -19,11 +20,19 @@ use std::time::Duration;
 /// The label that names the pod when a policy names none.
 const POD_LABEL: &str = "pod";
 
+/// What signals have to know of their policy.
+#[derive(Clone, Copy)]
+pub(super) struct About<'p> {
+    /// `None` when something is wrong with it.
+    pub(super) namespace: Option<&'p Namespace>,
+    pub(super) metric_type: wire::MetricType,
+    pub(super) lookback: Duration,
+}
+
 /// Settles all signals of a policy; `None` when something is wrong with one.
 pub(super) fn resolve(
     signals: &BTreeMap<String, wire::Signal>,
-    metric_type: wire::MetricType,
-    lookback: Duration,
+    about: About<'_>,
     sources: &Sources<'_>,
     path: &Path,
     faults: &mut Faults,
@@ -47,8 +56,19 @@ pub(super) fn resolve(
                 let fault = Fault::new(path.clone(), "`combine` has a variable of this name");
                 faults.add(fault.hint("name the signal otherwise"));
             }
-            let ask = ask(wire, metric_type, lookback, &path, faults);
-            let source = source(wire, sources, ask.as_ref(), &path.key("source"), faults);
+            let (source, ask) = match queue::given(wire).as_slice() {
+                [only] if wire.prometheus.is_none() && wire.scrape.is_none() => {
+                    queue::resolve(*only, wire.source.as_deref(), about, &path, faults).unzip()
+                }
+                [] => {
+                    let ask = ask(wire, about, &path, faults);
+                    (source(wire, sources, ask.as_ref(), &path.key("source"), faults), ask)
+                }
+                _ => {
+                    faults.add(not_one(&path));
+                    (None, None)
+                }
+            };
             Some(Signal { name: name?, source: source?, ask: ask? })
         })
         .collect();
@@ -72,7 +92,7 @@ pub(super) fn check_counters(
                 pods::check_counter(ask, &path.key(signal.name.as_str()), faults);
                 continue;
             }
-            Ask::Series { .. } => continue,
+            Ask::Series { .. } | Ask::Queue(_) => continue,
         };
         let (problem, hint) = match promql::answer(query) {
             Answer::Rate => ("`perSecond` of a query that answers a rate", "leave `perSecond` out"),
@@ -103,8 +123,7 @@ pub(super) fn check_rate_step(
 
 fn ask(
     wire: &wire::Signal,
-    metric_type: wire::MetricType,
-    lookback: Duration,
+    About { metric_type, lookback, .. }: About<'_>,
     path: &Path,
     faults: &mut Faults,
 ) -> Option<Ask> {
@@ -144,12 +163,17 @@ fn ask(
             Some(Ask::Series { selector, reduce })
         }
         _ => {
-            let problem = "expected exactly one of `prometheus`, `scrape` and `pods`";
-            let hint = "a second read needs a second signal";
-            faults.add(Fault::new(path.clone(), problem).hint(hint));
+            faults.add(not_one(path));
             None
         }
     }
+}
+
+fn not_one(path: &Path) -> Fault {
+    let kinds = ["prometheus", "scrape", "pods"].into_iter().chain(queue::KINDS);
+    let kinds: Vec<String> = kinds.map(|it| format!("`{it}`")).collect();
+    let problem = format!("expected exactly one of {}", kinds.join(", "));
+    Fault::new(path.clone(), problem).hint("a second read needs a second signal")
 }
 
 fn take_query<T>(path: Path, result: Result<T, BadQuery>, faults: &mut Faults) -> Option<T> {
@@ -179,8 +203,8 @@ fn source(
     let Some(name) = wire.source.as_deref() else {
         // What is asked of pods, and wrong, needs no source either.
         if wire.pods.is_none() {
-            let fault = Fault::new(path.clone(), "`source` is missing");
-            faults.add(fault.hint("name one of `sources`"));
+            let fault = Fault::new(path.clone(), "which source is to be asked?");
+            faults.add(fault.hint("name one of those under `sources`"));
         }
         return None;
     };
@@ -200,8 +224,8 @@ fn source(
         | (SourceKind::Scrape { .. }, Ask::Series { .. }) => return Some(known.clone()),
         (SourceKind::Prometheus { .. }, Ask::Series { .. }) => ("prometheus", "scrape"),
         (SourceKind::Scrape { .. }, Ask::Query { .. }) => ("scrape", "prometheus"),
-        // Answered above.
-        (_, Ask::Pods(_)) => return None,
+        // Pods are no source, and a queue names its server itself.
+        (_, Ask::Pods(_) | Ask::Queue(_)) => return None,
     };
     let problem = format!("source `{name}` is a {is} source, the signal asks a {asked} source");
     faults.add(Fault::new(path.clone(), problem).hint("name another source, or ask another way"));

@@ -1,0 +1,179 @@
+//! Queues as people write them, and every way in which they can be wrong.
+
+use crate::policy::Ask;
+use crate::policy::queue::{Credential, QueueAsk};
+use crate::policy::resolve::load;
+use std::sync::Arc;
+
+fn config(signal: &str) -> String {
+    format!(
+        "apiVersion: foresail.dev/v1alpha1\nkind: AdapterConfig\npolicies:\n  - metadata: {{name: p, \
+         namespace: jobs}}\n    spec:\n      metric: {{name: m, type: External}}\n      signals: \
+         {{s: {signal}}}\n"
+    )
+}
+
+/// The only signal of a configuration without faults.
+fn good(signal: &str) -> (String, Arc<QueueAsk>) {
+    let config = load(&config(signal)).unwrap();
+    assert_eq!(config.faults, vec![], "{signal}");
+    let signal = &config.policies[0].signals[0];
+    let Ask::Queue(ask) = &signal.ask else { panic!("{signal:?}") };
+    (signal.source.to_string(), Arc::clone(ask))
+}
+
+/// The faults of a signal, with their hints.
+fn faults(signal: &str) -> Vec<String> {
+    let faults = load(&config(signal)).map_or_else(|it| it, |it| it.faults);
+    let shown = faults.iter().map(|it| format!("{it} ({})", it.hint.as_deref().unwrap_or("-")));
+    shown.map(|it| it.replace("policies[0].spec.signals.", "")).collect()
+}
+
+#[test]
+fn a_server_is_named_by_kind_and_place_whatever_its_credentials() {
+    for (signal, expected) in [
+        ("{redis: {address: 'jobs:6380', listName: l}}", "redis://jobs:6380"),
+        ("{redis: {address: jobs, listName: l}}", "redis://jobs:6379"),
+        ("{redis: {host: '::1', port: 7, listName: l, databaseIndex: 3}}", "redis://[::1]:7/3"),
+        ("{redisStreams: {address: '[::1]:7', stream: s}}", "redis://[::1]:7"),
+        ("{postgresql: {host: db, dbName: jobs, query: q}}", "postgresql://db:5432/jobs"),
+        (
+            "{postgresql: {connectionFrom: {secretKeyRef: {name: s, key: k}}, query: q}}",
+            "postgresql:jobs/s/k",
+        ),
+        ("{rabbitmq: {host: 'https://mq/rabbit/a', queueName: q}}", "https://mq"),
+        ("{rabbitmq: {hostFrom: {file: /etc/mq}, queueName: q}}", "rabbitmq:/etc/mq"),
+        (
+            "{natsJetstream: {natsServerMonitoringEndpoint: nats, account: $G, stream: s, consumer: c}}",
+            "http://nats:8222",
+        ),
+        ("{metricsApi: {url: 'https://a:1/secret?key=x', valueLocation: n}}", "https://a:1"),
+    ] {
+        assert_eq!(good(signal).0, expected, "{signal}");
+    }
+}
+
+#[test]
+fn a_secret_is_one_of_the_policys_own_namespace_and_a_file_is_absolute() {
+    let (_, ask) = good(
+        "{redis: {address: jobs, listName: l, usernameFrom: {file: /etc/user}, \
+         passwordFrom: {secretKeyRef: {name: redis, key: password}}}}",
+    );
+    let shown = |credential| ask.server.credentials[&credential].to_string();
+    assert_eq!(shown(Credential::Username), "file `/etc/user`");
+    assert_eq!(shown(Credential::Password), "key `password` of Secret jobs/redis");
+}
+
+#[test]
+fn every_fault_of_a_server_is_told_with_its_place_and_a_hint() {
+    for (signal, expected) in [
+        (
+            "{postgresql: {query: q}}",
+            "s.postgresql.host: expected either `host` or `connectionFrom` (write `host` and the others, or `connectionFrom`)",
+        ),
+        (
+            "{postgresql: {query: q, dbName: jobs, connectionFrom: {file: /c}}}",
+            "s.postgresql.dbName: is part of `connectionFrom` already (leave it out)",
+        ),
+        (
+            "{rabbitmq: {host: 'amqp://me:pw@mq', queueName: q}}",
+            "s.rabbitmq.host: a URL must not carry a password (it would show in logs; use `hostFrom`, or `username` and `passwordFrom`)",
+        ),
+        (
+            "{rabbitmq: {host: 'amqp://mq', queueName: q, mode: MessageRate}}",
+            "s.rabbitmq.mode: needs the management API: AMQP tells only what is ready (give `host: http://host:15672/vhost`)",
+        ),
+        (
+            "{rabbitmq: {host: 'amqp://mq', queueName: q, protocol: http}}",
+            "s.rabbitmq.protocol: does not fit the scheme of `host` (leave it out)",
+        ),
+        (
+            "{rabbitmq: {host: 'amqp://mq', queueName: q, username: me}}",
+            "s.rabbitmq.passwordFrom: a user's name and a password go together (give both, or have both in `hostFrom`)",
+        ),
+        (
+            "{rabbitmq: {queueName: q}}",
+            "s.rabbitmq.host: expected either `host` or `hostFrom` (write `http://host:15672/vhost` or `amqp://host:5672/vhost`)",
+        ),
+        (
+            "{natsJetstream: {natsServerMonitoringEndpoint: 'http://n', account: $G, stream: s, consumer: c}}",
+            "s.natsJetstream.natsServerMonitoringEndpoint: not `host:port` (write the monitoring port, e.g. `nats.nats:8222`)",
+        ),
+        (
+            "{metricsApi: {url: 'https://u:p@a/', valueLocation: n}}",
+            "s.metricsApi.url: a URL must not carry a password (it would show in logs; use `username` and `passwordFrom`)",
+        ),
+        (
+            "{metricsApi: {url: 'https://a/', valueLocation: 'a.#.b'}}",
+            "s.metricsApi.valueLocation: `#` before the end leads to several values (write keys and positions, e.g. `queues.0.length`)",
+        ),
+        (
+            "{metricsApi: {url: 'https://a/', valueLocation: n, authMode: bearer, apiKeyFrom: {file: /k}}}",
+            "s.metricsApi.authMode: expected the credentials of one way to show who asks (give `apiKeyFrom`, or `username` and `passwordFrom`, or `tokenFrom`)",
+        ),
+    ] {
+        assert_eq!(faults(signal), [expected], "{signal}");
+    }
+}
+
+#[test]
+fn every_fault_of_a_queue_is_told_with_its_place_and_a_hint() {
+    for (signal, expected) in [
+        (
+            "{redis: {listName: l}}",
+            "s.redis.address: expected either `address` or `host` (write `address: host:port`, or `host` and `port`)",
+        ),
+        (
+            "{redis: {address: 'user:pw@jobs:6379', listName: l}}",
+            "s.redis.address: not `host:port` (write `address: host:port`, or `host` and `port`)",
+        ),
+        (
+            "{redis: {host: jobs, port: 70000, listName: l}}",
+            "s.redis.port: not a port (a port is at most 65535)",
+        ),
+        (
+            "{redis: {address: jobs, listName: ''}}",
+            "s.redis.listName: is empty (name it as the server knows it)",
+        ),
+        (
+            "{redis: {address: jobs, listName: l, timeout: 1h}}",
+            "s.redis.timeout: a timeout is above 0s and at most 10s (an evaluation waits no longer; 5s suits most servers)",
+        ),
+        (
+            "{redis: {address: jobs, listName: l, passwordFrom: {file: password}}}",
+            "s.redis.passwordFrom.file: not an absolute path (begin it with `/`)",
+        ),
+        (
+            "{redis: {address: jobs, listName: l, passwordFrom: {}}}",
+            "s.redis.passwordFrom: expected exactly one of `secretKeyRef` and `file` (write `secretKeyRef: {name: …, key: …}`)",
+        ),
+        (
+            "{redis: {address: jobs, listName: l, caFrom: {file: /ca}}}",
+            "s.redis.caFrom: is of no use without TLS (write `enableTLS: true`)",
+        ),
+        (
+            "{source: default, redis: {address: jobs, listName: l}}",
+            "s.source: `redis` names its server itself (leave `source` out)",
+        ),
+        (
+            "{redisStreams: {address: jobs, stream: s, lagCount: 5}}",
+            "s.redisStreams.consumerGroup: `lagCount` needs a `consumerGroup` (name the group that reads the stream)",
+        ),
+        (
+            "{redisStreams: {address: jobs, stream: s, consumerGroup: g, lagCount: 5, streamLength: 5}}",
+            "s.redisStreams.lagCount: expected one of `pendingEntriesCount`, `streamLength` and `lagCount` (a second count needs a second signal)",
+        ),
+        (
+            "{prometheus: {query: x}}",
+            "s.source: which source is to be asked? (name one of those under `sources`)",
+        ),
+    ] {
+        assert_eq!(faults(signal), [expected], "{signal}");
+    }
+    let several =
+        faults("{redis: {address: jobs, listName: l}, redisStreams: {address: jobs, stream: s}}");
+    assert!(several[0].starts_with("s: expected exactly one of `prometheus`, `scrape`, `redis`, "));
+    let per_pod = config("{redis: {address: jobs, listName: l}}").replace("External", "Pods");
+    let fault = load(&per_pod).unwrap().faults[0].to_string();
+    assert!(fault.contains("a queue gives one number"), "{fault}");
+}

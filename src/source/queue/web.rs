@@ -1,0 +1,53 @@
+//! Servers that are asked over HTTP: what they answer is JSON, or an error in words.
+
+use super::{Failed, Login, QueueServer};
+use crate::policy::queue::Credential;
+use crate::source::ReadError;
+use crate::source::http::{Answer, Http, Trust, client_trusting};
+use reqwest::RequestBuilder;
+use serde::de::DeserializeOwned;
+
+/// How much of what a server says about an error is passed on.
+const MESSAGE_CHARS_MAX: usize = 200;
+
+/// A client for the server at `url`.
+pub(super) fn client(
+    url: &str,
+    server: &QueueServer,
+    login: &Login,
+    is_unsafe: bool,
+) -> Result<Http, Failed> {
+    let trust = Trust { authorities: login.get(Credential::Ca), is_unsafe };
+    client_trusting(url, server.timeout, &trust).map_err(|_| {
+        let problem = "no client can be made: is `caFrom` in PEM?";
+        Failed::Answer(ReadError::NoCredentials(problem.to_owned()))
+    })
+}
+
+/// The body of a good answer.
+pub(super) async fn fetch(http: &Http, request: RequestBuilder) -> Result<Vec<u8>, Failed> {
+    // The client keeps and renews its connections by itself.
+    let Answer { status, body } = http.send(request).await.map_err(Failed::Answer)?;
+    if (200..300).contains(&status) {
+        return Ok(body);
+    }
+    let said = String::from_utf8_lossy(&body);
+    let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let message = words.chars().take(MESSAGE_CHARS_MAX).collect();
+    let error = ReadError::Refused { status, message };
+    Err(if matches!(status, 401 | 403) {
+        Failed::Credentials(error)
+    } else {
+        Failed::Answer(error)
+    })
+}
+
+/// A good answer in JSON.
+pub(super) async fn json<T: DeserializeOwned>(
+    http: &Http,
+    request: RequestBuilder,
+) -> Result<T, Failed> {
+    let body = fetch(http, request).await?;
+    serde_json::from_slice(&body)
+        .map_err(|_| Failed::not_understood("this is not the JSON of such a server"))
+}
