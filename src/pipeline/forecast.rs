@@ -9,7 +9,7 @@ mod job;
 mod verdict;
 
 pub use job::{Done, Job};
-pub use verdict::{Bound, Told, Verdict};
+pub use verdict::{Bound, Told, Verdict, rise};
 
 use crate::domain::duration::Shown;
 use crate::forecast::Model;

@@ -122,11 +122,31 @@ fn nothing_is_published_below_the_observed_value_unless_that_is_wanted() {
     let now = 4 * DAY + 13 * 60 - 3;
     let history = history(now, rhythm);
     for (below_observed, bound) in [(false, Bound::Observed), (true, Bound::Forecast)] {
+        let settings = Forecast { below_observed, model: Choice::Auto, ..settings() };
+        let mut stage = answered(&settings, &history, now);
+        stage.choose(Chosen { headroom: 0.4, ..Chosen::default() });
+        let value = rhythm(now - 1);
+        let told = stage.tell(&settings, &history, observed(value), at(now));
+        assert_eq!(told.bound, bound);
+        assert_eq!(told.value.get() < value, below_observed, "{told:?}");
+    }
+}
+
+#[test]
+fn what_the_observed_value_rose_since_a_forecast_was_made_raises_it() {
+    let now = 4 * DAY + 13 * 60 - 3;
+    let history = history(now, rhythm);
+    let known = f64::from(history.values(history.index_of(at(now - 1)), i64::MAX).next().unwrap());
+    for (below_observed, rose, rise) in
+        [(false, 0.0, 0.0), (false, 2.5, 2.5), (false, -2.5, 0.0), (true, 2.5, 0.0)]
+    {
         let settings = Forecast { below_observed, ..settings() };
         let stage = answered(&settings, &history, now);
-        let told = stage.tell(&settings, &history, observed(45.0), at(now));
-        assert_eq!(told.bound, bound);
-        assert_eq!(told.value.get() < 45.0, below_observed, "{told:?}");
+        let plain = stage.tell(&settings, &history, observed(known), at(now));
+        let told = stage.tell(&settings, &history, observed(known + rose), at(now));
+        assert!((f64::from(told.rise) - rise).abs() < 1e-5, "{told:?}");
+        let raised = told.forecast.unwrap() - plain.forecast.unwrap();
+        assert!((raised - rise).abs() < 1e-5, "{told:?}");
     }
 }
 
