@@ -9,6 +9,7 @@ pub mod choices;
 pub mod dated_choice;
 pub mod explain;
 pub mod forecasts;
+pub mod holdings;
 pub mod report;
 mod slot;
 
