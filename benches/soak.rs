@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const MINUTE: i64 = 60;
 const INTERVAL: i64 = 15;
@@ -96,19 +96,18 @@ impl Soak {
     fn fill(&mut self) {
         let begin = processor_time();
         let now = at(self.now);
-        let mut asked = Duration::ZERO;
-        while let Some(chunk) = timed(&mut asked, || self.evaluation.next_chunk(now, |_| true)) {
+        while let Some(chunk) = self.evaluation.next_chunk(now, |_| true) {
             let mut policies = self.config.policies.iter();
             let seed = policies.position(|it| it.key == chunk.policy.key).unwrap();
             let (from, to) = (chunk.past.from.as_second(), chunk.past.to.as_second());
             let step = usize::try_from(chunk.past.step.as_secs().max(1)).unwrap();
             let samples = (from..=to).step_by(step).map(|it| sample(it, seed)).collect();
-            timed(&mut asked, || self.evaluation.take_chunk(&chunk, Ok(samples), now)).unwrap();
+            self.evaluation.take_chunk(&chunk, Ok(samples), now).unwrap();
         }
         let progress = self.evaluation.progress_of_all();
         assert!(progress.is_done(), "{progress:?}");
         let (took, chunks) = (processor_time() - begin, progress.chunks_total);
-        println!("histories filled: {chunks} chunks in {took:.1?}, {asked:.1?} of it by Foresail");
+        println!("histories filled: {chunks} chunks in {took:.1?}, making them up included");
         self.holdings();
     }
 
@@ -229,13 +228,6 @@ impl Soak {
             memory()
         );
     }
-}
-
-fn timed<T>(sum: &mut Duration, run: impl FnOnce() -> T) -> T {
-    let begin = Instant::now();
-    let it = run();
-    *sum += begin.elapsed();
-    it
 }
 
 fn percent(share: f64) -> String {

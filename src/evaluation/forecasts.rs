@@ -54,7 +54,7 @@ impl Evaluation {
     /// Takes a forecast that was made, and puts what follows from it into the snapshot. Of a policy
     /// that is gone, or another by now, it is dropped.
     pub fn take_forecast(&mut self, policy: &Policy, done: Done, surroundings: &Surroundings) {
-        let Some(slot) = self.slots.get_mut(&policy.key).filter(|it| *it.policy == *policy) else {
+        let Some(slot) = self.slots.get_mut(&policy.key).filter(|it| it.is_of(policy)) else {
             return;
         };
         slot.memory.take_forecast(done);
