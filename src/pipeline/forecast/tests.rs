@@ -7,7 +7,7 @@ use crate::domain::limits;
 use crate::domain::sample::Sample;
 use crate::forecast::Model;
 use crate::forecast::gate::Reason;
-use crate::pipeline::forecast::{Bound, Chosen, Stage, Verdict};
+use crate::pipeline::forecast::{Bound, Chosen, Due, Stage, Verdict};
 use crate::policy::forecast::{Choice, Forecast};
 use crate::series::history::History;
 use jiff::Timestamp;
@@ -258,4 +258,26 @@ fn a_change_of_what_is_wanted_makes_a_new_forecaster_and_drops_a_late_job() {
     stage.begin_anew();
     stage.take(job.run());
     assert!(stage.answer().is_none(), "a job for what is no longer wanted");
+}
+
+#[test]
+fn the_score_is_replayed_once_the_history_is_whole_and_no_step_waits_for_it() {
+    let settings = settings();
+    let now = 4 * DAY + 13 * 60;
+    let mut stage = Stage::default();
+    let mut work = |minute: i64, is_whole: bool| {
+        let history = history(minute, rhythm);
+        let due = stage.due(&settings, &history, lead(), is_whole, at(minute));
+        let job = stage.job(&settings, &history, lead(), is_whole, at(minute));
+        assert_eq!(due.is_some(), job.is_some());
+        job.into_iter().for_each(|it| stage.take(it.run()));
+        due
+    };
+    assert_eq!(work(now, false), Some(Due::Fit));
+    assert_eq!(work(now, false), None, "answered");
+    // Whole by now.
+    assert_eq!(work(now + 1, true), Some(Due::Step));
+    assert_eq!(work(now + 1, true), Some(Due::Fit));
+    assert_eq!(work(now + 1, true), None);
+    assert_eq!(work(now + 2, true), Some(Due::Step));
 }

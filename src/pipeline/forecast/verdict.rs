@@ -171,18 +171,15 @@ impl Stage {
     ) -> Option<f64> {
         let steps = steps(chosen.down_window, history.step());
         let newest = history.last_complete(now).filter(|_| steps > 0)?;
-        let mut recent = self.recent.iter().rev().peekable();
         let mut held: Option<f64> = None;
         for at in (newest - steps + 1..=newest).rev() {
             let Some(value) = history.values(at, at + 1).next().map(f64::from) else { continue };
             if value.is_nan() {
                 continue;
             }
-            while recent.next_if(|it| it.at > at).is_some() {}
-            let usable = recent.next_if(|it| it.at == at).and_then(|it| it.usable);
             let usable = match chosen.model {
                 Model::Naive => Some(value),
-                _ => usable,
+                _ => self.lately.usable(at),
             };
             let forecast = usable.map(|it| caps.cut(it * chosen.headroom, value).0);
             for value in [Some(value), forecast].into_iter().flatten() {
