@@ -71,7 +71,7 @@ impl<'p> Player<'p> {
     /// How it came to its newest value.
     #[must_use]
     pub fn trace(&self) -> Option<Arc<Trace>> {
-        self.memory.traces()?.newest().next().map(Arc::clone)
+        self.memory.traces()?.newest().next()
     }
 
     /// The past that a forecast rests on; `None` for a policy without one.

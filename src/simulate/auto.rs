@@ -245,16 +245,18 @@ fn filled(steps: Steps<'_>) -> Vec<f64> {
         .collect()
 }
 
-/// Demand at each sync: straight from step to step.
-#[must_use]
-pub fn finer(values: &[f64]) -> Vec<f64> {
+/// Demand at each sync: straight from the middle of a step to that of the next, for a step of the
+/// history is a mean over it.
+fn finer(values: &[f64]) -> Vec<f64> {
+    let before = values.first().into_iter().chain(values);
     let next = values.iter().skip(1).chain(values.last());
-    let pairs = values.iter().zip(next);
-    pairs
-        .flat_map(|(one, other)| {
+    let steps = before.zip(values).zip(next);
+    steps
+        .flat_map(|((before, value), next)| {
             (0..SYNCS_PER_STEP).map(move |part| {
-                let share = part as f64 / SYNCS_PER_STEP as f64;
-                one + (other - one) * share
+                let from_middle = (part as f64 + 0.5) / SYNCS_PER_STEP as f64 - 0.5;
+                let slope = if from_middle < 0.0 { value - before } else { next - value };
+                value + slope * from_middle
             })
         })
         .collect()

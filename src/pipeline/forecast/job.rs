@@ -5,9 +5,6 @@ use crate::forecast::past::{SEASON, SEASONS_MAX, Steps};
 use crate::pipeline::forecast::{Key, Recent};
 use crate::series::history::History;
 
-/// Steps for which answers are kept: the longest down window, a day of minutes.
-pub(super) const RECENT_MAX: usize = 1_440;
-
 /// A forecast to be made.
 #[derive(Debug)]
 pub struct Job {
@@ -58,7 +55,8 @@ impl Job {
             let open = it.peak.as_ref().filter(|_| it.verdict.is_open);
             let usable = open.map(|peak| peak.quantile(key.quantile));
             answers.push(Recent { at: it.at, usable });
-            answer = Some(it);
+            // Nobody asks for the naive distribution, and it is larger than the model's.
+            answer = Some(Answer { naive: None, ..it });
         });
         Done { forecaster, key, answers, answer, highest: highest(&values) }
     }

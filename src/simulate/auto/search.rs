@@ -120,7 +120,7 @@ struct Climb<'c> {
 }
 
 impl Climb<'_> {
-    /// The lowest rung that keeps the objective, or the highest if none does; none if the ladder can
+    /// The lowest rung that keeps the objective, or that is as good as the highest if none does; none if the ladder can
     /// do no better than `best`. And the place where the search ended, which began at `first`: it
     /// goes on from there in strides that double, until it is between two rungs.
     fn lowest(
@@ -142,6 +142,9 @@ impl Climb<'_> {
                     return Ok((Some(found), place));
                 }
             } else if place == last {
+                // Where more helps no further, it is only dearer.
+                let is_moot = best.is_some_and(|best| best.is_kept);
+                let found = if is_moot { found } else { self.as_good(ladder, last, found)? };
                 return Ok((Some(found), place));
             } else if best.is_some_and(|best| best.is_kept && !found.is_cheaper_than(best)) {
                 return Ok((None, place));
@@ -155,6 +158,26 @@ impl Climb<'_> {
             };
             stride *= 2;
         }
+    }
+
+    /// The lowest rung that is no later than the highest one, which is late.
+    fn as_good(
+        &mut self,
+        ladder: &mut Ladder,
+        last: usize,
+        highest: Found,
+    ) -> Result<Found, SimulateError> {
+        let (mut low, mut high, mut best) = (0, last, highest);
+        while low < high {
+            let place = usize::midpoint(low, high);
+            match self.at(ladder, place)? {
+                Some(found) if found.past.late_share() <= highest.past.late_share() => {
+                    (high, best) = (place, found);
+                }
+                _ => low = place + 1,
+            }
+        }
+        Ok(best)
     }
 
     fn at(&mut self, ladder: &mut Ladder, place: usize) -> Result<Option<Found>, SimulateError> {

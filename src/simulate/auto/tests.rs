@@ -53,3 +53,25 @@ fn a_short_history_gives_no_choice() {
     let values = rhythm(2);
     assert_eq!(choose(&question(&values)).unwrap(), None);
 }
+
+#[test]
+fn demand_between_means_goes_through_the_middles_of_their_steps() {
+    // A sync stands for the demand in its own middle.
+    let ramp = finer(&[0.0, 8.0, 16.0]);
+    assert_eq!(ramp, [0.0, 0.0, 1.0, 3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 15.0, 16.0, 16.0]);
+}
+
+#[test]
+fn a_forecast_is_raised_by_what_came_since_and_no_candidate_has_a_low_quantile() {
+    let values = rhythm(3);
+    let ground = Ground::new(&question(&values)).unwrap();
+    let all = candidates::all(Duration::from_secs(60));
+    assert!(all.iter().all(|it| it.is_naive() || it.chosen.quantile >= candidates::QUANTILE_MIN));
+    let it = all.iter().find(|it| !it.is_naive() && it.chosen.headroom < 1.0).unwrap();
+    let (place, known) = (WARM_UP + 50, values[WARM_UP + 50]);
+    let value = |observed| it.value_since(ground.foretold(), place, (known, observed));
+    assert!((it.value(ground.foretold(), place, known) - value(known)).abs() < 1e-12);
+    let raised = value(known + 100.0) - value(known);
+    assert!(raised >= it.chosen.headroom * 100.0 - 1e-9, "{raised}");
+    assert!(value(known - 5.0) <= value(known));
+}
