@@ -133,7 +133,6 @@ impl ReadError {
         match self {
             Self::Unreachable(_) => Reason::Unreachable,
             Self::TimedOut(_) => Reason::TimedOut,
-            Self::Refused { .. } => Reason::Refused,
             Self::Resting(_) => Reason::Resting,
             Self::Refused { .. } | Self::Denied(_) => Reason::Refused,
             Self::NoCredentials(_) => Reason::NoCredentials,

@@ -78,7 +78,6 @@ impl Sources {
         let with_past = policy
             .signals
             .iter()
-            .filter(|it| !matches!(it.ask, Ask::Pods(_)))
             .filter_map(|it| self.get(it))
             .filter(|it| it.usable_with_history().is_some())
             .count();
@@ -95,6 +94,8 @@ impl Sources {
         match &signal.ask {
             Ask::Queue(ask) => Some(self.queues.as_ref()?.get(&signal.source, &ask.server)),
             Ask::Query { .. } | Ask::Series { .. } => self.named.get(&signal.source).cloned(),
+            // Pods are read by the one reader that all policies share.
+            Ask::Pods(_) => None,
         }
     }
 }

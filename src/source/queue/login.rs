@@ -45,6 +45,7 @@ impl Login {
             ReadError::NotUnderstood(text) => ReadError::NotUnderstood(self.hidden(text)),
             ReadError::Empty(text) => ReadError::Empty(self.hidden(text)),
             ReadError::NoCredentials(text) => ReadError::NoCredentials(self.hidden(text)),
+            ReadError::Resting(error) => ReadError::Resting(Box::new(self.redacted(*error))),
             ReadError::TimedOut(_) | ReadError::TooLarge(..) | ReadError::WrongKind => error,
         }
     }
