@@ -57,7 +57,11 @@ pub(super) fn resolve(
                 faults.add(fault.hint("name the signal otherwise"));
             }
             let (source, ask) = match queue::given(wire).as_slice() {
-                [only] if wire.prometheus.is_none() && wire.scrape.is_none() => {
+                [only]
+                    if wire.prometheus.is_none()
+                        && wire.scrape.is_none()
+                        && wire.pods.is_none() =>
+                {
                     queue::resolve(*only, wire.source.as_deref(), about, &path, faults).unzip()
                 }
                 [] => {

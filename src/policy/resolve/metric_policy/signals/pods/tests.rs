@@ -202,7 +202,7 @@ fn what_makes_no_sense_is_refused_at_its_place() {
             "{source: s, pods: {selector: {matchLabels: {a: b}}, port: 1, series: q}}",
             "not from a source",
         ),
-        ("{prometheus: {query: q}}", "`source` is missing"),
+        ("{prometheus: {query: q}}", "which source"),
         ("{source: s}", "exactly one of"),
     ] {
         let faults = config("External", signal).faults;
