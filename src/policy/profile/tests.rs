@@ -17,18 +17,6 @@ fn every_built_in_file_is_a_profile_and_says_its_own_name() {
 }
 
 #[test]
-fn the_files_in_the_folder_are_the_ones_that_are_compiled_in() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles");
-    let files = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().file_name());
-    let mut files: Vec<String> = files.map(|it| it.into_string().unwrap()).collect();
-    files.retain(|it| it.ends_with(".yaml"));
-    files.sort();
-    let mut compiled: Vec<String> = FILES.iter().map(|(name, _)| format!("{name}.yaml")).collect();
-    compiled.sort();
-    assert_eq!(files, compiled);
-}
-
-#[test]
 fn an_engine_is_told_by_the_label_of_its_pods() {
     let profiles = Profiles::builtin();
     for (label, engine) in [
