@@ -9,6 +9,7 @@ pub mod configuration;
 pub mod demo;
 pub mod explain;
 mod files;
+pub mod import;
 mod metrics;
 mod outside;
 mod policies;

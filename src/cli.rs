@@ -7,6 +7,7 @@ mod check;
 mod crd;
 mod demo;
 mod explain;
+mod import;
 mod printer;
 mod serve;
 mod simulate;
@@ -84,6 +85,11 @@ enum Verb {
     /// The policy's signals are replaced by the recorded demand; the lines above the table say what
     /// was assumed.
     Simulate(Box<simulate::SimulateArgs>),
+    /// Say another tool's manifests in Foresail's words
+    ///
+    /// Prints policies and plain HPAs for `kubectl apply` on stdout, and on stderr what is otherwise
+    /// than it was. Exits with 1 when something has no equivalent and is lost.
+    Import(ImportArgs),
     /// Show why a metric has its value: every stage of the last evaluations
     ///
     /// Asks the observability port of a running adapter. To reach one in a cluster:
@@ -127,6 +133,33 @@ struct CheckArgs {
     /// The configuration file
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
     config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct ImportArgs {
+    #[command(subcommand)]
+    tool: ImportTool,
+}
+
+#[derive(Debug, Subcommand)]
+enum ImportTool {
+    /// KEDA's ScaledObjects, with their TriggerAuthentications
+    ///
+    /// Thresholds become targets of an HPA, triggers signals with the same parameters, the formula
+    /// of `scalingModifiers` the policy's `combine`. Secrets stay where they are.
+    Keda {
+        /// Files of manifests, or what `kubectl get scaledobjects,triggerauthentications -o yaml` answers; - is stdin
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// HPAs of zalando's kube-metrics-adapter, with their ScalingSchedules
+    ///
+    /// Queries of annotations become policies, schedules planned signals.
+    KubeMetricsAdapter {
+        /// Files of manifests, or what `kubectl get hpa,scalingschedules -o yaml` answers; - is stdin
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -214,6 +247,7 @@ fn run(verb: Verb, log_format: LogFormat, printer: &mut Printer) -> anyhow::Resu
             serve::run(args, printer)
         }
         Verb::Check(args) => Ok(check::run(&args, printer)),
+        Verb::Import(args) => Ok(import::run(&args, printer)),
         Verb::Crd => crd::run(printer),
         Verb::Demo(args) => {
             // The terminal belongs to the demo; only what someone must act on interrupts it.

@@ -7,7 +7,7 @@
 //!   read       keep       combine → smooth → guard       latest        answer
 //!  evaluation holds it together for all policies · app turns the handle (one tick)
 //!  cluster speaks to kube-apiserver · auth, tls stand at the door
-//!  simulate plays the HPA and a fleet · replay turns the pipeline over recordings · cli is how a person comes in
+//!  simulate plays the HPA and a fleet · import says other tools' manifests in our words · replay turns the pipeline over recordings · cli is how a person comes in
 //! ```
 //!
 //! Data moves left to right only; ARCHITECTURE.md says why, and `tests/architecture.rs` checks it.
@@ -21,6 +21,7 @@ pub mod document;
 pub mod domain;
 pub mod evaluation;
 pub mod forecast;
+pub mod import;
 pub mod pipeline;
 pub mod policy;
 pub mod published;

@@ -58,6 +58,12 @@ const ROOMS: &[Room] = &[
         outside: &["statrs"],
     },
     Room {
+        name: "import",
+        level: 4,
+        may_name: &["domain", "document", "policy"],
+        outside: &["serde_json"],
+    },
+    Room {
         name: "evaluation",
         level: 5,
         may_name: &["domain", "forecast", "policy", "series", "pipeline", "published", "simulate"],
@@ -118,6 +124,7 @@ const ROOMS: &[Room] = &[
             "pipeline",
             "published",
             "simulate",
+            "import",
             "evaluation",
             "replay",
             "auth",

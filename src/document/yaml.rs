@@ -3,6 +3,7 @@
 //! The parser is saphyr's event stream; the tree is our own because it must count nodes (aliases
 //! of aliases), refuse duplicate keys and keep positions.
 
+pub mod document;
 pub mod write;
 
 use crate::document::path::{Path, Step};

@@ -25,6 +25,8 @@ pub const DOCUMENT_DEPTH_MAX: usize = 64;
 pub const SOURCES_MAX: usize = 1_000;
 /// Policies in one configuration; twice the design's load, and more than fit into a ConfigMap.
 pub const POLICIES_MAX: usize = 2_000;
+/// A file of another tool's manifests may be as large as this, in bytes.
+pub const IMPORT_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Policies in the cluster; the youngest beyond that are refused and say so.
 pub const POLICY_OBJECTS_MAX: usize = 2_000;
 /// One policy of the cluster, as JSON: two long queries. All of them together fit into the memory

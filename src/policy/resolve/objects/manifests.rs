@@ -5,8 +5,7 @@
 //! too, as a document of its own, its sources are taken.
 
 use crate::document::fault::Fault;
-use crate::document::yaml::Node;
-use crate::domain::limits;
+use crate::document::yaml::{Node, document};
 use crate::domain::name::SourceName;
 use crate::domain::policy_object::PolicyKind;
 use crate::policy::resolve::{self, parse, placed};
@@ -39,7 +38,7 @@ pub struct Manifests {
 /// # Errors
 /// All faults, when a document is no YAML.
 pub fn load(text: &str) -> Result<Option<Manifests>, Vec<Fault>> {
-    let texts = documents(text);
+    let texts = document::all(text);
     let kinds = ["MetricPolicy", "ClusterMetricPolicy"];
     // Whatever is wrong with a file of another kind is for its own reader to say.
     if !kinds.iter().any(|kind| text.contains(kind)) {
@@ -51,7 +50,7 @@ pub fn load(text: &str) -> Result<Option<Manifests>, Vec<Fault>> {
         .collect::<Result<_, _>>()?;
     let objects: Vec<(PolicyKind, &Node)> = nodes
         .iter()
-        .flat_map(|(_, node)| std::iter::once(node).chain(items(node)))
+        .flat_map(|(_, node)| std::iter::once(node).chain(document::items(node)))
         .filter_map(|node| Some((kind(node)?, node)))
         .collect();
     if objects.is_empty() {
@@ -132,30 +131,4 @@ fn written(kind: PolicyKind, node: &Node) -> Json {
 fn kind(node: &Node) -> Option<PolicyKind> {
     let kind = node.get("kind").and_then(Node::text)?;
     PolicyKind::ALL.into_iter().find(|it| it.kind() == kind)
-}
-
-/// The objects of a `List`, which `kubectl get -o yaml` answers.
-fn items(node: &Node) -> &[Node] {
-    let is_list = node.get("kind").and_then(Node::text).is_some_and(|it| it.ends_with("List"));
-    node.get("items").filter(|_| is_list).map(Node::elements).unwrap_or_default()
-}
-
-/// Each document on its own lines of the text, so that faults are told with the lines of the file.
-fn documents(text: &str) -> Vec<String> {
-    let mut documents = vec![String::new()];
-    let mut blank = String::new();
-    for line in text.lines() {
-        let is_mark = line == "---" || line.starts_with("--- ");
-        if is_mark && documents.len() < limits::POLICIES_MAX {
-            blank.push('\n');
-            documents.push(blank.clone());
-        } else {
-            blank.push('\n');
-            if let Some(document) = documents.last_mut() {
-                document.push_str(line);
-                document.push('\n');
-            }
-        }
-    }
-    documents
 }
