@@ -74,25 +74,25 @@ struct Object<'n> {
     node: &'n Node,
 }
 
-impl Object<'_> {
-    fn kind(&self) -> &str {
+impl<'n> Object<'n> {
+    fn kind(&self) -> &'n str {
         self.node.get("kind").and_then(Node::text).unwrap_or_default()
     }
 
-    fn name(&self) -> &str {
+    fn name(&self) -> &'n str {
         self.metadata("name").unwrap_or_default()
     }
 
     /// Where `kubectl apply` puts it.
-    fn namespace(&self) -> &str {
+    fn namespace(&self) -> &'n str {
         self.metadata("namespace").unwrap_or("default")
     }
 
-    fn metadata(&self, key: &str) -> Option<&str> {
+    fn metadata(&self, key: &str) -> Option<&'n str> {
         self.node.get("metadata")?.get(key)?.text()
     }
 
-    fn at(&self, steps: &[&str]) -> Option<&Node> {
+    fn at(&self, steps: &[&str]) -> Option<&'n Node> {
         steps.iter().try_fold(self.node, |node, step| node.get(step))
     }
 }
@@ -131,7 +131,7 @@ impl<'n> Remarks<'n> {
 ///
 /// # Errors
 /// What is no YAML.
-fn documents(files: &[File]) -> Result<Vec<(PathBuf, Node)>, Remark> {
+fn documents(files: &[File]) -> Result<Vec<(PathBuf, Node)>, Box<Remark>> {
     let read = |file: &File| {
         let parsed = document::all(&file.text).into_iter().map(|text| Node::parse(&text));
         let nodes: Result<Vec<Node>, BadYaml> = parsed.collect();
@@ -142,7 +142,7 @@ fn documents(files: &[File]) -> Result<Vec<(PathBuf, Node)>, Remark> {
                 let mut fault =
                     fault.hint("look for a missing quote, bracket or blank in or above this line");
                 fault.position = Some(error.at);
-                Err(Remark { path: file.path.clone(), fault, is_lost: true })
+                Err(Box::new(Remark { path: file.path.clone(), fault, is_lost: true }))
             }
         }
     };

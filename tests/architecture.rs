@@ -197,6 +197,7 @@ const PURE: &[&str] = &[
     "pipeline",
     "published",
     "simulate",
+    "import",
     "evaluation",
     "replay",
 ];

@@ -41,7 +41,7 @@ pub fn import(tool: Tool, paths: &[PathBuf]) -> Result<Imported, ImportError> {
         Tool::Keda => import::keda::import(&files),
         Tool::KubeMetricsAdapter => import::kube_metrics_adapter::import(&files),
     };
-    imported.map_err(|remark| ImportError::Faulty(Box::new(remark)))
+    imported.map_err(ImportError::Faulty)
 }
 
 fn read(path: &Path) -> Result<File, ImportError> {

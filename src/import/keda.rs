@@ -25,7 +25,7 @@ const POLLING_INTERVAL: u64 = 30;
 ///
 /// # Errors
 /// What is no YAML.
-pub fn import(files: &[File]) -> Result<Imported, Remark> {
+pub fn import(files: &[File]) -> Result<Imported, Box<Remark>> {
     let documents = documents(files)?;
     let objects = objects(&documents);
     let authentications = Authentications::among(&objects);

@@ -21,7 +21,7 @@ const ANNOTATION: &str = "metric-config.";
 ///
 /// # Errors
 /// What is no YAML.
-pub fn import(files: &[File]) -> Result<Imported, Remark> {
+pub fn import(files: &[File]) -> Result<Imported, Box<Remark>> {
     let documents = documents(files)?;
     let objects = objects(&documents);
     let schedules = Schedules::among(&objects);

@@ -13,6 +13,7 @@ mod emit;
 mod explain;
 mod files;
 mod history;
+mod import;
 mod profiles;
 mod secrets;
 mod self_metrics;
