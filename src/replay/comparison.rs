@@ -10,7 +10,7 @@ use crate::pipeline::trace::Trace;
 use crate::simulate::SimulateError;
 use crate::simulate::judge::fluid::{Fluid, FluidSettings};
 use crate::simulate::judge::frontier::Frontier;
-use crate::simulate::judge::oracle::{Optimum, optimum};
+use crate::simulate::judge::oracle::{Optimum, optimum_of_part};
 use crate::simulate::judge::requests::{RequestSettings, Requests};
 use crate::simulate::judge::{Moment, Run, Setting, Totals, Workload, watch};
 use std::cell::Cell;
@@ -63,8 +63,6 @@ pub struct Frame {
     pub wanted: u32,
     /// The longest wait, in seconds.
     pub wait_seconds: f64,
-    /// The share of the step's work that is late.
-    pub late_share: f64,
 }
 
 /// One way and its score.
@@ -177,7 +175,7 @@ fn best(scenario: &Scenario) -> Result<Optimum, SimulateError> {
     let need = need(scenario)?;
     let lead = scenario.lead_time.as_secs_f64() / scenario.load.step.as_secs_f64();
     let steps = scenario.score.first_step()..scenario.load.end;
-    Ok(optimum(&need, steps, whole(lead), scenario.score.period))
+    Ok(optimum_of_part(&need, steps, whole(lead), scenario.score.period))
 }
 
 /// The pods that each step needs, at least the autoscaler's fewest.
@@ -321,6 +319,5 @@ fn frame(moment: &Moment, need: u32, (observed, band): (f64, Option<Band>)) -> F
         ready: seen.ready,
         wanted: replicas,
         wait_seconds: served.wait_seconds,
-        late_share: if served.work > 0.0 { served.late / served.work } else { 0.0 },
     }
 }
