@@ -46,7 +46,9 @@ impl Forecast {
     /// How far ahead a forecast looks at most: a quarter of the season.
     #[must_use]
     pub fn reach(&self) -> Duration {
-        self.step().saturating_mul(u32::try_from(HORIZON_MAX).unwrap_or(u32::MAX))
+        let [reach, season] = [HORIZON_MAX, limits::HISTORY_STEPS_PER_SEASON]
+            .map(|steps| u32::try_from(steps).unwrap_or(u32::MAX));
+        self.season.saturating_mul(reach) / season
     }
 
     /// How long a pod takes to start: as the policy says, or as it was measured, or the usual time.
