@@ -219,8 +219,8 @@ fn what_cannot_be_replayed_is_the_persons_input_and_told_with_a_way_out() {
     let shown = folder.shown(&["--trace", "good.csv", "--json", "good.csv"]);
     assert!(shown.contains("`good.csv` is read, and would be overwritten"), "{shown}");
     assert_eq!(folder.read("good.csv"), samples(1));
-    let twice = policy("http://127.0.0.1:1", "").replace("name: pods, ", "name: llama, ");
-    folder.write("policy.yaml", &twice.replace("type: Pods", "type: External"));
+    let other = OBJECT.replace("name: llama_demand", "name: llama_other");
+    folder.write("policy.yaml", &format!("{OBJECT}---\n{other}"));
     let shown = folder.shown(&["--trace", "good.csv"]);
     assert!(shown.contains("2 objects are called inference/llama; leave one"), "{shown}");
 }
