@@ -15,14 +15,14 @@ use crate::domain::duration::{self, Shown};
 use crate::domain::limits;
 use crate::domain::metric::Subject;
 use crate::domain::name::SourceName;
-use crate::pipeline::trace::text;
+use crate::pipeline::trace::text::{self, Wording};
 use crate::policy::forecast::Choice;
 use crate::policy::{Config, Policy};
 use crate::replay::comparison::{Comparison, Wants, compare};
 use crate::replay::load::{Copies, Load};
-use crate::replay::manifest::{self, Manifest};
+use crate::replay::manifest::{self, Manifest, Published};
 use crate::replay::scenario::{Scenario, Spread, Wishes};
-use crate::replay::trace::{self, Service, Trace};
+use crate::replay::trace::{self, Content, Service, Trace};
 use crate::simulate::SimulateError;
 use jiff::Timestamp;
 use range::Range;
@@ -50,6 +50,8 @@ pub struct Order {
     pub service: Service,
     /// How many populations like the recorded one.
     pub copies: Copies,
+    /// Whether somebody asked for that jitter.
+    pub has_own_jitter: bool,
     /// The demand that fills one pod.
     pub pod_capacity: Option<f64>,
     /// GPUs of one pod.
@@ -104,6 +106,7 @@ struct Source {
     /// The HPA's file, if there is one.
     hpa: Option<String>,
     without_value: usize,
+    is_utc_assumed: bool,
     copies: Copies,
     gpus_per_pod: u32,
 }
@@ -137,6 +140,17 @@ pub enum SimulationError {
     /// The sources have no such past.
     #[error("{0}")]
     Past(String),
+    /// A source did not answer.
+    #[error("{problem}")]
+    Source {
+        /// Which, and what it said.
+        problem: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// What was asked for would change nothing.
+    #[error("{0}")]
+    Unused(&'static str),
     /// The recording has no such moment.
     #[error("{0}")]
     Moment(String),
@@ -170,10 +184,12 @@ pub async fn simulate(
             (format!("the policy's signals, {range}"), trace)
         }
     };
+    check_jitter(&order, &trace)?;
     let source = Source {
         demand,
         hpa: order.hpa.as_deref().map(file_name),
         without_value: trace.without_value,
+        is_utc_assumed: trace.is_utc_assumed,
         copies: order.copies,
         gpus_per_pod: order.gpus_per_pod,
     };
@@ -199,6 +215,20 @@ pub async fn simulate(
     Ok(Simulation { scenario, comparison, source })
 }
 
+fn check_jitter(order: &Order, trace: &Trace) -> Result<(), SimulationError> {
+    let problem = match trace.content {
+        _ if !order.has_own_jitter => return Ok(()),
+        Content::Samples { .. } => {
+            "--jitter moves requests, and the recording has none; leave it out"
+        }
+        Content::Requests(_) if order.copies.count == 1 => {
+            "--jitter moves the requests of copies; say how many with --copies"
+        }
+        Content::Requests(_) => return Ok(()),
+    };
+    Err(SimulationError::Unused(problem))
+}
+
 impl Simulation {
     /// What was assumed, as pairs of a word and a sentence.
     #[must_use]
@@ -222,7 +252,16 @@ impl Simulation {
     #[must_use]
     pub fn explanation(&self) -> Option<String> {
         let Self { scenario, comparison, .. } = self;
-        comparison.explained.as_ref().map(|it| text::render(&scenario.policy, it))
+        let load = &scenario.load;
+        let mut wording = Wording {
+            undated_since: (!load.is_dated).then_some(load.midnight),
+            ..Wording::default()
+        };
+        if scenario.takes_over_lead_time {
+            wording.lead_time_by = "as the simulated pods take";
+        }
+        let explained = comparison.explained.as_ref();
+        explained.map(|it| text::render_worded(&scenario.policy, it, wording))
     }
 
     /// Everything but the single steps, for programs.
@@ -299,6 +338,11 @@ fn chosen(
             refused(format!("there is no policy `{name}`; the file has: {}", names(&all)))
         }
         ([], None) => refused("the file has no policy with a single value".to_owned()),
+        ([first, .., last], _) if first.key == last.key => refused(format!(
+            "{} objects are called {}; leave one of them in the file",
+            found.len(),
+            first.key
+        )),
         (several, _) => refused(format!("say which policy with --name: {}", names(several))),
     }
 }
@@ -306,15 +350,7 @@ fn chosen(
 fn read_hpa(path: &Path, policy: &Policy) -> Result<Manifest, SimulationError> {
     let text = read_text(path, u64::try_from(limits::CONFIG_BYTES_MAX).unwrap_or(u64::MAX))?;
     let faulty = |faults| SimulationError::Faulty { path: path.to_owned(), faults };
-    let manifest = manifest::parse(&text).map_err(faulty)?;
-    if manifest.metric != policy.metric.as_str() {
-        return Err(SimulationError::Policy(format!(
-            "the HPA asks for the metric `{}`, and policy {} publishes `{}`; name the one with --hpa \
-             and the other with --name",
-            manifest.metric, policy.key, policy.metric
-        )));
-    }
-    Ok(manifest)
+    manifest::parse(&text, &Published::by(policy)).map_err(faulty)
 }
 
 fn read_trace(path: &Path, service: &Service) -> Result<Trace, SimulationError> {

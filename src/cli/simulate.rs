@@ -9,16 +9,21 @@ use crate::replay::comparison::Wants;
 use crate::replay::load::Copies;
 use crate::replay::scenario::Spread;
 use crate::replay::trace::Service;
-use anyhow::Context;
 use clap::{ArgGroup, Args, value_parser};
-use std::path::{Path, PathBuf};
+use reports::Reports;
+use std::path::PathBuf;
 use std::time::Duration;
+
+mod reports;
 
 /// Columns of the progress bar.
 const BAR: u64 = 30;
 
 /// Half of the usual scrape interval, in the mean.
 const METRIC_DELAY: Duration = Duration::from_secs(15);
+
+/// By how much requests of a copy are moved where nobody says.
+const JITTER: Duration = Duration::from_secs(300);
 
 /// Beyond this almost all pods are there at once, and a few never.
 const SPREAD_MAX: f64 = 3.0;
@@ -36,7 +41,7 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "TIME", group = "demand")]
     from: Option<String>,
     /// The end of --from; now, if left out
-    #[arg(long, value_name = "TIME", requires = "from")]
+    #[arg(long, value_name = "TIME", requires = "from", conflicts_with = "trace")]
     to: Option<String>,
     /// The file with the policy: a configuration, or a MetricPolicy as it is applied with kubectl
     ///
@@ -54,7 +59,7 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "FILE")]
     hpa: Option<PathBuf>,
     /// From asking for a pod to its first work; the policy's forecast.leadTime, or 3m
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = lead_time, allow_hyphen_values = true)]
     lead_time: Option<Duration>,
     /// How far pods are apart in that: the standard deviation as a share of the mean, such as 0.3
     ///
@@ -63,7 +68,7 @@ pub(super) struct SimulateArgs {
     #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
     lead_time_spread: f64,
     /// Work that waits longer than this is late; the policy's objective.maxWait, or 10s
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, allow_hyphen_values = true)]
     max_wait: Option<Duration>,
     /// The demand that fills one pod; for requests, how many it serves at once
     ///
@@ -79,29 +84,29 @@ pub(super) struct SimulateArgs {
     /// Requests are superposed, each moved by a random time (--jitter); samples are multiplied.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..))]
     copies: u32,
-    /// The standard deviation by which requests of a copy are moved
-    #[arg(long, value_name = "DURATION", default_value_t = Shown(Duration::from_secs(300)), value_parser = super::shown)]
-    jitter: Shown,
+    /// The standard deviation by which requests of a copy are moved; 5m, if left out
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, allow_hyphen_values = true)]
+    jitter: Option<Duration>,
     /// Seed of the jitter and of drawn lead times
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// How long a request takes on a pod, in seconds, where the recording does not say
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "from")]
     service_seconds: Option<f64>,
     /// How fast one request's prompt is read, where the recording has tokens
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "from")]
     prompt_tokens_per_second: Option<f64>,
     /// How fast one request's answer is written, where the recording has tokens
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = positive, conflicts_with = "from")]
     output_tokens_per_second: Option<f64>,
     /// How often the HPA syncs: the length of a step
-    #[arg(long, value_name = "DURATION", default_value_t = Shown(limits::HPA_SYNC_DEFAULT), value_parser = step)]
+    #[arg(long, value_name = "DURATION", default_value_t = Shown(limits::HPA_SYNC_DEFAULT), value_parser = step, allow_hyphen_values = true)]
     sync: Shown,
     /// How much of the recording is history, run but not scored; 168h, or half of it if that is less
-    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, allow_hyphen_values = true)]
     score_from: Option<Duration>,
     /// How late the policy knows what is true: scraping and the like; rounded up to whole syncs
-    #[arg(long, value_name = "DURATION", default_value_t = Shown(METRIC_DELAY), value_parser = super::shown)]
+    #[arg(long, value_name = "DURATION", default_value_t = Shown(METRIC_DELAY), value_parser = super::shown, allow_hyphen_values = true)]
     metric_delay: Shown,
     /// Whether the policy sees the queue that its own decisions make
     ///
@@ -145,6 +150,15 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
+fn lead_time(text: &str) -> Result<Duration, String> {
+    let lead_time = duration::parse(text).map_err(|error| error.to_string())?;
+    let most = limits::LEAD_TIME_MAX;
+    if lead_time > most {
+        return Err(format!("longer than {}: no forecast reaches this far", Shown(most)));
+    }
+    Ok(lead_time)
+}
+
 fn step(text: &str) -> Result<Shown, String> {
     let step = duration::parse(text).map_err(|error| error.to_string())?;
     let (least, most) = (Duration::from_secs(1), Duration::from_secs(300));
@@ -152,7 +166,18 @@ fn step(text: &str) -> Result<Shown, String> {
 }
 
 pub(super) fn run(args: SimulateArgs, printer: &mut Printer) -> anyhow::Result<Exit> {
-    let (json, html) = (args.json.clone(), args.html.clone());
+    let inputs = [args.trace.as_ref(), Some(&args.policy), args.hpa.as_ref()];
+    let inputs: Vec<PathBuf> = inputs.into_iter().flatten().cloned().collect();
+    let wanted = [args.json.clone(), args.html.clone()];
+    // A report that cannot be written is told before minutes are spent on it.
+    let reports = match Reports::open(&wanted, &inputs) {
+        Ok(reports) => reports,
+        Err(problem) => {
+            printer.error(&problem.to_string());
+            printer.note(&format!("  hint: {}", problem.hint()));
+            return Ok(Exit::Input);
+        }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let simulated = {
         let mut tell = |done, total| printer.progress(&bar(done, total));
@@ -162,21 +187,16 @@ pub(super) fn run(args: SimulateArgs, printer: &mut Printer) -> anyhow::Result<E
     let simulation = match simulated {
         Ok(simulation) => simulation,
         Err(error) => {
+            reports.withdraw();
             show_error(&error, printer);
             return Ok(Exit::Input);
         }
     };
     show(&simulation, printer);
-    for (path, text) in [(json, simulation.json()), (html, simulation.html())] {
-        let Some(path) = path else { continue };
-        write(&path, &text)?;
+    for path in reports.write(&[&|| simulation.json(), &|| simulation.html()])? {
         printer.note(&format!("written: {}", path.display()));
     }
     Ok(Exit::Done)
-}
-
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    std::fs::write(path, text).with_context(|| format!("failed to write `{}`", path.display()))
 }
 
 fn order(args: SimulateArgs) -> Order {
@@ -193,7 +213,12 @@ fn order(args: SimulateArgs) -> Order {
             prompt_tokens_per_second: args.prompt_tokens_per_second,
             output_tokens_per_second: args.output_tokens_per_second,
         },
-        copies: Copies { count: args.copies, jitter: args.jitter.0, seed: args.seed },
+        copies: Copies {
+            count: args.copies,
+            jitter: args.jitter.unwrap_or(JITTER),
+            seed: args.seed,
+        },
+        has_own_jitter: args.jitter.is_some(),
         pod_capacity: args.pod_capacity,
         gpus_per_pod: args.gpus_per_pod,
         lead_time: args.lead_time,
@@ -227,6 +252,10 @@ fn show_error(error: &SimulationError, printer: &mut Printer) {
         SimulationError::Config(error) => printer.config_error(error),
         SimulationError::Faulty { path, faults } => {
             faults.iter().for_each(|fault| printer.fault(path, fault));
+        }
+        SimulationError::Source { hint, .. } => {
+            printer.error(&ErrorChain(error).to_string());
+            printer.note(&format!("  hint: {hint}"));
         }
         error => printer.error(&ErrorChain(error).to_string()),
     }

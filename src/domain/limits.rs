@@ -189,6 +189,8 @@ const _: () = assert!(CONNECTION_IDLE_MAX.as_secs() > 2 * KEEP_ALIVE_INTERVAL.as
 const _: () = assert!(INTERVAL_MIN.as_millis() < INTERVAL_MAX.as_millis());
 const _: () = assert!(BACKFILL_POINTS_MAX < 11_000);
 
+/// The largest value of a recording that is replayed: an HPA counts thousandths, in 64 bits.
+pub const RECORDED_MAX: f64 = 1e15;
 /// The shortest lead time: pods that start faster need no forecast.
 pub const LEAD_TIME_MIN: Duration = Duration::from_secs(1);
 /// The longest lead time; an hour ahead, what happened at this time of other days says more than

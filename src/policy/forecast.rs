@@ -3,7 +3,7 @@
 use crate::domain::limits;
 use crate::domain::name::ObjectName;
 use crate::domain::supply::{Startup, Supply};
-use crate::forecast::Model;
+use crate::forecast::{HORIZON_MAX, Model};
 use std::time::Duration;
 
 /// A forecast of the peak over the lead time.
@@ -41,6 +41,14 @@ impl Forecast {
     pub fn step(&self) -> Duration {
         let steps = u32::try_from(limits::HISTORY_STEPS_PER_SEASON).unwrap_or(u32::MAX);
         self.season / steps
+    }
+
+    /// How far ahead a forecast looks at most: a quarter of the season.
+    #[must_use]
+    pub fn reach(&self) -> Duration {
+        let [reach, season] = [HORIZON_MAX, limits::HISTORY_STEPS_PER_SEASON]
+            .map(|steps| u32::try_from(steps).unwrap_or(u32::MAX));
+        self.season.saturating_mul(reach) / season
     }
 
     /// How long a pod takes to start: as the policy says, or as it was measured, or the usual time.

@@ -3,14 +3,15 @@
 use super::auto::{self, Dated};
 use super::late::{Late, whole};
 use super::load::Work;
-use super::player::Band;
+use super::player::{Band, Published};
 use super::publisher::Publisher;
 use super::scenario::{BACKLOG_MAX, Scenario};
 use crate::pipeline::trace::Trace;
 use crate::simulate::SimulateError;
+use crate::simulate::hpa::metric::{MetricSpec, TotalTarget};
 use crate::simulate::judge::fluid::{Fluid, FluidSettings};
 use crate::simulate::judge::frontier::Frontier;
-use crate::simulate::judge::oracle::{Optimum, optimum};
+use crate::simulate::judge::oracle::{Optimum, optimum_of_part};
 use crate::simulate::judge::requests::{RequestSettings, Requests};
 use crate::simulate::judge::{Moment, Run, Setting, Totals, Workload, watch};
 use std::cell::Cell;
@@ -63,8 +64,6 @@ pub struct Frame {
     pub wanted: u32,
     /// The longest wait, in seconds.
     pub wait_seconds: f64,
-    /// The share of the step's work that is late.
-    pub late_share: f64,
 }
 
 /// One way and its score.
@@ -177,7 +176,7 @@ fn best(scenario: &Scenario) -> Result<Optimum, SimulateError> {
     let need = need(scenario)?;
     let lead = scenario.lead_time.as_secs_f64() / scenario.load.step.as_secs_f64();
     let steps = scenario.score.first_step()..scenario.load.end;
-    Ok(optimum(&need, steps, whole(lead), scenario.score.period))
+    Ok(optimum_of_part(&need, steps, whole(lead), scenario.score.period))
 }
 
 /// The pods that each step needs, at least the autoscaler's fewest.
@@ -256,14 +255,14 @@ impl Referee<'_, '_> {
         mut frames: Option<&mut Vec<Frame>>,
     ) -> Result<Run, SimulateError> {
         let Self { scenario, explain_at, .. } = *self;
-        let setting = setting(scenario, way);
+        let (setting, scaled_by) = setting(scenario, way);
         let mut publisher = Publisher::new(scenario, self.choices, way, &workload);
         let needs: Vec<u32> = match frames {
             Some(_) => (0..scenario.load.end).map(|step| workload.need(step)).collect(),
             None => Vec::new(),
         };
         // What one closure sees, the other one writes down.
-        let known: Cell<(f64, Option<Band>)> = Cell::new((0.0, None));
+        let known: Cell<(f64, Option<Published>)> = Cell::new((0.0, None));
         let mut late = Late::new(scenario);
         let publish = |step: usize, seen: &_| {
             let observed = late.known(scenario.observed(step, seen));
@@ -271,8 +270,9 @@ impl Referee<'_, '_> {
             if explain_at == Some(step) && self.explained.is_none() {
                 self.explained = publisher.trace();
             }
-            known.set((observed, published.and_then(|it| it.band)));
-            published.map(|it| it.value * headroom)
+            let published = published.map(|it| Published { value: it.value * headroom, ..it });
+            known.set((observed, published));
+            published.map(|it| it.value * scaled_by)
         };
         let tell = |moment: &Moment| {
             self.done += 1;
@@ -288,7 +288,12 @@ impl Referee<'_, '_> {
     }
 }
 
-fn setting(scenario: &Scenario, way: Way) -> Setting {
+/// The autoscaler for who publishes so, and what it reads as a multiple of what is published.
+fn setting(scenario: &Scenario, way: Way) -> (Setting, f64) {
+    let target = match way {
+        Way::Policy | Way::Clairvoyant => scenario.target,
+        Way::Reactive(_) => scenario.plain_target,
+    };
     let mut setting = Setting {
         hpa: scenario.hpa.clone(),
         controller: scenario.controller,
@@ -296,7 +301,9 @@ fn setting(scenario: &Scenario, way: Way) -> Setting {
         steps_per_day: scenario.score.period,
         steps: scenario.load.first..scenario.load.end,
     };
-    match way {
+    let read = TotalTarget::AverageValue(target.milli);
+    setting.hpa.metrics = vec![MetricSpec::External { target: read }];
+    let setting = match way {
         Way::Policy => setting,
         Way::Clairvoyant => setting.without_tolerance(),
         Way::Reactive(seconds) => {
@@ -307,20 +314,20 @@ fn setting(scenario: &Scenario, way: Way) -> Setting {
             }
             setting
         }
-    }
+    };
+    (setting, target.scaled_by)
 }
 
-fn frame(moment: &Moment, need: u32, (observed, band): (f64, Option<Band>)) -> Frame {
-    let Moment { step: _, demand, published, seen, replicas, served } = *moment;
+fn frame(moment: &Moment, need: u32, (observed, published): (f64, Option<Published>)) -> Frame {
+    let Moment { step: _, demand, published: _, seen, replicas, served } = *moment;
     Frame {
         demand,
         need,
         observed,
-        published,
-        band,
+        published: published.map(|it| it.value),
+        band: published.and_then(|it| it.band),
         ready: seen.ready,
         wanted: replicas,
         wait_seconds: served.wait_seconds,
-        late_share: if served.work > 0.0 { served.late / served.work } else { 0.0 },
     }
 }

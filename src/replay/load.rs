@@ -1,6 +1,7 @@
 //! A recording laid on the steps of a run: requests one by one, or demand with one value per step.
 
 use super::trace::{Content, Trace, median_spacing};
+use crate::domain::limits;
 use crate::simulate::SimulateError;
 use crate::simulate::judge::recorded::{Offered, Request, on_grid, superpose};
 use jiff::Timestamp;
@@ -105,7 +106,17 @@ impl Load {
         let load = match content {
             Content::Requests(requests) => load.of_requests(&requests, copies)?,
             Content::Samples { samples, unit } => {
-                Self { unit, ..load }.of_samples(samples, f64::from(copies.count))?
+                let copies = f64::from(copies.count);
+                let too_large = |value: &f64| value * copies > limits::RECORDED_MAX;
+                if let Some(bad) = samples.iter().map(|it| it.1).find(too_large) {
+                    let value = format!("{} in a sample", bad * copies);
+                    return out_of_range(
+                        "the demand",
+                        value,
+                        "at most 1e15: an HPA counts thousandths",
+                    );
+                }
+                Self { unit, ..load }.of_samples(samples, copies)?
             }
         };
         let steps = load.end.saturating_sub(load.first);
@@ -164,13 +175,6 @@ impl Load {
             return out_of_range("the recording", format!("{end} steps"), allowed);
         }
         Ok(())
-    }
-
-    /// Multiplies the demand of a fluid.
-    pub(super) fn scale(&mut self, factor: f64) {
-        if let Work::Samples { demand, newest } = &mut self.work {
-            demand.iter_mut().chain(newest).for_each(|value| *value *= factor);
-        }
     }
 
     /// The demand of each step.

@@ -119,19 +119,38 @@ impl<'p> Player<'p> {
     }
 }
 
-/// The policy as it is replayed: a recording holds rates, not counters, so that the filter which
-/// makes one from the other has nothing to do; and the lead time is known.
-#[must_use]
-pub fn prepared(policy: &Policy, lead_time: Duration) -> (Policy, bool) {
-    let mut policy = policy.clone();
-    let steps = policy.smooth.len();
-    policy.smooth.retain(|step| !matches!(step, Smoothing::Rate { .. }));
-    // A policy that names its lead time believes in it, whatever the pods then take.
-    if let Some(forecast) = &mut policy.forecast
-        && forecast.lead_time == Choice::Auto
-    {
-        forecast.lead_time = Choice::Given(lead_time);
+/// A policy as it is replayed.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The policy.
+    pub policy: Policy,
+    /// Whether a `rate` step was taken out of it.
+    pub had_rate: bool,
+    /// Whether it leaves its lead time to be measured, and so takes that of the simulated pods.
+    pub takes_over_lead_time: bool,
+}
+
+impl Prepared {
+    /// A recording holds rates, not counters, so that the filter which makes one from the other has
+    /// nothing to do; and the lead time is known, as is what a pod serves where the policy would
+    /// learn it.
+    #[must_use]
+    pub fn of(policy: &Policy, lead_time: Duration, pod_capacity: f64) -> Self {
+        let mut policy = policy.clone();
+        let steps = policy.smooth.len();
+        policy.smooth.retain(|step| !matches!(step, Smoothing::Rate { .. }));
+        let mut takes_over_lead_time = false;
+        // A policy that names its lead time believes in it, whatever the pods then take.
+        if let Some(forecast) = &mut policy.forecast
+            && forecast.lead_time == Choice::Auto
+        {
+            forecast.lead_time = Choice::Given(lead_time);
+            takes_over_lead_time = true;
+        }
+        if policy.capacity.learn.is_some() && policy.capacity.per_pod.is_none() {
+            policy.capacity.per_pod = Finite::new(pod_capacity);
+        }
+        let had_rate = policy.smooth.len() < steps;
+        Self { policy, had_rate, takes_over_lead_time }
     }
-    let had_rate = policy.smooth.len() < steps;
-    (policy, had_rate)
 }

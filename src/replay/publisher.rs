@@ -42,8 +42,8 @@ impl<'s> Publisher<'s> {
                 // To be ready in time, pods are asked for a lead time and two syncs ahead.
                 let lead = scenario.lead_time.as_secs_f64() / scenario.load.step.as_secs_f64();
                 let ahead = u32::try_from(whole(lead)).unwrap_or(u32::MAX).saturating_add(2);
-                let target = scenario.target_milli as f64;
-                let asks = foresight(&need, ahead).into_iter().map(|pods| pods * target / 1e3);
+                let target = scenario.target.per_pod();
+                let asks = foresight(&need, ahead).into_iter().map(|pods| pods * target);
                 Self::Known(asks.collect())
             }
         }

@@ -1,9 +1,11 @@
 //! What all ways of publishing that are compared have in common: demand, pods and autoscaler.
 
 use super::load::{Load, Work};
-use super::player;
+use super::player::Prepared;
 use crate::domain::duration::Shown;
+use crate::domain::limits;
 use crate::policy::Policy;
+use crate::policy::capacity::Emit;
 use crate::policy::forecast::{Choice, Forecast};
 use crate::simulate::SimulateError;
 use crate::simulate::hpa::metric::{MetricSpec, TotalTarget};
@@ -20,6 +22,8 @@ pub const PODS_WANTED_SHARE: f64 = 0.995;
 const REPLICAS_MAX_DEFAULT: i32 = 200;
 /// The HPA reads thousandths of a metric, so a target of a few of them would be read coarsely.
 const TARGET_MILLI_MIN: f64 = 1_000.0;
+/// The most requests that a pod serves at once, each of which takes memory.
+const CONCURRENCY_MAX: f64 = 10_000.0;
 /// In how much time the policy wants what waits to be worked off.
 pub const DRAIN: Duration = Duration::from_secs(60);
 /// What waits in a fluid is lost beyond this.
@@ -34,18 +38,20 @@ pub struct Scenario {
     pub policy: Policy,
     /// Whether a `rate` step was taken out of it.
     pub had_rate: bool,
+    /// Whether its lead time is that of the simulated pods.
+    pub takes_over_lead_time: bool,
     /// The autoscaler.
     pub hpa: HpaSpec,
-    /// What it aims at for each pod, in thousandths of the metric.
-    pub target_milli: i64,
+    /// What it aims at for each pod.
+    pub target: Target,
+    /// What one aims at that reads the policy's signals themselves.
+    pub plain_target: Target,
     /// The controller's flags.
     pub controller: ControllerSettings,
     /// The demand that fills one pod.
     pub capacity: f64,
     /// Where that comes from.
     pub capacity_from: CapacityFrom,
-    /// By what the recorded values were multiplied so that the HPA can read them.
-    pub scaled_by: f64,
     /// From asking for a pod to its first work, in the mean.
     pub lead_time: Duration,
     /// How far pods are apart in that.
@@ -58,6 +64,15 @@ pub struct Scenario {
     pub feedback: Feedback,
     /// The periods of the score.
     pub score: Score,
+}
+
+/// What an autoscaler aims at for each pod.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    /// In thousandths of what it reads.
+    pub milli: i64,
+    /// It reads so many times what is published, since it reads whole thousandths.
+    pub scaled_by: f64,
 }
 
 /// Where the capacity of a pod comes from.
@@ -129,50 +144,51 @@ impl Scenario {
     ///
     /// # Errors
     /// When something lies outside its range.
-    pub fn new(mut load: Load, policy: &Policy, wishes: Wishes) -> Result<Self, SimulateError> {
+    pub fn new(load: Load, policy: &Policy, wishes: Wishes) -> Result<Self, SimulateError> {
         let Wishes { hpa, pod_capacity, lead_time, spread, slo, .. } = wishes;
         let Wishes { score_from, metric_delay, no_feedback, .. } = wishes;
-        let own = policy.capacity.per_pod.map(|it| it.get());
-        let of_hpa = hpa.as_ref().map(|(_, target)| *target as f64 / 1e3);
-        let is_requests = matches!(load.work, Work::Requests { .. });
-        let choices = [
-            (pod_capacity, CapacityFrom::Given),
-            (own, CapacityFrom::Policy),
-            (of_hpa, CapacityFrom::Hpa),
-            (is_requests.then_some(1.0), CapacityFrom::OneRequest),
-        ];
-        let known = choices.into_iter().find_map(|(capacity, from)| Some((capacity?, from)));
-        let mut scaled_by = 1.0;
-        let (capacity, capacity_from) = match known {
-            Some((capacity, from)) if is_requests => (capacity.ceil(), from),
-            Some(known) => known,
-            None => {
-                let milli = load.quantile(PODS_WANTED_SHARE) / PODS_WANTED * 1e3;
-                while milli > 0.0 && milli * scaled_by < TARGET_MILLI_MIN && scaled_by < 1e12 {
-                    scaled_by *= 10.0;
-                }
-                load.scale(scaled_by);
-                (greater((milli * scaled_by).round(), 1.0) / 1e3, CapacityFrom::Demand)
-            }
+        let (capacity, capacity_from) = capacity_of(&load, policy, pod_capacity, hpa.as_ref());
+        let scaled_by = match capacity_from {
+            CapacityFrom::Demand => legible(capacity),
+            _ => 1.0,
         };
-        if !(capacity.is_finite() && capacity > 0.0) {
+        let of_pod = Target::of(capacity, scaled_by)?;
+        if matches!(load.work, Work::Requests { .. }) && capacity > CONCURRENCY_MAX {
             let (setting, value) = ("pod capacity", capacity.to_string());
-            let allowed = "a number, more than 0";
+            let allowed = "at most 10000 requests at once";
             return Err(SimulateError::OutOfRange { setting, value, allowed });
         }
-        let (hpa, target_milli) = hpa.unwrap_or_else(|| plain_hpa(milli_of(capacity)));
-        let (policy, had_rate) = player::prepared(policy, lead_time);
+        // What a pod serves says nothing of an HPA's target where the metric counts replicas.
+        let (own, plain_target) = match (policy.emit, hpa.as_ref().map(|it| it.1)) {
+            (Emit::Demand, None) => (of_pod, of_pod),
+            (Emit::Demand, Some(milli)) => {
+                let target = Target { milli, scaled_by: 1.0 };
+                (target, target)
+            }
+            (Emit::DesiredReplicas, None) => (Target::ONE_REPLICA, of_pod),
+            (Emit::DesiredReplicas, Some(milli)) => (Target { milli, scaled_by: 1.0 }, of_pod),
+        };
+        let hpa = hpa.map_or_else(|| plain_hpa(own.milli), |(spec, _)| spec);
+        // As an HPA's target, a pod's capacity is a whole number of thousandths.
+        let capacity = match capacity_from {
+            CapacityFrom::Demand => of_pod.per_pod(),
+            _ => capacity,
+        };
+        let prepared = Prepared::of(policy, lead_time, capacity);
+        let Prepared { policy, had_rate, takes_over_lead_time } = prepared;
+        check_reach(&policy)?;
         let score = Score::of(&load, score_from)?;
         Ok(Self {
             load,
             policy,
             had_rate,
+            takes_over_lead_time,
             hpa,
-            target_milli,
+            target: own,
+            plain_target,
             controller: ControllerSettings::default(),
             capacity,
             capacity_from,
-            scaled_by,
             lead_time,
             spread,
             slo,
@@ -235,51 +251,119 @@ impl Scenario {
     }
 }
 
+impl Target {
+    /// One replica of what counts replicas.
+    const ONE_REPLICA: Self = Self { milli: 1_000, scaled_by: 1.0 };
+
+    /// That of a pod that serves so much.
+    #[expect(clippy::cast_possible_truncation, reason = "checked against the range just before")]
+    fn of(capacity: f64, scaled_by: f64) -> Result<Self, SimulateError> {
+        let milli = (capacity * scaled_by * 1e3).round();
+        if (1.0..=limits::RECORDED_MAX * 1e3).contains(&milli) {
+            return Ok(Self { milli: milli as i64, scaled_by });
+        }
+        let (setting, value) = ("pod capacity", capacity.to_string());
+        let allowed = "0.001 to 1e15: an HPA counts thousandths, in 64 bits";
+        Err(SimulateError::OutOfRange { setting, value, allowed })
+    }
+
+    /// The same in the unit of what is published.
+    #[must_use]
+    pub fn per_pod(&self) -> f64 {
+        self.milli as f64 / 1e3 / self.scaled_by
+    }
+}
+
 impl Score {
     /// Days for a recording of two days and more, else hours, else minutes; what counts begins
     /// after seven days or half of the recording, whichever is less, at the beginning of a period.
+    /// Where nothing would be left then, periods are shorter.
     fn of(load: &Load, from: Option<Duration>) -> Result<Self, SimulateError> {
         let steps = load.end - load.first;
         let step = load.step.as_secs_f64();
         let span = steps as f64 * step;
         let lengths = [(86_400.0, 2.0), (3_600.0, 4.0), (60.0, 0.0)];
-        let fits = |(length, least): (f64, f64)| (span >= length * least).then_some(length);
-        let length = lengths.into_iter().find_map(fits).unwrap_or(60.0);
-        let period = place(length / step).max(1);
         let wanted = match from {
             Some(from) => place(from.as_secs_f64() / step),
             None => (steps / 2).min(place(7.0 * 86_400.0 / step)),
         };
         let begin = load.first.saturating_add(wanted);
-        let from = begin.div_ceil(period);
-        if from.saturating_mul(period) >= load.end {
+        let fits = lengths.into_iter().filter(|(length, least)| span >= length * least);
+        let scores = fits.map(|(length, _)| {
+            let period = place(length / step).max(1);
+            Self { period, from: begin.div_ceil(period) }
+        });
+        let found = scores.into_iter().find(|it| it.first_step() < load.end);
+        found.ok_or_else(|| {
             let (setting, allowed) = ("score-from", "less than the recording's length");
             let value = Shown(Duration::from_secs_f64(wanted as f64 * step)).to_string();
-            return Err(SimulateError::OutOfRange { setting, value, allowed });
-        }
-        Ok(Self { period, from })
+            SimulateError::OutOfRange { setting, value, allowed }
+        })
     }
 
     /// The first step that counts.
     #[must_use]
     pub fn first_step(&self) -> usize {
-        self.from * self.period
+        self.from.saturating_mul(self.period)
     }
 }
 
+/// Whether the forecast can look as far ahead as these pods ask for.
+fn check_reach(policy: &Policy) -> Result<(), SimulateError> {
+    let Some(forecast) = &policy.forecast else { return Ok(()) };
+    let lead = policy.lead_time(None).total();
+    if lead <= forecast.reach() {
+        return Ok(());
+    }
+    let (setting, value) = ("lead-time with the age of the data", Shown(lead).to_string());
+    let allowed = "at most a quarter of the policy's forecast.season";
+    Err(SimulateError::OutOfRange { setting, value, allowed })
+}
+
+/// The demand that fills one pod, and where that comes from.
+fn capacity_of(
+    load: &Load,
+    policy: &Policy,
+    given: Option<f64>,
+    hpa: Option<&(HpaSpec, i64)>,
+) -> (f64, CapacityFrom) {
+    let own = policy.capacity.per_pod.map(|it| it.get());
+    let hpa = hpa.filter(|_| policy.emit == Emit::Demand);
+    let of_hpa = hpa.map(|(_, target)| *target as f64 / 1e3);
+    let is_requests = matches!(load.work, Work::Requests { .. });
+    let choices = [
+        (given, CapacityFrom::Given),
+        (own, CapacityFrom::Policy),
+        (of_hpa, CapacityFrom::Hpa),
+        (is_requests.then_some(1.0), CapacityFrom::OneRequest),
+    ];
+    match choices.into_iter().find_map(|(capacity, from)| Some((capacity?, from))) {
+        Some((capacity, from)) if is_requests => (capacity.ceil(), from),
+        Some(known) => known,
+        None => {
+            let busy = load.quantile(PODS_WANTED_SHARE);
+            (if busy > 0.0 { busy / PODS_WANTED } else { 1.0 }, CapacityFrom::Demand)
+        }
+    }
+}
+
+/// By what an HPA's target for a pod of this capacity is multiplied to be read finely.
+fn legible(capacity: f64) -> f64 {
+    let mut scaled_by = 1.0;
+    while capacity * 1e3 * scaled_by < TARGET_MILLI_MIN && scaled_by < 1e12 {
+        scaled_by *= 10.0;
+    }
+    scaled_by
+}
+
 /// An autoscaler with the API server's defaults.
-fn plain_hpa(target_milli: i64) -> (HpaSpec, i64) {
-    let hpa = HpaSpec {
+fn plain_hpa(target_milli: i64) -> HpaSpec {
+    HpaSpec {
         min_replicas: Some(1),
         max_replicas: REPLICAS_MAX_DEFAULT,
         metrics: vec![MetricSpec::External { target: TotalTarget::AverageValue(target_milli) }],
         behavior: None,
-    };
-    (hpa, target_milli)
-}
-
-fn greater(a: f64, b: f64) -> f64 {
-    if b > a { b } else { a }
+    }
 }
 
 #[expect(
@@ -289,9 +373,4 @@ fn greater(a: f64, b: f64) -> f64 {
 )]
 fn place(number: f64) -> usize {
     number as usize
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "the conversion saturates")]
-fn milli_of(value: f64) -> i64 {
-    (value * 1e3).round() as i64
 }

@@ -3,14 +3,17 @@
 use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::document::yaml::Position;
+use crate::domain::limits;
 use crate::simulate::judge::recorded::Request;
 use jiff::Timestamp;
+use std::time::Duration;
+use told::Told;
+
+mod told;
 
 #[cfg(test)]
 mod tests;
 
-/// Faults told of one file; the rest are most likely the same again.
-const FAULTS_MAX: usize = 10;
 /// Times from here on are seconds since 1970, not since the start of a recording: thirty years.
 const UNIX_SECONDS_MIN: f64 = 1e9;
 /// And from here on they are milliseconds since then.
@@ -43,6 +46,8 @@ pub struct Trace {
     pub content: Content,
     /// How many rows have no number for a value; they are no samples.
     pub without_value: usize,
+    /// Whether dates without a zone were read as UTC.
+    pub is_utc_assumed: bool,
 }
 
 /// The kinds of recording. Times are seconds since the trace's midnight.
@@ -77,7 +82,7 @@ enum Shape {
 /// Reads a recording.
 ///
 /// # Errors
-/// What is wrong, with the line of each fault; at most ten of them.
+/// What is wrong, with the line of each fault; after ten of them how many more there are.
 pub fn parse(text: &str, service: &Service) -> Result<Trace, Vec<Fault>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = (1..).zip(text.lines()).filter(|(_, line)| {
@@ -87,18 +92,23 @@ pub fn parse(text: &str, service: &Service) -> Result<Trace, Vec<Fault>> {
     let Some((line, header)) = lines.next() else {
         return Err(vec![fault(1, "the recording is empty").hint(SHAPES)]);
     };
+    if let Some(separator) = other_separator(header) {
+        let problem = format!("the fields are separated by {separator}");
+        return Err(vec![fault(line, problem).hint("separate them by commas")]);
+    }
     let names: Vec<String> = fields(header).map(str::to_lowercase).collect();
     let shape = shape_of(&names, service).map_err(|(problem, hint)| {
         let found = names.join(",").chars().take(80).collect::<String>();
         vec![fault(line, format!("{problem} (columns: {found})")).hint(hint)]
     })?;
+    check_service(shape, service).map_err(|option| {
+        let problem = format!("a recording of values has no requests for {option}");
+        vec![fault(line, problem).hint("leave the option out")]
+    })?;
     let mut rows = Rows { shape, columns: names.len(), ..Rows::new(shape) };
     for (line, text) in lines {
         if let Err(fault) = rows.take(line, text) {
-            rows.faults.push(fault);
-            if rows.faults.len() == FAULTS_MAX {
-                break;
-            }
+            rows.faults.add(fault);
         }
     }
     rows.finish(service)
@@ -107,6 +117,30 @@ pub fn parse(text: &str, service: &Service) -> Result<Trace, Vec<Fault>> {
 fn fault(line: usize, problem: impl Into<String>) -> Fault {
     let position = Some(Position { line, column: 1 });
     Fault { position, ..Fault::new(Path::default(), problem) }
+}
+
+/// What stands between the fields of a header that has no commas.
+fn other_separator(header: &str) -> Option<&'static str> {
+    let others = [(';', "semicolons"), ('\t', "tabs")];
+    let found = others.into_iter().find(|(separator, _)| header.contains(*separator));
+    found.filter(|_| !header.contains(',')).map(|(_, name)| name)
+}
+
+/// Refuses what somebody said about requests where there are none: the option's name.
+fn check_service(shape: Shape, service: &Service) -> Result<(), &'static str> {
+    let Service { seconds, prompt_tokens_per_second, output_tokens_per_second } = service;
+    let (no_seconds, no_tokens) = match shape {
+        Shape::Samples(..) => (true, true),
+        Shape::Counts(..) => (false, true),
+        Shape::Served(..) | Shape::Tokens(..) | Shape::Alike(..) => (false, false),
+    };
+    let said = [
+        (no_seconds, seconds, "--service-seconds"),
+        (no_tokens, prompt_tokens_per_second, "--prompt-tokens-per-second"),
+        (no_tokens, output_tokens_per_second, "--output-tokens-per-second"),
+    ];
+    let unused = said.into_iter().find(|(without, value, _)| *without && value.is_some());
+    unused.map_or(Ok(()), |(.., option)| Err(option))
 }
 
 fn fields(line: &str) -> impl Iterator<Item = &str> {
@@ -159,12 +193,20 @@ struct Rows {
     /// Time, and the service time or value.
     rows: Vec<(f64, f64)>,
     without_value: usize,
-    faults: Vec<Fault>,
+    is_utc_assumed: bool,
+    faults: Told,
 }
 
 impl Rows {
     fn new(shape: Shape) -> Self {
-        Self { shape, columns: 0, rows: Vec::new(), without_value: 0, faults: Vec::new() }
+        Self {
+            shape,
+            columns: 0,
+            rows: Vec::new(),
+            without_value: 0,
+            is_utc_assumed: false,
+            faults: Told::default(),
+        }
     }
 
     fn take(&mut self, line: usize, text: &str) -> Result<(), Fault> {
@@ -181,7 +223,8 @@ impl Rows {
         | Shape::Alike(at, _)
         | Shape::Samples(at, _)
         | Shape::Counts(at, _)) = self.shape;
-        let time = time(line, field(at))?;
+        let (time, is_utc_assumed) = time(line, field(at))?;
+        self.is_utc_assumed |= is_utc_assumed;
         let value = match self.shape {
             Shape::Samples(_, value) | Shape::Counts(_, value) => {
                 // Unknown is not zero: such a row is no sample.
@@ -197,15 +240,17 @@ impl Rows {
                 number(prompt)? * per_prompt + number(output)? * per_output
             }
         };
+        // A service time may follow from tokens, or be the same for all.
+        if value > limits::RECORDED_MAX {
+            return Err(too_large(line, &value.to_string()));
+        }
         self.rows.push((time, value));
         Ok(())
     }
 
     fn finish(self, service: &Service) -> Result<Trace, Vec<Fault>> {
-        let Self { shape, mut rows, without_value, faults, .. } = self;
-        if !faults.is_empty() {
-            return Err(faults);
-        }
+        let Self { shape, mut rows, without_value, is_utc_assumed, faults, .. } = self;
+        faults.finish()?;
         rows.sort_by(|a, b| a.0.total_cmp(&b.0));
         let (Some((first, _)), Some((last, _))) = (rows.first().copied(), rows.last()) else {
             return Err(vec![fault(1, "the recording has no rows").hint(SHAPES)]);
@@ -217,6 +262,9 @@ impl Rows {
             *time = *time * scale - midnight;
         }
         let midnight = is_dated.then(|| timestamp(midnight)).flatten();
+        if matches!(shape, Shape::Samples(..) | Shape::Counts(..)) {
+            check_times(&rows, midnight)?;
+        }
         let content = match shape {
             Shape::Samples(..) => Content::Samples { samples: rows, unit: "the recorded unit" },
             Shape::Counts(..) => rates(rows, service.seconds)?,
@@ -226,8 +274,29 @@ impl Rows {
                 Content::Requests(requests.collect())
             }
         };
-        Ok(Trace { midnight, content, without_value })
+        Ok(Trace { midnight, content, without_value, is_utc_assumed })
     }
+}
+
+/// Two values at one time are those of two series, and their mean is the demand of nobody. The rows
+/// are in order of time.
+fn check_times(rows: &[(f64, f64)], midnight: Option<Timestamp>) -> Result<(), Vec<Fault>> {
+    let neighbours = rows.iter().zip(rows.iter().skip(1));
+    let mut again = neighbours.filter(|(a, b)| a.0.total_cmp(&b.0).is_eq()).map(|(a, _)| a.0);
+    let Some(first) = again.next() else { return Ok(()) };
+    let count = again.count().saturating_add(1);
+    let at = match midnight {
+        Some(midnight) => Duration::try_from_secs_f64(first)
+            .ok()
+            .and_then(|since| midnight.checked_add(since).ok())
+            .map_or_else(|| first.to_string(), |at| at.to_string()),
+        None => first.to_string(),
+    };
+    let noun = if count == 1 { "row has" } else { "rows have" };
+    let problem = format!("{count} {noun} the time of another one, the first of them {at}");
+    let hint = "a recording holds one value for each time: sum several series yourself, or select \
+                one of them";
+    Err(vec![Fault::new(Path::default(), problem).hint(hint)])
 }
 
 /// Counts since the row before become requests per second, or requests in service where it is
@@ -254,6 +323,11 @@ pub(super) fn median_spacing(samples: &[(f64, f64)]) -> Option<f64> {
     spacings.get(spacings.len() / 2).copied()
 }
 
+fn too_large(line: usize, shown: &str) -> Fault {
+    let hint = "an HPA counts thousandths, in 64 bits, and times are seconds or milliseconds";
+    fault(line, format!("`{shown}` is more than 1e15")).hint(hint)
+}
+
 fn number(line: usize, text: &str) -> Result<f64, Fault> {
     let shown: String = text.chars().take(40).collect();
     match text.parse::<f64>() {
@@ -264,6 +338,7 @@ fn number(line: usize, text: &str) -> Result<f64, Fault> {
             let hint = "nothing that is asked for is less than nothing; remove the row";
             Err(fault(line, format!("`{shown}` is negative")).hint(hint))
         }
+        Ok(number) if number > limits::RECORDED_MAX => Err(too_large(line, &shown)),
         Ok(number) => Ok(number),
         Err(_) => {
             let hint = "write decimal numbers with a point, fields separated by commas";
@@ -272,17 +347,23 @@ fn number(line: usize, text: &str) -> Result<f64, Fault> {
     }
 }
 
-/// Seconds from the start of the recording, or since 1970 for a date.
-fn time(line: usize, text: &str) -> Result<f64, Fault> {
-    let is_date = text.contains('-') && text.contains(':');
-    match is_date.then(|| text.replacen(' ', "T", 1).parse::<Timestamp>()) {
-        Some(Ok(date)) => Ok(date.as_millisecond() as f64 / 1e3),
-        Some(Err(_)) => {
+/// Seconds from the start of the recording, or since 1970 for a date; and whether its zone is a
+/// guess.
+fn time(line: usize, text: &str) -> Result<(f64, bool), Fault> {
+    if !(text.contains('-') && text.contains(':')) {
+        return Ok((number(line, text)?, false));
+    }
+    let text = text.replacen(' ', "T", 1);
+    let with_zone = text.parse::<Timestamp>().map(|date| (date, false));
+    // As dashboards export them: a date and nothing that says where.
+    let found = with_zone.or_else(|_| format!("{text}Z").parse().map(|date| (date, true)));
+    match found {
+        Ok((date, is_guess)) => Ok((date.as_millisecond() as f64 / 1e3, is_guess)),
+        Err(_) => {
             let shown: String = text.chars().take(40).collect();
             let hint = "write dates as `2026-11-01T00:00:00Z`";
             Err(fault(line, format!("`{shown}` is not a date")).hint(hint))
         }
-        None => number(line, text),
     }
 }
 

@@ -76,7 +76,7 @@ pub struct Seen {
 pub struct Served {
     /// The work that arrived: requests, or the demand's unit times seconds.
     pub work: f64,
-    /// The work that turned out to wait too long.
+    /// That of it of which it is known already that it waits too long.
     pub late: f64,
     /// The work that was turned away; it is late, too.
     pub lost: f64,
@@ -115,9 +115,12 @@ pub trait Workload {
     fn scale_to(&mut self, step: usize, pods: u32) -> f64;
     /// Lets the step's work arrive and be served.
     fn serve(&mut self, step: usize) -> Served;
-    /// Ends the run after its last step: gives the work that waits and that of it which is late and
-    /// was not counted yet.
-    fn end(&self, step: usize) -> Unserved;
+    /// Ends the run after its last step: gives the work that waits.
+    fn end(&mut self, step: usize) -> Unserved;
+    /// Tells of work that arrived in an earlier step and turned out to be late since this was last
+    /// asked: the step of arrival, and how much. Lateness belongs to the day on which the work came,
+    /// or a day could be late by more than its work.
+    fn settle(&mut self, book: impl FnMut(usize, f64));
 }
 
 /// What waits when a run ends, in the workload's unit of work.
@@ -125,8 +128,8 @@ pub trait Workload {
 pub struct Unserved {
     /// All of it.
     pub waiting: f64,
-    /// That of it which has waited too long already and was not counted yet.
-    pub late: f64,
+    /// How long the first of it has waited, in seconds.
+    pub wait_seconds: f64,
 }
 
 impl Setting {
@@ -204,10 +207,12 @@ pub fn watch(
         }
         let served = workload.serve(step);
         run.add(step, &served, pod_seconds);
+        workload.settle(|arrival, late| run.late(arrival, late));
         run.moved(before, replicas);
         tell(&Moment { step, demand: workload.demand(step), published, seen, replicas, served });
     }
     run.end(workload.end(steps.end));
+    workload.settle(|arrival, late| run.late(arrival, late));
     Ok(run)
 }
 

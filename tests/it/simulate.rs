@@ -172,7 +172,15 @@ fn what_cannot_be_replayed_is_the_persons_input_and_told_with_a_way_out() {
     folder.write("pods.csv", "time_s,pod,gpu_util_percent\n0,a,1\n");
     folder.write("resource.yaml", &HPA.replace("type: External", "type: Resource"));
     folder.write("other.yaml", &HPA.replace("llama_demand", "other"));
-    let cases: [&[&str]; 15] = [
+    folder.write("typo.yaml", &HPA.replace("scaleDown", "scaledown"));
+    folder.write(
+        "object.yaml",
+        &HPA.replace("type: External", "type: Object").replace("external: {", "object: {"),
+    );
+    folder.write("two.csv", "time_s,value\n0,1\n0,3\n60,1\n60,2\n");
+    let requests_of = requests(1);
+    folder.write("requests.csv", &requests_of);
+    let cases: [&[&str]; 26] = [
         &[],
         &["--trace", "missing.csv"],
         &["--trace", "bad.csv"],
@@ -186,6 +194,17 @@ fn what_cannot_be_replayed_is_the_persons_input_and_told_with_a_way_out() {
         &["--trace", "good.csv", "--pod-capacity", "0"],
         &["--trace", "good.csv", "--lead-time-spread", "4"],
         &["--trace", "good.csv", "--explain-at", "25h"],
+        &["--trace", "good.csv", "--hpa", "typo.yaml"],
+        &["--trace", "good.csv", "--hpa", "object.yaml"],
+        &["--trace", "two.csv"],
+        &["--trace", "good.csv", "--to", "5h"],
+        &["--trace", "good.csv", "--service-seconds", "5"],
+        &["--trace", "good.csv", "--jitter", "5s"],
+        &["--trace", "requests.csv", "--jitter", "5s"],
+        &["--trace", "good.csv", "--lead-time", "-5s"],
+        &["--trace", "good.csv", "--lead-time", "8h"],
+        &["--trace", "good.csv", "--json", "out", "--html", "out"],
+        &["--trace", "good.csv", "--json", "no/such/folder"],
         &["--from", "yesterday"],
         &["--from", "2026-11-02", "--to", "2026-11-01"],
     ];
@@ -196,6 +215,40 @@ fn what_cannot_be_replayed_is_the_persons_input_and_told_with_a_way_out() {
         writeln!(text, "$ foresail simulate {}\n{shown}", arguments.join(" ")).unwrap();
     }
     insta::assert_snapshot!("simulate_refused", text);
+    assert!(!folder.0.path().join("out").exists(), "a report of nothing stays nowhere");
+    let shown = folder.shown(&["--trace", "good.csv", "--json", "good.csv"]);
+    assert!(shown.contains("`good.csv` is read, and would be overwritten"), "{shown}");
+    assert_eq!(folder.read("good.csv"), samples(1));
+    let other = OBJECT.replace("name: llama_demand", "name: llama_other");
+    folder.write("policy.yaml", &format!("{OBJECT}---\n{other}"));
+    let shown = folder.shown(&["--trace", "good.csv"]);
+    assert!(shown.contains("2 objects are called inference/llama; leave one"), "{shown}");
+}
+
+#[test]
+fn requests_that_nobody_serves_in_time_are_late_on_the_day_they_came() {
+    let folder = Folder::new();
+    // A request of 100 s every 20 s, and one pod for all of them.
+    let mut text = "arrival_s,service_s\n".to_owned();
+    for place in 0..540 {
+        writeln!(text, "{},100", place * 20).unwrap();
+    }
+    folder.write("overload.csv", &text);
+    folder.write(
+        "hpa.yaml",
+        &HPA.replace("maxReplicas: 150", "maxReplicas: 1")
+            .replace("minReplicas: 2", "minReplicas: 1"),
+    );
+    let arguments =
+        ["--trace", "overload.csv", "--hpa", "hpa.yaml", "--score-from", "1h", "--json", "out"];
+    let out = folder.run(&arguments);
+    assert!(out.status.success(), "{out:?}");
+    let report: Value = serde_json::from_str(&folder.read("out")).unwrap();
+    assert_eq!(report["scored"]["from"], 3_600.0, "no date is made up");
+    for period in report["ways"][0]["periods"].as_array().unwrap() {
+        assert!(period["latePercent"].as_f64().unwrap() <= 100.0, "{period}");
+    }
+    assert!(report["ways"][0]["longestWaitSeconds"].as_f64().unwrap() > 3_600.0, "{report}");
 }
 
 #[test]
@@ -310,6 +363,10 @@ async fn a_source_that_fails_is_told_in_its_own_words() {
         "{shown}"
     );
     assert!(shown.contains("503") && shown.contains("too busy"), "{shown}");
+    assert!(
+        shown.contains("source default at http://127.0.0.1:") && shown.contains("hint: make sure"),
+        "{shown}"
+    );
 }
 
 #[test]

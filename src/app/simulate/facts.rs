@@ -5,6 +5,7 @@ use crate::domain::duration::Shown;
 use crate::domain::finite::Finite;
 use crate::domain::quantity;
 use crate::pipeline::forecast::Chosen;
+use crate::policy::capacity::Emit;
 use crate::policy::forecast::{Choice, Forecast};
 use crate::replay::auto::Dated;
 use crate::replay::load::{Load, Work};
@@ -55,10 +56,6 @@ fn demand(scenario: &Scenario, source: &Source) -> String {
             if copies > 1 {
                 text.push_str(&format!(", times {copies}"));
             }
-            if scenario.scaled_by > 1.0 {
-                let factor = scenario.scaled_by;
-                text.push_str(&format!(", times {factor} because the HPA reads thousandths"));
-            }
         }
     }
     let gaps = load.gaps;
@@ -73,6 +70,9 @@ fn demand(scenario: &Scenario, source: &Source) -> String {
     }
     if source.without_value > 0 {
         text.push_str(&format!("; {} rows without a number left out", source.without_value));
+    }
+    if source.is_utc_assumed {
+        text.push_str("; its times say no zone and are read as UTC");
     }
     text
 }
@@ -221,13 +221,30 @@ fn hpa(scenario: &Scenario, source: &Source) -> String {
     } else {
         String::new()
     };
+    let scaled = match scenario.target.scaled_by {
+        factor if factor > 1.0 => {
+            format!(" (it and the metric times {factor}, because the HPA reads thousandths)")
+        }
+        _ => String::new(),
+    };
+    let plain = match policy_counts_replicas(scenario) {
+        true => format!(
+            " for the policy's replicas, {} for plain HPAs",
+            shown(scenario.plain_target.per_pod())
+        ),
+        false => String::new(),
+    };
     format!(
-        "{name}: AverageValue {}, {} to {} replicas, a sync every {}{short}",
-        shown(scenario.target_milli as f64 / 1e3),
+        "{name}: AverageValue {}{plain}{scaled}, {} to {} replicas, a sync every {}{short}",
+        shown(scenario.target.per_pod()),
         spec.min_replicas(),
         spec.max_replicas,
         Shown(scenario.load.step),
     )
+}
+
+fn policy_counts_replicas(scenario: &Scenario) -> bool {
+    scenario.policy.emit == Emit::DesiredReplicas
 }
 
 /// The most pods that the demand keeps busy.

@@ -9,7 +9,7 @@ use crate::pipeline::combine;
 use crate::pipeline::facts::{Facts, Rates};
 use crate::pipeline::smooth::Chain;
 use crate::policy::smoothing::Smoothing;
-use crate::policy::{Config, Policy, Signal};
+use crate::policy::{Config, Policy, Signal, SourceKind};
 use crate::replay::trace::{Content, Trace};
 use crate::series::Window;
 use crate::source::Source;
@@ -62,8 +62,11 @@ pub(super) async fn read(
 ) -> Result<Trace, SimulationError> {
     let mut recordings = Vec::new();
     for signal in &policy.signals {
-        let source = config.sources.iter().find(|it| it.name == signal.source);
-        let source = source.and_then(|it| Source::new(it).ok());
+        let settings = config.sources.iter().find(|it| it.name == signal.source);
+        let url = settings.map_or("", |it| match &it.kind {
+            SourceKind::Prometheus { url, .. } | SourceKind::Scrape { url } => url,
+        });
+        let source = settings.and_then(|it| Source::new(it).ok());
         let Some(source) = source.filter(Source::has_history) else {
             return Err(SimulationError::Past(format!(
                 "source {} has no past to ask for; record the demand yourself and give it with \
@@ -71,7 +74,7 @@ pub(super) async fn read(
                 signal.source
             )));
         };
-        recordings.push(recording(&source, signal, range, policy.interval).await?);
+        recordings.push(recording((&source, url), signal, range, policy.interval).await?);
     }
     let combined = combined(policy, &recordings);
     let midnight = range.from.as_second().div_euclid(DAY_SECONDS) * DAY_SECONDS;
@@ -86,12 +89,12 @@ pub(super) async fn read(
     }
     let without_value = instants.saturating_sub(samples.len());
     let content = Content::Samples { samples, unit: "the metric's unit" };
-    Ok(Trace { midnight: Some(midnight), content, without_value })
+    Ok(Trace { midnight: Some(midnight), content, without_value, is_utc_assumed: false })
 }
 
 /// One signal over the range, in chunks that no server refuses.
 async fn recording(
-    source: &Source,
+    (source, url): (&Source, &str),
     signal: &Signal,
     range: Range,
     step: Duration,
@@ -106,7 +109,11 @@ async fn recording(
         let read = read.map_err(|error| {
             let (source, name, error) = (&signal.source, &signal.name, ErrorChain(&error));
             let chunk = Range { from, to };
-            SimulationError::Past(format!("source {source}, signal {name}, {chunk}: {error}"))
+            SimulationError::Source {
+                problem: format!("source {source} at {url}, signal {name}, {chunk}: {error}"),
+                hint: "make sure that the server answers from here, with kubectl port-forward for \
+                       one; or give the demand with --trace",
+            }
         })?;
         samples.extend(read.into_iter().map(|(_, sample)| sample));
         match last.checked_add(step) {

@@ -19,13 +19,35 @@ use jiff::Timestamp;
 use std::fmt::Write;
 use std::sync::Arc;
 
+/// What only who asks for a text knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wording {
+    /// From when instants count where they are no dates, but times since a made-up midnight.
+    pub undated_since: Option<Timestamp>,
+    /// Who names a lead time that was not measured.
+    pub lead_time_by: &'static str,
+}
+
+impl Default for Wording {
+    /// That of a policy at work.
+    fn default() -> Self {
+        Self { undated_since: None, lead_time_by: "as the policy says" }
+    }
+}
+
 /// Every stage of one evaluation of `policy`, in a block of aligned lines.
 #[must_use]
 pub fn render(policy: &Policy, trace: &Trace) -> String {
-    let mut text = Text::default();
-    text.stage("evaluated", instant(trace.at));
+    render_worded(policy, trace, Wording::default())
+}
+
+/// The same in other words.
+#[must_use]
+pub fn render_worded(policy: &Policy, trace: &Trace, wording: Wording) -> String {
+    let mut text = Text { wording, ..Text::default() };
+    text.stage("evaluated", text.instant(trace.at));
     if trace.n_same > 1 {
-        let (n_same, since) = (trace.n_same, instant(trace.since));
+        let (n_same, since) = (trace.n_same, text.instant(trace.since));
         text.more(format_args!("the same since {since}, {n_same} evaluations"));
     }
     signals(&mut text, policy, trace);
@@ -46,7 +68,7 @@ pub fn render(policy: &Policy, trace: &Trace) -> String {
     if let Some(supply) = &trace.supply {
         users(&mut text, supply);
     }
-    text.0
+    text.lines
 }
 
 /// The last evaluations in one line each, in the order given.
@@ -269,7 +291,10 @@ fn number(value: f64) -> String {
 
 /// Lines with the stage's name before its first one.
 #[derive(Debug, Default)]
-struct Text(String);
+struct Text {
+    lines: String,
+    wording: Wording,
+}
 
 /// As wide as the longest name of a stage.
 const STAGE_WIDTH: usize = 11;
@@ -277,7 +302,16 @@ const STAGE_WIDTH: usize = 11;
 impl Text {
     fn stage(&mut self, name: &str, line: impl std::fmt::Display) {
         // Writing into a String cannot fail.
-        writeln!(self.0, "{name:STAGE_WIDTH$}{line}").ok();
+        writeln!(self.lines, "{name:STAGE_WIDTH$}{line}").ok();
+    }
+
+    fn instant(&self, at: Timestamp) -> String {
+        match self.wording.undated_since {
+            None => instant(at),
+            Some(midnight) => {
+                format!("{} after the recording's midnight", Shown(since(midnight, at)))
+            }
+        }
     }
 
     fn more(&mut self, line: impl std::fmt::Display) {

@@ -62,7 +62,8 @@ pub(super) fn resolve(
     let smooth = smoothing::resolve(smooth, interval, &path.key("smooth"), faults);
 
     smoothing::check_counter(smooth.as_deref(), combine.as_ref(), &path.key("smooth"), faults);
-    let forecast = forecast::resolve(forecast.as_ref(), metric_type, &path.key("forecast"), faults);
+    let forecast =
+        forecast::resolve(forecast.as_ref(), metric_type, interval, &path.key("forecast"), faults);
     let capacity = capacity::resolve(spec, &path, faults);
     let (capacity, emit) = capacity.unzip();
     let used = expressions(combine.as_ref(), capacity.as_ref());

@@ -26,6 +26,7 @@ fn scenario(days: usize, forecast: &str) -> Scenario {
         midnight: None,
         content: Content::Samples { samples, unit: "requests" },
         without_value: 0,
+        is_utc_assumed: false,
     };
     let text = format!(
         "apiVersion: foresail.dev/v1alpha1\nkind: AdapterConfig\n\

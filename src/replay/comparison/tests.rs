@@ -8,6 +8,8 @@ use crate::replay::load::{Copies, Load};
 use crate::replay::scenario::{CapacityFrom, Scenario, Wishes};
 use crate::replay::trace::{Content, Trace};
 use crate::simulate::demand::{Demand, DemandSettings};
+use crate::simulate::hpa::HpaSpec;
+use crate::simulate::hpa::metric::{MetricSpec, TotalTarget};
 use crate::simulate::judge::recorded::Request;
 use std::time::Duration;
 
@@ -41,7 +43,7 @@ fn scenario(content: Content, policy: &str, wishes: Wishes) -> Scenario {
     );
     let config = resolve::load(&text).unwrap();
     assert!(config.faults.is_empty(), "{:?}", config.faults);
-    let trace = Trace { midnight: None, content, without_value: 0 };
+    let trace = Trace { midnight: None, content, without_value: 0, is_utc_assumed: false };
     Scenario::new(Load::new(trace, STEP, ONE).unwrap(), &config.policies[0], wishes).unwrap()
 }
 
@@ -162,15 +164,91 @@ fn a_capacity_follows_from_what_is_known() {
     let load = |content| scenario(content, "", wishes());
     let found = load(samples(3));
     assert_eq!(found.capacity_from, CapacityFrom::Demand);
-    assert_eq!(found.target_milli as f64, (found.capacity * 1e3).round());
+    assert_eq!(found.target.per_pod(), found.capacity);
     assert!((found.load.quantile(0.995) / found.capacity - 40.0).abs() < 0.1);
-    assert!(found.capacity >= 1.0, "the HPA reads thousandths: {}", found.capacity);
+    assert!(found.target.milli >= 1_000, "the HPA reads thousandths: {:?}", found.target);
     assert_eq!(load(requests(9)).capacity_from, CapacityFrom::OneRequest);
     let own = scenario(samples(3), ", capacity: {perPod: 2}", wishes());
     assert_eq!((own.capacity_from, own.capacity), (CapacityFrom::Policy, 2.0));
     let given = Wishes { pod_capacity: Some(0.5), ..wishes() };
     let given = scenario(samples(3), ", capacity: {perPod: 2}", given);
-    assert_eq!((given.capacity_from, given.target_milli), (CapacityFrom::Given, 500));
+    assert_eq!((given.capacity_from, given.target.milli), (CapacityFrom::Given, 500));
+    for (content, capacity) in
+        [(samples(1), 1e308), (samples(1), 1e-5), (requests(9), 1e308), (requests(9), 20_000.0)]
+    {
+        let load = Load::new(
+            Trace { midnight: None, content, without_value: 0, is_utc_assumed: false },
+            STEP,
+            ONE,
+        );
+        let wishes = Wishes { pod_capacity: Some(capacity), ..wishes() };
+        let refused = Scenario::new(load.unwrap(), &own.policy, wishes).unwrap_err().to_string();
+        assert!(refused.starts_with("pod capacity is"), "{refused}");
+    }
+}
+
+#[test]
+fn an_unknown_capacity_leaves_the_policys_own_quantities_in_their_unit() {
+    let found = scenario(samples(3), ", guard: {max: '60'}", wishes());
+    assert!(found.target.scaled_by > 1.0, "the demand is too small for a target in thousandths");
+    let own = found.load.quantile(1.0);
+    assert!(own < 60.0, "the guard does not bind: {own}");
+    let (with, without) = (all(&found), all(&scenario(samples(3), "", wishes())));
+    assert_eq!(of(&with, Way::Policy).run, of(&without, Way::Policy).run);
+    let shown = of(&with, Way::Policy).frames.iter().filter_map(|it| it.published);
+    let shown: Vec<f64> = shown.collect();
+    assert!(!shown.is_empty() && shown.iter().all(|it| *it < 60.0));
+    assert!(of(&with, Way::Policy).totals.late_share() < 0.1);
+}
+
+#[test]
+fn a_policy_that_publishes_replicas_is_read_at_one_for_each() {
+    let capacity = ", capacity: {perPod: 2}";
+    let replicas = format!("{capacity}, emit: desiredReplicas");
+    let hpa = || Wishes { hpa: Some(one_replica()), ..wishes() };
+    let demand = all(&scenario(samples(3), capacity, wishes()));
+    let plain = of(&demand, Way::Reactive(300));
+    for wishes in [wishes(), hpa()] {
+        let scenario = scenario(samples(3), &replicas, wishes);
+        assert_eq!((scenario.target.milli, scenario.capacity), (1_000, 2.0));
+        let comparison = all(&scenario);
+        let own = &of(&comparison, Way::Policy).totals;
+        assert!(own.late_share() < 0.2, "{own:?}");
+        let ratio = own.pod_seconds / plain.totals.pod_seconds;
+        assert!((0.8..1.3).contains(&ratio), "{ratio}");
+        // Plain HPAs read the demand itself, with what a pod serves as their target.
+        assert_eq!(of(&comparison, Way::Reactive(300)).run.total(), plain.run.total());
+        let knowing = (&comparison, &demand);
+        let [one, other] = [knowing.0, knowing.1].map(|it| of(it, Way::Clairvoyant).run.total());
+        assert_eq!(one, other);
+    }
+    // An HPA's target of 1 says nothing of a pod there.
+    let unknown = ", capacity: {learn: {saturated: 'it > 5', load: it}}, emit: desiredReplicas";
+    let unknown = scenario(samples(3), unknown, hpa());
+    assert_eq!(unknown.capacity_from, CapacityFrom::Demand);
+    assert!(of(&all(&unknown), Way::Policy).totals.late_share() < 0.2);
+}
+
+fn one_replica() -> (HpaSpec, i64) {
+    let metrics = vec![MetricSpec::External { target: TotalTarget::AverageValue(1_000) }];
+    (HpaSpec { min_replicas: Some(1), max_replicas: 200, metrics, behavior: None }, 1_000)
+}
+
+#[test]
+fn a_score_of_less_than_a_period_is_one_of_shorter_periods() {
+    let score_from = Some(Duration::from_secs(80 * 3_600));
+    let found = scenario(samples(4), "", Wishes { score_from, ..wishes() });
+    assert_eq!((found.score.first_step(), found.score.period), (80 * 240, 240));
+}
+
+#[test]
+fn nothing_to_do_costs_the_optimum_what_it_costs_everybody() {
+    let samples = (0..480).map(|minute| (f64::from(minute) * 60.0, 0.0)).collect();
+    let wishes = Wishes { lead_time: Duration::from_secs(1_800), ..wishes() };
+    let found = all(&scenario(Content::Samples { samples, unit: "requests" }, "", wishes));
+    for scored in &found.scored {
+        assert_eq!(scored.totals.pod_seconds, found.optimum_seconds, "{:?}", scored.way);
+    }
 }
 
 #[test]

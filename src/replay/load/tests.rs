@@ -10,7 +10,12 @@ const ONE: Copies = Copies { count: 1, jitter: Duration::from_secs(300), seed: 1
 
 fn of_samples(samples: &[(f64, f64)], copies: Copies) -> Load {
     let content = Content::Samples { samples: samples.to_vec(), unit: "x" };
-    Load::new(Trace { midnight: None, content, without_value: 0 }, STEP, copies).unwrap()
+    Load::new(
+        Trace { midnight: None, content, without_value: 0, is_utc_assumed: false },
+        STEP,
+        copies,
+    )
+    .unwrap()
 }
 
 fn known(load: &Load) -> &[f64] {
@@ -61,7 +66,7 @@ fn copies_multiply_samples_and_superpose_requests() {
         (0..50).map(|at| Request { arrival: f64::from(at) * 60.0, service: 30.0 }).collect();
     let of = |copies| {
         let content = Content::Requests(requests.clone());
-        let trace = Trace { midnight: None, content, without_value: 0 };
+        let trace = Trace { midnight: None, content, without_value: 0, is_utc_assumed: false };
         match Load::new(trace, STEP, copies).unwrap().work {
             Work::Requests { requests, .. } => requests,
             Work::Samples { .. } => panic!("samples"),
@@ -80,7 +85,7 @@ fn too_little_and_too_much_are_refused() {
         (vec![(0.0, 1.0), (1e9 - 1.0, 1.0)], "at most 2200000 steps"),
     ] {
         let content = Content::Samples { samples, unit: "x" };
-        let trace = Trace { midnight: None, content, without_value: 0 };
+        let trace = Trace { midnight: None, content, without_value: 0, is_utc_assumed: false };
         let error = Load::new(trace, STEP, ONE).unwrap_err();
         assert!(error.to_string().contains(problem), "{error}");
     }

@@ -1,6 +1,6 @@
 //! Manifests that can be replayed, and a sentence for each that cannot.
 
-use super::{Manifest, parse};
+use super::{Manifest, Published, parse};
 use crate::simulate::hpa::behavior::{Behavior, ScalingPolicy, SelectPolicy};
 use std::time::Duration;
 
@@ -9,23 +9,74 @@ const HEAD: &str =
 const METRIC: &str = "{type: External, external: {metric: {name: llama}, target: {type: \
                       AverageValue, averageValue: 800m}}}";
 
+fn llama() -> Published {
+    let [policy, namespace, metric] = ["b/a", "b", "llama"].map(str::to_owned);
+    Published { policy, namespace, metric, object: None }
+}
+
+fn service() -> Published {
+    Published { object: Some(("Service".to_owned(), "chat".to_owned())), ..llama() }
+}
+
 fn manifest(spec: &str) -> Manifest {
-    parse(&format!("{HEAD}spec:\n{spec}")).unwrap()
+    parse(&format!("{HEAD}spec:\n{spec}"), &llama()).unwrap()
 }
 
 #[test]
 fn an_external_average_value_is_taken_with_its_limits() {
     let found = manifest(&format!("  minReplicas: 0\n  maxReplicas: 7\n  metrics: [{METRIC}]\n"));
-    assert_eq!((found.metric.as_str(), found.target_milli), ("llama", 800));
+    assert_eq!(found.target_milli, 800);
     assert_eq!((found.spec.min_replicas, found.spec.max_replicas), (Some(0), 7));
     assert_eq!(found.spec.behavior, None);
 }
 
 #[test]
 fn an_object_average_value_is_the_same_arithmetic() {
-    let metric = METRIC.replace("External", "Object").replace("external", "object");
-    let found = manifest(&format!("  maxReplicas: 7\n  metrics: [{metric}]\n"));
+    let metric = METRIC.replace("External", "Object").replace(
+        "external: {",
+        "object: {describedObject: {apiVersion: v1, kind: Service, name: chat}, ",
+    );
+    let text = format!("{HEAD}spec:\n  maxReplicas: 7\n  metrics: [{metric}]\n");
+    let found = parse(&text, &service()).unwrap();
     assert_eq!((found.target_milli, found.spec.min_replicas), (800, None));
+    // An HPA would find nothing under another type, object or namespace.
+    for (text, published, problem) in [
+        (text.clone(), llama(), "type Object, and policy b/a publishes llama as External"),
+        (text.replace("chat", "other"), service(), "about Service `other`"),
+        (text.replace("name: a}", "name: a, namespace: c}"), service(), "the HPA is in `c`"),
+        (text.replace("llama", "other"), service(), "the metric `other`, and policy b/a publishes"),
+    ] {
+        let faults = parse(&text, &published).unwrap_err();
+        assert!(faults[0].problem.contains(problem), "{faults:?}");
+        assert!(faults[0].position.is_some() && faults[0].hint.is_some());
+    }
+}
+
+#[test]
+fn keys_that_no_hpa_has_are_faults_with_their_line() {
+    let text = |more: &str| format!("{HEAD}spec:\n  maxReplicas: 7\n  metrics: [{METRIC}]\n{more}");
+    for (more, problem, hint) in [
+        (
+            "  behavior: {scaledown: {stabilizationWindowSeconds: 900}}\n",
+            "unknown key `scaledown`",
+            "did you mean `scaleDown`?",
+        ),
+        (
+            "  behavior: {scaleDown: {stabilisationWindow: 900}}\n",
+            "unknown key `stabilisationWindow`",
+            "did you mean `stabilizationWindowSeconds`?",
+        ),
+        ("  behavior: 5\n", "expected a mapping", "key: value"),
+        ("  behavior: {scaleUp: {policies: 5}}\n", "no policy", "leave it out"),
+        ("  bogus: 1\n", "unknown key `bogus`", "known here: "),
+    ] {
+        let faults = parse(&text(more), &llama()).unwrap_err();
+        assert_eq!(faults.len(), 1, "{more}: {faults:?}");
+        assert!(faults[0].problem.contains(problem), "{faults:?}");
+        assert!(faults[0].hint.as_ref().unwrap().contains(hint), "{faults:?}");
+        assert_eq!(faults[0].position.unwrap().line, 7, "{faults:?}");
+    }
+    assert!(parse(&text("  behavior: null\nstatus: {currentReplicas: 3}\n"), &llama()).is_ok());
 }
 
 #[test]
@@ -60,6 +111,17 @@ fn what_cannot_be_replayed_is_refused_with_its_line_and_a_way_out() {
         (with(&metric("800m", "0")), 6, "the target must be more than 0", "e.g."),
         (with(METRIC).replace("maxReplicas: 7", "x: 1"), 4, "`maxReplicas` is missing", "server"),
         (with(METRIC).replace(": 7", ": many"), 5, "not a whole number", "e.g."),
+        (with(METRIC).replace(": 7", ": 0"), 5, "0 is not within 1 and 10000", "`minReplicas`"),
+        (with(METRIC).replace(": 7", ": 7\n  minReplicas: 9"), 5, "7 is not within 9", "`minRep"),
+        (with(METRIC).replace(": 7", ": 99999"), 5, "99999 is not within", "at most 10000"),
+        (with(&metric("800m", "1e30")), 6, "the target is more than 1e15", "64 bits"),
+        (
+            with(METRIC) + "  behavior: {scaleUp: {stabilizationWindowSeconds: 7200}}\n",
+            7,
+            "7200 is not within 0 and 3600",
+            "API server",
+        ),
+        (with(METRIC) + "  behavior: {scaleUp: {tolerance: -0.1}}\n", 7, "negative", "a share"),
         (
             with(METRIC) + "  behavior: {scaleUp: {selectPolicy: Most}}\n",
             7,
@@ -74,7 +136,7 @@ fn what_cannot_be_replayed_is_refused_with_its_line_and_a_way_out() {
         ),
     ];
     for (text, line, problem, hint) in cases {
-        let faults = parse(&text).unwrap_err();
+        let faults = parse(&text, &llama()).unwrap_err();
         let fault = &faults[0];
         assert!(fault.problem.contains(problem), "{text}\n{faults:?}");
         assert!(fault.hint.as_ref().unwrap().contains(hint), "{text}\n{faults:?}");
@@ -85,5 +147,5 @@ fn what_cannot_be_replayed_is_refused_with_its_line_and_a_way_out() {
 #[test]
 fn all_faults_are_told_in_one_pass() {
     let text = format!("{HEAD}spec:\n  minReplicas: -1\n  maxReplicas: x\n  metrics: []\n");
-    assert_eq!(parse(&text).unwrap_err().len(), 3);
+    assert_eq!(parse(&text, &llama()).unwrap_err().len(), 3);
 }

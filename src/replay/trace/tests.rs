@@ -80,7 +80,10 @@ fn each_fault_names_its_line_and_what_to_do() {
         ("# nothing\n\n", 1, "the recording is empty", "arrival_s,service_s"),
         ("time_s,value\n", 1, "the recording has no rows", "time_s,value"),
         ("a,b\n1,2\n", 1, "no column with a time (columns: a,b)", "time_s,value"),
-        ("time_s;value\n1;2\n", 1, "no column with a time (columns: time_s;value)", "time_s,value"),
+        ("time_s;value\n1;2\n", 1, "separated by semicolons", "by commas"),
+        ("Time\tvalue\n1\t2\n", 1, "separated by tabs", "by commas"),
+        ("time_s,value\n0,1e301\n", 2, "`1e301` is more than 1e15", "thousandths"),
+        ("arrival_s,service_s\n0,1e300\n", 2, "`1e300` is more than 1e15", "thousandths"),
         ("time_s,a,b\n1,2,3\n", 1, "no column with a value (columns: time_s,a,b)", "time_s,value"),
         ("time_s,pod,value\n", 1, "one value for each pod (columns: time_s,pod,value)", "sum"),
         ("arrival_s\n1\n", 1, "the requests have no service time", "--service-seconds"),
@@ -111,9 +114,58 @@ fn each_fault_names_its_line_and_what_to_do() {
 #[test]
 fn all_faults_are_told_up_to_ten() {
     let rows = |count| format!("time_s,value\n{}", "0,x\n".repeat(count));
-    for (count, told) in [(3, 3), (10, 10), (500, 10)] {
+    for (count, told) in [(3, 3), (10, 10), (500, 11)] {
         let faults = parse(&rows(count), &Service::default()).unwrap_err();
         assert_eq!(faults.len(), told);
+        let rest = faults.get(10).map(|it| it.problem.as_str());
+        assert_eq!(rest, (count == 500).then_some("and 490 more"));
+    }
+}
+
+#[test]
+fn a_date_without_a_zone_is_read_as_utc_and_that_is_known() {
+    for (date, is_utc_assumed) in [
+        ("2026-11-01 06:00:00", true),
+        ("2026-11-01T06:00:00", true),
+        ("2026-11-01T07:00:00+01:00", false),
+    ] {
+        let trace = read(&format!("Time,value\n{date},1\n"));
+        assert_eq!(samples(&trace).0, [(21_600.0, 1.0)], "{date}");
+        assert_eq!(trace.is_utc_assumed, is_utc_assumed, "{date}");
+    }
+}
+
+#[test]
+fn two_values_of_one_time_are_refused() {
+    for (text, problem) in [
+        (
+            "time_s,value\n0,1\n60,1\n0,3\n60,2\n",
+            "2 rows have the time of another one, the first of them 0",
+        ),
+        (
+            "Time,value\n2026-11-01T00:01:00Z,1\n2026-11-01T00:01:00Z,1\n",
+            "1 row has the time of another one, the first of them 2026-11-01T00:01:00Z",
+        ),
+    ] {
+        let faults = parse(text, &Service::default()).unwrap_err();
+        assert_eq!(faults[0].problem, problem);
+        assert!(faults[0].hint.as_ref().unwrap().contains("sum several series"));
+    }
+    // Requests may come at once.
+    assert_eq!(requests(&read("arrival_s,service_s\n1,2\n1,2\n")).len(), 2);
+}
+
+#[test]
+fn what_is_said_about_requests_is_not_passed_over_where_there_are_none() {
+    let seconds = Service { seconds: Some(4.0), ..Service::default() };
+    let tokens = Service { prompt_tokens_per_second: Some(4.0), ..Service::default() };
+    for (text, service, option) in [
+        ("time_s,value\n0,1\n", seconds, "--service-seconds"),
+        ("time_s,value\n0,1\n", tokens, "--prompt-tokens-per-second"),
+        ("time_s,requests\n0,1\n60,1\n", tokens, "--prompt-tokens-per-second"),
+    ] {
+        let faults = parse(text, &service).unwrap_err();
+        assert!(faults[0].problem.contains(option), "{faults:?}");
     }
 }
 

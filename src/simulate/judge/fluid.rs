@@ -138,10 +138,13 @@ impl Workload for Fluid<'_> {
         Served { work, late, lost, wait_seconds }
     }
 
-    fn end(&self, _step: usize) -> Unserved {
-        // Whether work is late is decided when it arrives.
-        Unserved { waiting: self.backlog, late: 0.0 }
+    fn end(&mut self, _step: usize) -> Unserved {
+        // How long it takes was told with the last step.
+        Unserved { waiting: self.backlog, wait_seconds: 0.0 }
     }
+
+    /// Whether work is late is decided when it arrives.
+    fn settle(&mut self, _book: impl FnMut(usize, f64)) {}
 }
 
 /// The pods that a demand keeps busy.

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::fluid::{Fluid, FluidSettings};
 use super::lead_time::LeadTime;
-use super::oracle::{foresight, need, optimum};
+use super::oracle::{foresight, need, optimum, optimum_of_part};
 use super::tests::{fluid_settings, setting};
 use super::{Run, run};
 
@@ -99,6 +99,8 @@ proptest! {
             let given = 2.0 * f64::from(needs[0]) * 15.0;
             if run.total().late <= 0.0 {
                 prop_assert!(run.total().pod_seconds + given >= 15.0 * best.pod_steps - 1e-6);
+                let part = optimum_of_part(&needs, 0..STEPS, 2, 100).pod_steps;
+                prop_assert!(run.total().pod_seconds >= 15.0 * part - 1e-6);
             }
         }
     }

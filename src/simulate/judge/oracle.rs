@@ -35,6 +35,35 @@ pub fn optimum(
     lead_steps: usize,
     steps_per_day: usize,
 ) -> Optimum {
+    cheapest(need, steps, steps_per_day, |since, step| {
+        since.map_or(lead_steps, |since| (step - since).min(lead_steps))
+    })
+}
+
+/// The offline optimum of a part of a longer run: what stands when the part begins was paid before,
+/// so that a pod's first start costs no more than to have kept it since then. A lower bound for that
+/// part of any run in which nothing waits.
+#[must_use]
+pub fn optimum_of_part(
+    need: &[u32],
+    steps: Range<usize>,
+    lead_steps: usize,
+    steps_per_day: usize,
+) -> Optimum {
+    let begin = steps.start;
+    cheapest(need, steps, steps_per_day, |since, step| {
+        (step - since.unwrap_or(begin)).min(lead_steps)
+    })
+}
+
+/// The plan in which the pod of a rank costs so many steps more when it is needed again: given since
+/// when it was not, none if it never was, and the step in which it is.
+fn cheapest(
+    need: &[u32],
+    steps: Range<usize>,
+    steps_per_day: usize,
+    again: impl Fn(Option<usize>, usize) -> usize,
+) -> Optimum {
     let steps_per_day = steps_per_day.max(1);
     let first_day = steps.start / steps_per_day;
     // Since when the pod of each rank is not needed; none if it never was.
@@ -49,8 +78,7 @@ pub fn optimum(
         }
         for idle_since in idle_since.iter_mut().take(high).skip(low) {
             if now > before {
-                let gap = idle_since.map_or(lead_steps, |since| step - since);
-                cost += gap.min(lead_steps) as f64;
+                cost += again(*idle_since, step) as f64;
             } else {
                 *idle_since = Some(step);
             }

@@ -1,8 +1,8 @@
 //! Requests, one by one, in order of arrival onto the slots of pods.
 //!
 //! A request starts on the slot that is free first and holds it for its service time; it is late if
-//! it waited longer than the SLO, and counts when it starts (or at the end of the run, if it still
-//! waits). No request is lost: a removed pod takes no new ones and finishes those it has, and it is
+//! it waited longer than the SLO, which shows when it starts (or at the end of the run, if it still
+//! waits) and counts for the step in which it came. No request is lost: a removed pod takes no new ones and finishes those it has, and it is
 //! paid for until then, because its accelerator is not free before. Starting pods are removed before
 //! ready ones, the newest first; of the ready ones those with the fewest running, and the newest of
 //! equals. A pod serves from the very moment at which it is ready.
@@ -52,6 +52,8 @@ pub struct Requests<'a> {
     arrived: usize,
     started: usize,
     waiting_work: f64,
+    /// The steps of arrival of those that turned out to be late after it, not yet told.
+    late_of_before: Vec<usize>,
 }
 
 /// One slot of a ready pod.
@@ -97,11 +99,28 @@ impl<'a> Requests<'a> {
             arrived: 0,
             started: 0,
             waiting_work: 0.0,
+            late_of_before: Vec::new(),
         })
     }
 
     fn now(&self, step: usize) -> f64 {
         step as f64 * self.step_seconds
+    }
+
+    /// The step in which an instant lies: that whose beginning is the last one not after it.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the conversion saturates at both ends, and no arrival is negative"
+    )]
+    fn step_of(&self, instant: f64) -> usize {
+        let step = (instant / self.step_seconds) as usize;
+        // A quotient is rounded, a beginning is what decides which requests a step takes.
+        match step {
+            it if self.now(it) > instant => it.saturating_sub(1),
+            it if self.now(it.saturating_add(1)) <= instant => it.saturating_add(1),
+            it => it,
+        }
     }
 
     fn become_ready(&mut self, by: f64) {
@@ -167,6 +186,7 @@ impl Workload for Requests<'_> {
         self.arrived = self.requests.partition_point(|request| request.arrival < now);
         self.started = self.arrived;
         self.waiting_work = 0.0;
+        self.late_of_before.clear();
     }
 
     fn open(&mut self, step: usize) -> Seen {
@@ -196,7 +216,7 @@ impl Workload for Requests<'_> {
     }
 
     fn serve(&mut self, step: usize) -> Served {
-        let end = self.now(step + 1);
+        let (begin, end) = (self.now(step), self.now(step + 1));
         // A pod that is ready just when the step ends belongs to the next one.
         self.become_ready(end.next_down());
         let mut served = Served::default();
@@ -214,8 +234,13 @@ impl Workload for Requests<'_> {
                 break;
             }
             slot.free_at = start + request.service;
+            drop(slot);
             let wait = start - request.arrival;
-            served.late += f64::from(u8::from(wait > self.slo_seconds));
+            match (wait > self.slo_seconds, request.arrival >= begin) {
+                (true, true) => served.late += 1.0,
+                (true, false) => self.late_of_before.push(self.step_of(request.arrival)),
+                (false, _) => {}
+            }
             served.wait_seconds = greater(served.wait_seconds, wait);
             self.waiting_work -= request.service;
             self.started += 1;
@@ -227,11 +252,20 @@ impl Workload for Requests<'_> {
         served
     }
 
-    fn end(&self, step: usize) -> Unserved {
+    fn end(&mut self, step: usize) -> Unserved {
         let now = self.now(step);
         let waiting = self.requests.get(self.started..self.arrived).unwrap_or_default();
         let late = waiting.iter().filter(|request| now - request.arrival > self.slo_seconds);
-        Unserved { waiting: waiting.len() as f64, late: late.count() as f64 }
+        let late: Vec<usize> = late.map(|request| self.step_of(request.arrival)).collect();
+        self.late_of_before.extend(late);
+        Unserved {
+            waiting: waiting.len() as f64,
+            wait_seconds: waiting.first().map_or(0.0, |first| now - first.arrival),
+        }
+    }
+
+    fn settle(&mut self, mut book: impl FnMut(usize, f64)) {
+        self.late_of_before.drain(..).for_each(|arrival| book(arrival, 1.0));
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fluid::{Fluid, FluidSettings};
 use super::lead_time::LeadTime;
-use super::oracle::{foresight, need, optimum};
+use super::oracle::{foresight, need, optimum, optimum_of_part};
 use super::{Setting, held, run, watch};
 use crate::simulate::hpa::behavior::Behavior;
 use crate::simulate::hpa::metric::{MetricSpec, TotalTarget};
@@ -50,6 +50,19 @@ fn the_optimum_is_that_of_appendix_b6() {
     // A part begins with nothing, in the middle of a day: 15 of demand, three starts, a gap of one.
     let part = optimum(&need, 9..17, 4, 10);
     assert_eq!(part.days, [5.0, 23.0]);
+}
+
+#[test]
+fn what_stands_when_a_part_begins_was_paid_before_it() {
+    let need = [1, 1, 3, 3, 1, 2, 1, 1, 1, 1, 1, 3];
+    // Two ranks of four and one step: their starts at 2 are before the part.
+    let part = optimum_of_part(&need, 2..12, 4, 12);
+    // 17 of demand; the second rank is kept over a gap of one, and each of two starts again for 4.
+    assert_eq!((part.pod_steps, part.days.len()), (17.0 + 1.0 + 4.0 + 4.0, 1));
+    // One that is needed a step after the beginning is kept for that step.
+    assert_eq!(optimum_of_part(&need, 4..6, 4, 12).days, [3.0 + 1.0]);
+    // Who needs one pod all the time pays one pod.
+    assert_eq!(optimum_of_part(&[1; 20], 10..20, 8, 20).days, [10.0]);
 }
 
 #[test]

@@ -137,7 +137,15 @@ impl Run {
     pub(super) fn end(&mut self, unserved: Unserved) {
         self.unserved = unserved.waiting;
         if let Some(day) = self.days.last_mut() {
-            day.late += unserved.late;
+            day.wait_seconds = greater(day.wait_seconds, unserved.wait_seconds);
+        }
+    }
+
+    /// Counts work of an earlier step as late on the day of its arrival.
+    pub(super) fn late(&mut self, arrival: usize, late: f64) {
+        let day = (arrival / self.steps_per_day).saturating_sub(self.first_day);
+        if let Some(day) = self.days.get_mut(day) {
+            day.late += late;
         }
     }
 }

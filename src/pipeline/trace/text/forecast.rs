@@ -14,7 +14,7 @@ use jiff::Timestamp;
 pub(super) fn lines(text: &mut Text, policy: &Policy, foreseen: &Foreseen, now: Timestamp) {
     let Foreseen { told, lead_time, made } = foreseen;
     let Told { value, chosen, forecast, rise, verdict, bound } = told;
-    text.stage("lead time", shown_lead_time(lead_time));
+    text.stage("lead time", shown_lead_time(lead_time, text.wording.lead_time_by));
     text.stage("chosen", shown_choice(policy, chosen));
     let no_change = (chosen.model == Model::Naive).then_some(*forecast).flatten();
     match (made, no_change) {
@@ -31,10 +31,10 @@ pub(super) fn lines(text: &mut Text, policy: &Policy, foreseen: &Foreseen, now: 
     text.stage("decided", format_args!("{}: {}", number(value.get()), reason(*verdict, *bound)));
 }
 
-fn shown_lead_time(lead_time: &LeadTime) -> String {
+fn shown_lead_time(lead_time: &LeadTime, given_by: &str) -> String {
     let LeadTime { startup, data_age, sync } = lead_time;
     let basis = match startup.basis {
-        Basis::Given => "as the policy says".to_owned(),
+        Basis::Given => given_by.to_owned(),
         Basis::Assumed => "assumed, no start was seen yet".to_owned(),
         Basis::Measured { starts, is_cold: false } => format!("measured over {starts} starts"),
         Basis::Measured { starts, is_cold: true } => {

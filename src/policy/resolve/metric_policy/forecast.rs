@@ -5,6 +5,7 @@ use crate::document::path::Path;
 use crate::domain::duration;
 use crate::domain::limits;
 use crate::domain::name::ObjectName;
+use crate::domain::supply::{LeadTime, Startup};
 use crate::forecast::Model;
 use crate::policy::forecast::{Choice, Forecast, ScaleTarget};
 use crate::policy::resolve::Faults;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub(super) fn resolve(
     wire: Option<&wire::Forecast>,
     metric_type: MetricType,
+    interval: Option<Duration>,
     path: &Path,
     faults: &mut Faults,
 ) -> Option<Option<Forecast>> {
@@ -60,6 +62,9 @@ pub(super) fn resolve(
         over_history: over_history?,
         over_observed: over_observed?,
     };
+    if wire.mode != Some(wire::ForecastMode::Off) {
+        reaches(&forecast, interval?, lead, faults)?;
+    }
     is_total.then_some((wire.mode != Some(wire::ForecastMode::Off)).then_some(forecast))
 }
 
@@ -153,6 +158,30 @@ fn season_of(text: Option<&str>, path: &Path, faults: &mut Faults) -> Option<Dur
     };
     let fault = Fault::new(path.clone(), format!("{problem} than {}", duration::Shown(bound)));
     faults.add(fault.hint("leave it out: most work repeats after a day"));
+    None
+}
+
+/// A lead time that is given has to lie within what a forecast sees of its season.
+fn reaches(
+    forecast: &Forecast,
+    interval: Duration,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<()> {
+    let Some(startup) = forecast.lead_time.given() else { return Some(()) };
+    let data_age = interval.saturating_add(forecast.step());
+    let sync = limits::HPA_SYNC_DEFAULT.min(interval);
+    let lead_time = LeadTime { startup: Startup::given(startup), data_age, sync }.total();
+    if lead_time <= forecast.reach() {
+        return Some(());
+    }
+    let [lead_time, reach] = [lead_time, forecast.reach()].map(duration::Shown);
+    let problem = format!("a forecast would have to look {lead_time} ahead and sees {reach}");
+    let fault = Fault::new(path.clone(), problem);
+    faults.add(fault.hint(
+        "it looks a quarter of the season ahead, for the lead time, the age of the data and a sync; \
+         give a longer `season`, or leave it out where work repeats after a day",
+    ));
     None
 }
 

@@ -35,7 +35,7 @@ fn play(
     let mut workload = Requests::new(requests, &offered, settings).unwrap();
     let mut moments = Vec::new();
     let tell = |moment: &Moment| moments.push(*moment);
-    let run = watch(&setting(0..steps, 100), &mut workload, publish, tell).unwrap();
+    let run = watch(&setting(0..steps, 10), &mut workload, publish, tell).unwrap();
     (run, moments)
 }
 
@@ -109,6 +109,23 @@ fn what_still_waits_at_the_end_is_counted() {
     let (run, _) = play(&many, settings(1), 3, |_, _| Some(1.0));
     // At 45 one has waited 14 s and one 9 s.
     assert_eq!((run.total().late, run.unserved, run.total().work), (1.0, 2.0, 3.0));
+    // It has waited as long as it has, though nobody knows yet how long it will.
+    assert_eq!(run.total().wait_seconds, 45.0 - 31.0);
+}
+
+#[test]
+fn lateness_belongs_to_the_day_on_which_the_request_came() {
+    // One pod, days of two steps; requests of the first day start at 40 and 80 and never.
+    let load = requests(&[(0.0, 40.0), (1.0, 40.0), (2.0, 40.0), (29.9, 40.0), (50.0, 1.0)]);
+    let offered = Offered::of(&load, STEP, 6).unwrap();
+    let mut workload = Requests::new(&load, &offered, settings(4)).unwrap();
+    let mut setting = setting(0..6, 2);
+    (setting.hpa.min_replicas, setting.hpa.max_replicas) = (Some(1), 1);
+    workload.settings.concurrency = 1;
+    let run = run(&setting, &mut workload, |_, _| Some(1.0)).unwrap();
+    let days: Vec<(f64, f64)> = run.days.iter().map(|it| (it.work, it.late)).collect();
+    assert_eq!(days, [(4.0, 3.0), (1.0, 1.0), (0.0, 0.0)]);
+    assert_eq!(run.since(1).late_share(), 1.0);
 }
 
 #[test]
@@ -164,6 +181,7 @@ proptest! {
         let total = run.total();
         prop_assert_eq!(total.work, load.len() as f64);
         prop_assert!(total.late <= total.work && run.unserved <= total.work);
+        prop_assert!(run.days.iter().all(|day| day.late <= day.work), "{:?}", run.days);
         let replicas: f64 = moments.iter().map(|it| 15.0 * f64::from(it.replicas)).sum();
         prop_assert!(total.pod_seconds >= replicas - 1e-6);
     }

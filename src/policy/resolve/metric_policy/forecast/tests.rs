@@ -66,6 +66,8 @@ fn what_cannot_be_meant_is_refused_with_a_hint() {
         ("{leadTime: 0s}", "shorter than 1s"),
         ("{leadTime: soon}", "leadTime"),
         ("{downWindow: 48h}", "longer than"),
+        ("{season: 30m, leadTime: 10m}", "look 10m31s250ms ahead and sees 7m30s"),
+        ("{season: 5m, leadTime: 1h}", "look 1h ahead and sees 1m15s"),
         ("{season: 1m}", "shorter than 2m"),
         ("{season: 200h}", "longer than 168h"),
         ("{objective: {latePercent: 80}}", "80 is not within"),
@@ -77,6 +79,14 @@ fn what_cannot_be_meant_is_refused_with_a_hint() {
         assert!(config.policies.is_empty(), "{forecast}");
         assert!(fault.contains(part), "{forecast}: {fault}");
     }
+}
+
+#[test]
+fn a_lead_time_within_a_quarter_of_the_season_is_taken() {
+    for forecast in ["{season: 30m, leadTime: 6m}", "{season: 2m}", "{leadTime: 1h}"] {
+        assert!(load(forecast).faults.is_empty(), "{forecast}");
+    }
+    assert!(load("{mode: Off, season: 5m, leadTime: 1h}").faults.is_empty());
 }
 
 #[test]
