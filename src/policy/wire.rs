@@ -201,6 +201,10 @@ pub struct Signal {
     pub rabbitmq: Option<queue::RabbitmqSignal>,
     /// What a consumer of a NATS JetStream has before it.
     pub nats_jetstream: Option<queue::NatsJetstreamSignal>,
+    /// The messages of a Kafka that a consumer group has before it.
+    pub kafka: Option<queue::KafkaSignal>,
+    /// The messages in a queue of AWS SQS.
+    pub aws_sqs_queue: Option<queue::SqsSignal>,
     /// A number in a document that is read over HTTP.
     pub metrics_api: Option<queue::MetricsApiSignal>,
 }

@@ -4,6 +4,7 @@ use super::{Failed, Login, Protocol, web};
 use crate::policy::queue::{Place, Question, QueueServer};
 use crate::source::ReadError;
 use crate::source::http::Http;
+use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -102,7 +103,12 @@ impl Protocol for Nats {
         Ok(Monitor { http, url: url.clone(), leaders: Mutex::default() })
     }
 
-    async fn ask(&self, monitor: &Monitor, question: &Question) -> Result<f64, Failed> {
+    async fn ask(
+        &self,
+        monitor: &Monitor,
+        question: &Question,
+        _: Timestamp,
+    ) -> Result<f64, Failed> {
         let Question::NatsJetstream { account, account_id, stream, consumer } = question else {
             return Err(Failed::wrong_kind());
         };

@@ -5,6 +5,7 @@ use crate::policy::queue::{Credential, Encryption, Place, Question, QueueServer}
 use crate::source::ReadError;
 use crate::source::http::innermost;
 use futures::StreamExt;
+use jiff::Timestamp;
 use std::pin::pin;
 use tokio::task::AbortHandle;
 use tokio_postgres::config::SslMode;
@@ -69,7 +70,12 @@ impl Protocol for Postgresql {
         Ok(Session { client, carrier, tls: Some(tls) })
     }
 
-    async fn ask(&self, session: &Session, question: &Question) -> Result<f64, Failed> {
+    async fn ask(
+        &self,
+        session: &Session,
+        question: &Question,
+        _: Timestamp,
+    ) -> Result<f64, Failed> {
         let Question::Postgresql { query } = question else { return Err(Failed::wrong_kind()) };
         let mut cancelled = Cancelled(Some((session.client.cancel_token(), session)));
         let answer = number(&session.client, query).await;

@@ -4,6 +4,7 @@ use super::{Failed, Login, Protocol};
 use crate::policy::queue::{Credential, Encryption, Place, Question, QueueServer, StreamCount};
 use crate::source::ReadError;
 use crate::source::http::innermost;
+use jiff::Timestamp;
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Cmd, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo,
@@ -62,6 +63,7 @@ impl Protocol for Redis {
         &self,
         connection: &MultiplexedConnection,
         question: &Question,
+        _: Timestamp,
     ) -> Result<f64, Failed> {
         let mut connection = connection.clone();
         let count = match question {

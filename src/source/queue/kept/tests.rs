@@ -28,7 +28,7 @@ impl Protocol for Told {
         Ok(*connects)
     }
 
-    async fn ask(&self, connection: &u32, _: &Question) -> Result<f64, Failed> {
+    async fn ask(&self, connection: &u32, _: &Question, _: Timestamp) -> Result<f64, Failed> {
         let next = self.next.lock().unwrap().pop();
         match next {
             None => Ok(f64::from(*connection)),
@@ -50,7 +50,7 @@ fn question() -> Question {
 
 /// Which connection answered.
 async fn answer(kept: &Kept<Told>) -> Option<f64> {
-    kept.ask(&server(), &Login::default(), &question()).await.ok()
+    kept.ask(&server(), &Login::default(), (&question(), Timestamp::UNIX_EPOCH)).await.ok()
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ fn every_fault_of_a_server_is_told_with_its_place_and_a_hint() {
         ),
         (
             "{metricsApi: {url: 'https://u:p@a/', valueLocation: n}}",
-            "s.metricsApi.url: a URL must not carry a password (it would show in logs; use `username` and `passwordFrom`)",
+            "s.metricsApi.url: a URL must not carry a password (it would show in logs; use the keys that end in `From`)",
         ),
         (
             "{metricsApi: {url: 'https://a/', valueLocation: 'a.#.b'}}",
