@@ -98,7 +98,7 @@ QUICK_TESTS := $(basename $(notdir $(wildcard tests/*.rs))) \
 
 BUILD_PACKAGES := build-essential:cc
 TEST_PACKAGES := prometheus:prometheus chromium:chromium redis-server:redis-server rabbitmq-server:rabbitmqctl \
-	nats-server:nats-server postgresql:pg_ctlcluster
+	nats-server:nats-server postgresql:pg_ctlcluster default-jre-headless:java maven:mvn
 
 .PHONY: setup
 setup: setup-build ## Install what is missing (as root), or say what to install

@@ -202,9 +202,9 @@ pub struct Signal {
     /// What a consumer of a NATS JetStream has before it.
     pub nats_jetstream: Option<queue::NatsJetstreamSignal>,
     /// The messages of a Kafka that a consumer group has before it.
-    pub kafka: Option<queue::KafkaSignal>,
+    pub kafka: Option<queue::kafka::KafkaSignal>,
     /// The messages in a queue of AWS SQS.
-    pub aws_sqs_queue: Option<queue::SqsSignal>,
+    pub aws_sqs_queue: Option<queue::sqs::SqsSignal>,
     /// A number in a document that is read over HTTP.
     pub metrics_api: Option<queue::MetricsApiSignal>,
 }

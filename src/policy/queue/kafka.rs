@@ -1,6 +1,7 @@
 //! A consumer group of a Kafka, and how its lag becomes one number.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// What is asked about a consumer group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +30,9 @@ pub struct LagRules {
     pub allows_idle: bool,
     /// Whether only partitions that have a lag get a consumer.
     pub only_lagging: bool,
-    /// Whether partitions without progress do not count.
-    pub ignores_stuck: bool,
+    /// After how long without progress partitions do not count: one interval of the policy, where
+    /// that is wanted.
+    pub stuck_after: Option<Duration>,
     /// Whether each consumer is to have as many partitions as any other.
     pub distributes_evenly: bool,
 }
@@ -42,21 +44,22 @@ pub struct Partition {
     pub newest: i64,
     /// What the group has committed; `None` when nothing.
     pub committed: Option<i64>,
-    /// The same at the read before, where that is known.
-    pub committed_before: Option<i64>,
+    /// For how long that has been so, as far as it is known; zero where it was not so before.
+    pub unchanged_for: Duration,
 }
 
 impl LagRules {
     /// The lag of one partition.
     #[must_use]
     pub fn lag_of(&self, partition: Partition) -> i64 {
-        let Partition { newest, committed, committed_before } = partition;
+        let Partition { newest, committed, unchanged_for } = partition;
+        let is_stuck = self.stuck_after.is_some_and(|it| unchanged_for >= it);
         match committed {
             None if self.nothing_committed_is_no_lag => 0,
             None if self.begins_with_oldest => newest,
             // One consumer at least has to come for the first message.
             None => 1,
-            Some(_) if self.ignores_stuck && committed == committed_before => 0,
+            Some(_) if is_stuck => 0,
             Some(committed) => newest.saturating_sub(committed),
         }
     }
@@ -117,12 +120,12 @@ mod tests {
         nothing_committed_is_no_lag: false,
         allows_idle: false,
         only_lagging: false,
-        ignores_stuck: false,
+        stuck_after: None,
         distributes_evenly: false,
     };
 
     fn partition(newest: i64, committed: impl Into<Option<i64>>) -> Partition {
-        Partition { newest, committed: committed.into(), committed_before: None }
+        Partition { newest, committed: committed.into(), unchanged_for: Duration::ZERO }
     }
 
     #[test]
@@ -141,12 +144,17 @@ mod tests {
 
     #[test]
     fn a_partition_without_progress_does_not_count_where_that_is_wanted() {
-        let rules = LagRules { ignores_stuck: true, ..RULES };
-        let stuck = Partition { committed_before: Some(5), ..partition(7, 5) };
+        let interval = Duration::from_secs(15);
+        let rules = LagRules { stuck_after: Some(interval), ..RULES };
+        let stuck = Partition { unchanged_for: interval, ..partition(7, 5) };
         assert_eq!(RULES.lag_of(stuck), 2);
         assert_eq!(rules.lag_of(stuck), 0);
-        assert_eq!(rules.lag_of(Partition { committed_before: Some(4), ..stuck }), 2);
         assert_eq!(rules.lag_of(partition(7, 5)), 2, "the first time");
+        // Another policy may have read a moment ago.
+        let just_read = Partition { unchanged_for: Duration::from_millis(200), ..stuck };
+        assert_eq!(rules.lag_of(just_read), 2);
+        let nothing = Partition { committed: None, ..stuck };
+        assert_eq!(rules.lag_of(nothing), 1, "nothing committed is not without progress");
     }
 
     #[test]

@@ -8,9 +8,11 @@ use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use jiff::Timestamp;
+use reqwest::Url;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::SystemTime;
+use tracing::subscriber::{NoSubscriber, with_default};
 
 const AVAILABLE: &str = "ApproximateNumberOfMessages";
 const IN_FLIGHT: &str = "ApproximateNumberOfMessagesNotVisible";
@@ -23,7 +25,7 @@ pub(super) struct Sqs;
 /// A client, and as whom it signs.
 pub(super) struct Signer {
     http: Http,
-    endpoint: Box<str>,
+    endpoint: Url,
     region: Box<str>,
     credentials: Credentials,
 }
@@ -49,7 +51,9 @@ impl Protocol for Sqs {
             None,
             "foresail",
         );
-        Ok(Signer { http, endpoint: endpoint.clone(), region: region.clone(), credentials })
+        // As it is sent: what is signed has to be what is asked.
+        let endpoint = Url::parse(endpoint).map_err(|_| Failed::wrong_kind())?;
+        Ok(Signer { http, endpoint, region: region.clone(), credentials })
     }
 
     async fn ask(
@@ -78,10 +82,11 @@ impl Protocol for Sqs {
 impl Signer {
     /// A request that was signed at this time: the server takes it for some minutes.
     fn request(&self, body: &str, at: Timestamp) -> Result<reqwest::RequestBuilder, Failed> {
-        let url = format!("{}/", self.endpoint.trim_end_matches('/'));
-        let host = url.split('/').nth(2).unwrap_or_default();
+        let url = &self.endpoint;
+        let host = url.host_str().unwrap_or_default();
+        let host = url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
         let headers = [
-            ("host", host),
+            ("host", host.as_str()),
             ("content-type", "application/x-amz-json-1.0"),
             ("x-amz-target", "AmazonSQS.GetQueueAttributes"),
         ];
@@ -105,8 +110,11 @@ impl Signer {
             SignableBody::Bytes(body.as_bytes()),
         )
         .map_err(unsigned)?;
-        let (signed, _) = sign(signable, &parameters.into()).map_err(unsigned)?.into_parts();
-        let request = self.http.client.post(&url).body(body.to_owned());
+        let parameters = parameters.into();
+        // At its most talkative the crate tells the log for which key it signs.
+        let signed = with_default(NoSubscriber::new(), || sign(signable, &parameters));
+        let (signed, _) = signed.map_err(unsigned)?.into_parts();
+        let request = self.http.client.post(url.clone()).body(body.to_owned());
         let request =
             headers.iter().skip(1).fold(request, |it, (name, text)| it.header(*name, *text));
         Ok(signed.headers().fold(request, |it, (name, text)| it.header(name, text)))

@@ -24,6 +24,7 @@ pub(super) struct About<'p> {
     pub(super) namespace: Option<&'p Namespace>,
     pub(super) metric_type: wire::MetricType,
     pub(super) lookback: Duration,
+    pub(super) interval: Duration,
 }
 
 /// Settles all signals of a policy; `None` when something is wrong with one.

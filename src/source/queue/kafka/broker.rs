@@ -6,6 +6,7 @@ use crate::source::ReadError;
 use crate::source::http::innermost;
 use crate::source::queue::{Failed, Login, tls};
 use bytes::{Bytes, BytesMut};
+use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{
     ApiVersionsRequest, RequestHeader, ResponseHeader, SaslAuthenticateRequest,
     SaslHandshakeRequest,
@@ -92,7 +93,14 @@ impl Broker {
         super::refused(self.send(&handshake, 1).await?.error_code, "SASL/PLAIN")?;
         let shown = Bytes::from(format!("\0{name}\0{password}"));
         let request = SaslAuthenticateRequest::default().with_auth_bytes(shown);
-        super::refused(self.send(&request, 1).await?.error_code, "user and password")
+        let answer = self.send(&request, 1).await?;
+        if ResponseError::try_from_code(answer.error_code)
+            == Some(ResponseError::SaslAuthenticationFailed)
+        {
+            let problem = "the user's name or the password is wrong".to_owned();
+            return Err(Failed::Credentials(ReadError::Denied(problem)));
+        }
+        super::refused(answer.error_code, "the login")
     }
 
     /// Asks in the newest version that is not above `most`.
@@ -150,7 +158,7 @@ impl Wire {
     /// One frame out and one in.
     async fn exchange(&mut self, body: &[u8]) -> std::io::Result<Vec<u8>> {
         let too_large = || {
-            let problem = "a frame is larger than a Kafka's";
+            let problem = "its answer is no frame of a Kafka's: does it want TLS?";
             std::io::Error::new(std::io::ErrorKind::InvalidData, problem)
         };
         let length = u32::try_from(body.len()).map_err(|_| too_large())?;

@@ -45,8 +45,8 @@ pub(super) enum Written<'w> {
     Postgresql(&'w wire::queue::PostgresqlSignal),
     Rabbitmq(&'w wire::queue::RabbitmqSignal),
     NatsJetstream(&'w wire::queue::NatsJetstreamSignal),
-    Kafka(&'w wire::queue::KafkaSignal),
-    AwsSqsQueue(&'w wire::queue::SqsSignal),
+    Kafka(&'w wire::queue::kafka::KafkaSignal),
+    AwsSqsQueue(&'w wire::queue::sqs::SqsSignal),
     MetricsApi(&'w wire::queue::MetricsApiSignal),
 }
 
@@ -93,7 +93,8 @@ pub(super) fn resolve(
         let problem = "a queue gives one number, a Pods metric needs one for each pod";
         faults.add(Fault::new(path_of(kind), problem).hint("publish it as External"));
     }
-    let mut reader = Reader { namespace: about.namespace, path: path_of(kind), faults };
+    let About { namespace, interval, .. } = about;
+    let mut reader = Reader { namespace, interval, path: path_of(kind), faults };
     let ask = match written {
         Written::Redis(wire) => redis_keys::list(wire, &mut reader),
         Written::RedisStreams(wire) => redis_keys::stream(wire, &mut reader),
@@ -111,6 +112,7 @@ pub(super) fn resolve(
 /// Reads the parameters of one queue, and notes what is wrong with them.
 struct Reader<'r> {
     namespace: Option<&'r Namespace>,
+    interval: Duration,
     path: Path,
     faults: &'r mut Faults,
 }

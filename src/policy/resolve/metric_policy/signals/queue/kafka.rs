@@ -4,7 +4,7 @@ use super::{
     Address, Credential, Encryption, Place, Question, QueueAsk, QueueServer, Reader, parsed_address,
 };
 use crate::policy::queue::kafka::{KafkaQuestion, LagRules, partitions};
-use crate::policy::wire::queue::{KafkaSignal, OffsetResetPolicy, Sasl, Switch};
+use crate::policy::wire::queue::kafka::{KafkaSignal, OffsetResetPolicy, Sasl, Switch};
 
 const PORT: u16 = 9092;
 const LAG_THRESHOLD: u64 = 10;
@@ -88,7 +88,7 @@ fn rules(wire: &KafkaSignal, has_topic: bool, reader: &mut Reader<'_>) -> Option
         nothing_committed_is_no_lag: is(wire.scale_to_zero_on_invalid_offset),
         allows_idle: idle,
         only_lagging: lagging,
-        ignores_stuck: is(wire.exclude_persistent_lag),
+        stuck_after: is(wire.exclude_persistent_lag).then_some(reader.interval),
         distributes_evenly: evenly,
     })
 }
