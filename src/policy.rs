@@ -28,6 +28,7 @@ use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
 use crate::policy::promql::SeriesSelector;
 use crate::policy::queue::QueueAsk;
+use crate::policy::queue::reach::AllowedHost;
 use crate::policy::smoothing::Smoothing;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub struct Config {
     pub broken: Vec<BrokenPolicy>,
     /// The names of the sources that cannot be read, as they are written.
     pub broken_sources: BTreeSet<String>,
+    /// What MetricPolicy objects may ask beside the Services of their own namespace.
+    pub allowed_hosts: Arc<[AllowedHost]>,
     /// Everything that is wrong, each with its line, in the order of the file.
     pub faults: Vec<Fault>,
 }

@@ -56,6 +56,9 @@ pub enum ReadError {
     /// The credentials cannot be had.
     #[error("{0}")]
     NoCredentials(String),
+    /// The server may not be asked for this policy.
+    #[error("{0}")]
+    NotAllowed(String),
     /// The answer is larger than the limit.
     #[error("the answer is larger than {0} {1}")]
     TooLarge(usize, &'static str),
@@ -77,7 +80,7 @@ pub enum Reason {
     Unreachable,
     /// See `ReadError::TimedOut`.
     TimedOut,
-    /// See `ReadError::Refused` and `ReadError::Denied`.
+    /// See `ReadError::Refused`, `ReadError::Denied` and `ReadError::NotAllowed`.
     Refused,
     /// See `ReadError::NoCredentials`.
     NoCredentials,
@@ -112,7 +115,7 @@ impl ReadError {
         match self {
             Self::Unreachable(_) => Reason::Unreachable,
             Self::TimedOut(_) => Reason::TimedOut,
-            Self::Refused { .. } | Self::Denied(_) => Reason::Refused,
+            Self::Refused { .. } | Self::Denied(_) | Self::NotAllowed(_) => Reason::Refused,
             Self::NoCredentials(_) => Reason::NoCredentials,
             Self::TooLarge(..) => Reason::TooLarge,
             Self::NotUnderstood(_) | Self::WrongKind => Reason::NotUnderstood,

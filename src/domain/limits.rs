@@ -85,6 +85,9 @@ pub const SECRET_TTL: Duration = Duration::from_secs(60);
 pub const SECRET_REREAD: Duration = Duration::from_secs(5);
 /// How often a RabbitMQ and its client show each other that they live.
 pub const QUEUE_HEARTBEAT_SECONDS: u16 = 10;
+/// Hosts that an operator may list for the queues of namespaces: all are looked through for each
+/// connection.
+pub const ALLOWED_HOSTS_MAX: usize = 1_000;
 /// How often a policy's past is asked for before it begins without one.
 pub const BACKFILL_TRIES: u32 = 3;
 /// Samples this far in the future mean that the clock was set back. Less is a page's own time.

@@ -5,12 +5,14 @@
 
 pub mod kafka;
 pub mod rabbitmq;
+pub mod reach;
 pub mod value_path;
 
 use crate::domain::secret::SecretRef;
 use crate::policy::promql::SeriesSelector;
 use crate::policy::queue::kafka::KafkaQuestion;
 use crate::policy::queue::rabbitmq::{RabbitHost, RabbitQuestion};
+use crate::policy::queue::reach::Reach;
 use crate::policy::queue::value_path::ValuePath;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -35,6 +37,33 @@ pub struct QueueServer {
     pub credentials: Credentials,
     /// How long one read may take.
     pub timeout: Duration,
+    /// Where it may be; for what a server or a credential says as well as for its place.
+    pub reach: Reach,
+}
+
+impl QueueServer {
+    /// The hosts that are written down, as names or addresses.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<&str> {
+        match &self.place {
+            Place::Redis { address, .. } | Place::Postgresql { address, .. } => vec![&address.host],
+            Place::Rabbitmq { host: Some(it), .. } => vec![without_port(&it.authority)],
+            Place::SecretPostgresql | Place::Rabbitmq { host: None, .. } => Vec::new(),
+            Place::Kafka { servers, .. } => servers.iter().map(|it| &*it.host).collect(),
+            Place::Sqs { endpoint: url, .. } | Place::Nats { url } | Place::Web { url, .. } => {
+                let origin = origin(url);
+                vec![without_port(origin.split_once("://").map_or(origin, |(_, rest)| rest))]
+            }
+        }
+    }
+}
+
+/// The host of `host:port` or `[address]:port`.
+fn without_port(authority: &str) -> &str {
+    match authority.strip_prefix('[').and_then(|it| it.split_once(']')) {
+        Some((address, _)) => address,
+        None => authority.split_once(':').map_or(authority, |(host, _)| host),
+    }
 }
 
 /// Where each credential is kept.

@@ -39,6 +39,8 @@ pub struct AdapterConfig {
     /// Recipes of published metrics.
     #[serde(default)]
     pub policies: Vec<MetricPolicy>,
+    /// What holds for the queues of all policies.
+    pub queues: Option<queue::QueueRules>,
 }
 
 /// A place to read from: exactly one kind.

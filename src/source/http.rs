@@ -3,8 +3,10 @@
 
 use crate::domain::limits;
 use crate::source::ReadError;
+use crate::source::queue::Resolver;
 use reqwest::{Certificate, Client, RequestBuilder, Response, redirect};
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An HTTP client and the deadline of its requests.
@@ -22,12 +24,14 @@ pub(super) fn client(url: &str, timeout: Duration) -> Result<Http, reqwest::Erro
 }
 
 /// Whose certificates a client takes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Trust<'t> {
     /// The authorities, as PEM; the machine's own without them.
     pub(super) authorities: Option<&'t str>,
     /// Anybody's.
     pub(super) is_unsafe: bool,
+    /// Who looks up names; the machine without one.
+    pub(super) resolver: Option<Arc<Resolver>>,
 }
 
 /// The same, for a server with a certificate of its own authorities.
@@ -41,6 +45,10 @@ pub(super) fn client_trusting(
     let builder = match trust.authorities {
         _ if !url.starts_with("https:") => builder.tls_certs_only([]),
         Some(pem) => builder.tls_certs_only(Certificate::from_pem_bundle(pem.as_bytes())?),
+        None => builder,
+    };
+    let builder = match &trust.resolver {
+        Some(resolver) => builder.dns_resolver(Arc::clone(resolver)),
         None => builder,
     };
     let client = builder

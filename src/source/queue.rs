@@ -4,6 +4,7 @@
 //! common is here and in `kept`: a deadline over everything, one connection for all who ask the
 //! same server, and errors without credentials.
 
+mod dial;
 mod documents;
 mod kafka;
 mod kept;
@@ -23,6 +24,7 @@ use crate::policy::Ask;
 use crate::policy::queue::{Place, Question, QueueServer};
 use crate::series::Samples;
 use crate::source::ReadError;
+pub(in crate::source) use dial::Resolver;
 use jiff::Timestamp;
 use kept::Kept;
 use login::Login;

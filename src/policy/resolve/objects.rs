@@ -3,7 +3,7 @@
 //! What was good before an edit and is broken after it keeps running as it was. Of two that want
 //! the same, the older has it; the file's policies are older than any object.
 
-use super::{Faults, Loss, Sources, Taken, broken_policy, decode, metric_policy};
+use super::{Faults, Loss, Sources, Taken, broken_policy, decode, hosts, metric_policy};
 use crate::document::fault::Fault;
 use crate::document::path::{Path, Step};
 use crate::document::schema::Schema;
@@ -13,6 +13,7 @@ use crate::domain::metric::Subject;
 use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
 use crate::domain::secret::SecretRef;
 use crate::policy::promql::{self, BadQuery};
+use crate::policy::queue::reach::AllowedHost;
 use crate::policy::{Ask, BrokenPolicy, Config, Policy, SourceKind, SourceSettings, wire};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -24,6 +25,8 @@ pub struct Objects {
     known: BTreeMap<PolicyObjectId, Known>,
     /// The sources that `known` was resolved with.
     sources: Vec<SourceSettings>,
+    /// What its namespaces' policies could ask.
+    allowed_hosts: Arc<[AllowedHost]>,
 }
 
 /// A configuration of file and objects, and what became of each object.
@@ -83,8 +86,9 @@ struct Known {
 impl Objects {
     /// Joins `objects` with the configuration of the file. Only what changed is resolved anew.
     pub fn join(&mut self, file: &Config, objects: &[Arc<PolicyObject>]) -> Joined {
-        if self.sources != file.sources {
+        if self.sources != file.sources || self.allowed_hosts != file.allowed_hosts {
             self.sources.clone_from(&file.sources);
+            self.allowed_hosts = Arc::clone(&file.allowed_hosts);
             self.known.values_mut().for_each(|known| known.resolved = None);
         }
         let mut by_age: Vec<&PolicyObject> = objects.iter().map(AsRef::as_ref).collect();
@@ -179,7 +183,9 @@ fn resolve(object: &PolicyObject, config: &Config) -> Result<Arc<Policy>, Box<Br
     let sound = policy.filter(|_| faults.0.is_empty());
     let sound = sound.filter(|it| without_files(it, &mut faults));
     let policy = match object.id.kind {
-        PolicyKind::Namespaced => sound.and_then(|it| confined(it, &sources, &mut faults)),
+        PolicyKind::Namespaced => sound
+            .and_then(|it| confined(it, &sources, &mut faults))
+            .and_then(|it| hosts::within_reach(it, &config.allowed_hosts, &mut faults)),
         PolicyKind::Cluster => sound,
     };
     match policy {

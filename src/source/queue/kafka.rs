@@ -65,7 +65,7 @@ impl Protocol for Kafka {
         let Place::Kafka { servers, .. } = &server.place else {
             return Err(Failed::wrong_kind());
         };
-        let speech = Speech::new(&server.place, login)?;
+        let speech = Speech::new(server, login)?;
         let mut failure = Failed::wrong_kind();
         // One of them that is away is no reason to do without the others: each has its share of
         // the time, and one share is for the questions.

@@ -44,6 +44,7 @@ impl Login {
             ReadError::Denied(text) => ReadError::Denied(self.hidden(text)),
             ReadError::NotUnderstood(text) => ReadError::NotUnderstood(self.hidden(text)),
             ReadError::Empty(text) => ReadError::Empty(self.hidden(text)),
+            ReadError::NotAllowed(text) => ReadError::NotAllowed(self.hidden(text)),
             ReadError::NoCredentials(text) => ReadError::NoCredentials(self.hidden(text)),
             ReadError::TimedOut(_) | ReadError::TooLarge(..) | ReadError::WrongKind => error,
         }

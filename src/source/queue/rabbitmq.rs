@@ -37,7 +37,7 @@ impl Protocol for Rabbitmq {
         Ok(if target.host.is_http() {
             Connection::Management(Management::new(target, server, login)?)
         } else {
-            Connection::Amqp(Amqp::open(target, login).await?)
+            Connection::Amqp(Amqp::open(target, server, login).await?)
         })
     }
 

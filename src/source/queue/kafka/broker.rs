@@ -1,10 +1,11 @@
 //! A connection to one broker: requests in frames, in the newest version that both sides know.
 
 use crate::domain::limits;
-use crate::policy::queue::{Address, Credential, Encryption, Place};
+use crate::policy::queue::reach::Reach;
+use crate::policy::queue::{Address, Credential, Encryption, Place, QueueServer};
 use crate::source::ReadError;
 use crate::source::http::innermost;
-use crate::source::queue::{Failed, Login, tls};
+use crate::source::queue::{Failed, Login, dial, tls};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{
@@ -22,6 +23,7 @@ use tokio_rustls::TlsConnector;
 
 /// How brokers of a cluster are spoken to.
 pub(super) struct Speech {
+    reach: Reach,
     tls: Option<TlsConnector>,
     /// Name and password.
     login: Option<(String, String)>,
@@ -43,8 +45,8 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl Speech {
-    pub(super) fn new(place: &Place, login: &Login) -> Result<Self, Failed> {
-        let Place::Kafka { logs_in, username, encryption, .. } = place else {
+    pub(super) fn new(server: &QueueServer, login: &Login) -> Result<Self, Failed> {
+        let Place::Kafka { logs_in, username, encryption, .. } = &server.place else {
             return Err(Failed::wrong_kind());
         };
         let tls = match encryption {
@@ -53,14 +55,17 @@ impl Speech {
         };
         let username = login.get(Credential::Username).or(username.as_deref());
         let login = username.zip(login.get(Credential::Password)).filter(|_| *logs_in);
-        Ok(Self { tls, login: login.map(|(name, password)| (name.into(), password.into())) })
+        let reach = server.reach.clone();
+        Ok(Self { reach, tls, login: login.map(|(name, password)| (name.into(), password.into())) })
     }
 
     /// Connects, and shows who asks.
     pub(super) async fn open(&self, address: &Address) -> Result<Broker, Failed> {
         let unreachable =
             |error: std::io::Error| Failed::Connection(ReadError::Unreachable(innermost(&error)));
-        let tcp = TcpStream::connect((&*address.host, address.port)).await.map_err(unreachable)?;
+        // The brokers of a cluster are where one of them says.
+        let addresses = dial::addresses(&self.reach, address).await?;
+        let tcp = TcpStream::connect(&*addresses).await.map_err(unreachable)?;
         let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(tcp),
             Some(connector) => {

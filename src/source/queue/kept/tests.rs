@@ -1,6 +1,7 @@
 //! When a connection is kept and when it is made anew, with a server that does as it is told.
 
 use super::*;
+use crate::policy::queue::reach::Reach;
 use crate::policy::queue::{Credentials, Place};
 use crate::source::ReadError;
 use std::sync::Mutex as StdMutex;
@@ -41,7 +42,12 @@ impl Protocol for Told {
 
 fn server() -> QueueServer {
     let place = Place::Nats { url: "http://nats:8222".into() };
-    QueueServer { place, credentials: Credentials::new(), timeout: Duration::from_secs(1) }
+    QueueServer {
+        place,
+        credentials: Credentials::new(),
+        timeout: Duration::from_secs(1),
+        reach: Reach::Anywhere,
+    }
 }
 
 fn question() -> Question {

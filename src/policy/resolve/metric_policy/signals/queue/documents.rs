@@ -2,6 +2,7 @@
 
 use super::{Credential, Place, Question, QueueAsk, QueueServer, Reader, web_url};
 use crate::policy::promql::SeriesSelector;
+use crate::policy::queue::reach::Reach;
 use crate::policy::queue::value_path::ValuePath;
 use crate::policy::queue::{Auth, ValueLocation};
 use crate::policy::wire::queue::{AuthMode, DocumentFormat, KeyMethod, MetricsApiSignal};
@@ -21,7 +22,8 @@ pub(super) fn document(wire: &MetricsApiSignal, reader: &mut Reader<'_>) -> Opti
     ]);
     let is_unsafe = wire.unsafe_ssl.unwrap_or_default();
     let place = Place::Web { url: url?, auth: auth?, is_unsafe };
-    let server = QueueServer { place, credentials: credentials?, timeout: timeout? };
+    let server =
+        QueueServer { place, credentials: credentials?, timeout: timeout?, reach: Reach::Anywhere };
     Some(QueueAsk { server, question: Question::Document(location?) })
 }
 

@@ -4,6 +4,7 @@ use super::{
     Address, Credential, Encryption, Place, Question, QueueAsk, QueueServer, Reader, parsed_address,
 };
 use crate::policy::queue::kafka::{KafkaQuestion, LagRules, partitions};
+use crate::policy::queue::reach::Reach;
 use crate::policy::wire::queue::kafka::{KafkaSignal, OffsetResetPolicy, Sasl, Switch};
 
 const PORT: u16 = 9092;
@@ -29,7 +30,12 @@ pub(super) fn group(wire: &KafkaSignal, reader: &mut Reader<'_>) -> Option<Queue
         (Credential::Password, "passwordFrom", wire.password_from.as_ref()),
         (Credential::Ca, "caFrom", wire.ca_from.as_ref()),
     ]);
-    let server = QueueServer { place: place?, credentials: credentials?, timeout: timeout? };
+    let server = QueueServer {
+        place: place?,
+        credentials: credentials?,
+        timeout: timeout?,
+        reach: Reach::Anywhere,
+    };
     let (topic, partitions) = (topic.map(Into::into), limited);
     let question = KafkaQuestion { group: group?, topic, partitions, rules: rules? };
     Some(QueueAsk { server, question: Question::Kafka(question) })

@@ -2,6 +2,7 @@
 
 use super::{Credential, Place, Question, QueueAsk, QueueServer, Reader, web_url};
 use crate::policy::queue::origin;
+use crate::policy::queue::reach::Reach;
 use crate::policy::wire::queue::sqs::SqsSignal;
 
 /// A queue, and which of its messages count.
@@ -39,7 +40,8 @@ pub(super) fn queue(wire: &SqsSignal, reader: &mut Reader<'_>) -> Option<QueueAs
         with_delayed: wire.scale_on_delayed.unwrap_or_default(),
     };
     let place = Place::Sqs { endpoint: endpoint?, region: region? };
-    let server = QueueServer { place, credentials: credentials?, timeout: timeout? };
+    let server =
+        QueueServer { place, credentials: credentials?, timeout: timeout?, reach: Reach::Anywhere };
     Some(QueueAsk { server, question })
 }
 
