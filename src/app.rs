@@ -27,12 +27,13 @@ use crate::api;
 use crate::auth::AuthError;
 use crate::cluster::ClusterError;
 use crate::published::Published;
+use crate::source::pods::PodReader;
 use crate::telemetry::health::{Check, Health};
 use crate::tls::certificates::{Certificates, Origin};
 use crate::tls::{Acceptor, TlsError};
 use crate::web;
 use configuration::{ConfigError, Follower};
-use files::look_every;
+use files::{NamedFiles, look_every};
 use metrics::Metrics;
 use outside::{Outside, Own};
 use queues::Queues;
@@ -155,7 +156,7 @@ impl App {
         // The door and the pods, from the cluster or without one.
         let published_to = Arc::clone(&published);
         let own = Own { loaded, metrics: metrics.clone(), published: published_to, vault };
-        let Outside { door, pods, loaded, supply, choices } = outside::connect(
+        let Outside { door, pods, places, loaded, supply, choices } = outside::connect(
             mode.clone(),
             own,
             &mut tasks,
@@ -179,7 +180,9 @@ impl App {
         let first = health.add_ready("first-evaluation");
         let (desk, inquiries) = web::explain::desk();
         let published_to = Arc::clone(&published);
-        let reach = tick::Reach { supply, choices, inquiries };
+        let reader = Arc::new(PodReader::new(places, Arc::new(NamedFiles::default())));
+        self_metrics::pod_pages(registries.own(), reader.counts());
+        let reach = tick::Reach { supply, choices, pods: reader, inquiries };
         let tick = Tick::new(published_to, reach, &metrics, pulse, first);
         tasks.spawn("tick", tick.run(loaded, stop_work.clone()));
 

@@ -3,12 +3,14 @@
 //! what a user may do.
 //!
 //! Written are the status of policies and the Lease of the replica that writes it, nothing else. Of
-//! the pods only the metadata is read, and their status where a policy has its lead time measured.
-//! Secrets are read one by one, where a policy refers to one and its namespace grants that.
+//! the pods only the metadata is read; whole pods where a policy has its lead time measured or reads
+//! their pages. Secrets are read one by one, where a policy refers to one and its namespace grants
+//! that.
 
 pub mod hpas;
 pub mod lease;
 mod namespaces;
+pub mod places;
 pub mod pods;
 pub mod policies;
 pub mod reviews;

@@ -14,6 +14,7 @@ pub mod limits;
 pub mod metric;
 pub mod name;
 pub mod object;
+pub mod pod_place;
 pub mod policy_object;
 pub mod ports;
 pub mod quantity;

@@ -9,6 +9,7 @@ pub mod choices;
 pub mod dated_choice;
 pub mod explain;
 pub mod forecasts;
+pub mod holdings;
 pub mod report;
 mod slot;
 
@@ -123,6 +124,15 @@ impl Evaluation {
         Some(Past { from: at.checked_sub(span).ok()?, to: at.checked_sub(step).ok()?, step })
     }
 
+    /// Notes what the reads of a policy lack that brought something, in the order of its signals; to
+    /// be followed by the evaluation of what they brought.
+    pub fn note(&mut self, policy: &Policy, notes: Vec<Option<String>>) {
+        let slot = self.slots.get_mut(&policy.key).filter(|it| *it.policy == *policy);
+        for (track, note) in slot.into_iter().flat_map(|it| &mut it.window.signals).zip(notes) {
+            track.note = note;
+        }
+    }
+
     /// Takes what was read for a policy and evaluates it in these surroundings, or at this time;
     /// its past, where it is given, is run through the pipeline first, as if it had been read then.
     /// `None` when there is no such policy any more, or it is not the one for which this was read.
@@ -136,7 +146,7 @@ impl Evaluation {
         let surroundings = surroundings.into();
         let now = surroundings.now;
         let slot = self.slots.get_mut(&policy.key)?;
-        if *slot.policy != *policy {
+        if !slot.is_of(policy) {
             return None;
         }
         slot.forget_the_future(now);
@@ -199,7 +209,7 @@ impl Evaluation {
         now: Timestamp,
     ) -> Option<(Progress, Progress)> {
         let slot = self.slots.get_mut(&chunk.policy.key)?;
-        if *slot.policy != *chunk.policy {
+        if !slot.is_of(&chunk.policy) {
             return None;
         }
         let backfill = slot.backfill.as_mut()?;

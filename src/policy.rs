@@ -9,6 +9,8 @@ pub mod crd;
 pub mod expression;
 pub mod forecast;
 mod keep_good;
+pub mod pods;
+pub mod profile;
 pub mod promql;
 pub mod queue;
 pub mod resolve;
@@ -26,6 +28,7 @@ use crate::domain::supply::{LeadTime, Startup, Supply};
 use crate::policy::capacity::{Capacity, Emit};
 use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
+use crate::policy::pods::PodsAsk;
 use crate::policy::promql::SeriesSelector;
 use crate::policy::queue::QueueAsk;
 use crate::policy::queue::reach::AllowedHost;
@@ -173,7 +176,8 @@ impl Policy {
 pub struct Signal {
     /// Its name in `combine`.
     pub name: SignalName,
-    /// Where it is read; a queue's server has a name of its own making.
+    /// Where it is read; `pods` for what is read straight from pods, and a name of its own making for
+    /// a queue's server, which are no sources of the file.
     pub source: SourceName,
     /// What is asked.
     pub ask: Ask,
@@ -199,6 +203,8 @@ pub enum Ask {
         /// How several become one number.
         reduce: Reduce,
     },
+    /// Series of the pages of pods.
+    Pods(Arc<PodsAsk>),
     /// What waits in a queue.
     Queue(Arc<QueueAsk>),
 }

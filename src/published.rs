@@ -71,6 +71,7 @@ pub struct Entry {
 }
 
 /// What is known of a metric.
+#[expect(clippy::large_enum_variant, reason = "nearly every entry is the large one")]
 #[derive(Clone, Debug)]
 pub enum State {
     /// The policy was evaluated.

@@ -32,6 +32,8 @@ pub struct Track {
     pub samples: Samples,
     /// Why the last read brought nothing; `None` after a good one.
     pub trouble: Option<String>,
+    /// What the last read lacks, although it brought something.
+    pub note: Option<String>,
 }
 
 impl Window {

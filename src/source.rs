@@ -5,13 +5,18 @@
 //! size; nothing here knows what a sample is for. A new kind of source is a file here, a variant
 //! of `Source`, and the arms that the compiler then asks for.
 
+mod breaker;
 mod http;
+pub mod pods;
 mod prometheus;
 mod queue;
+mod retry;
 mod scrape;
 
+pub use breaker::Breaker;
 pub use prometheus::Prometheus;
 pub use queue::Queue;
+pub use retry::RetryBudget;
 pub use scrape::Scrape;
 pub use scrape::exposition;
 
@@ -50,6 +55,9 @@ pub enum ReadError {
         /// What it said.
         message: String,
     },
+    /// It did not answer several times in a row, and is left alone for a moment.
+    #[error("{0} (asked only now and then until it answers)")]
+    Resting(Box<Self>),
     /// The source answered with an error of its own, without a status of HTTP.
     #[error("answered: {0}")]
     Denied(String),
@@ -82,6 +90,8 @@ pub enum Reason {
     TimedOut,
     /// See `ReadError::Refused`, `ReadError::Denied` and `ReadError::NotAllowed`.
     Refused,
+    /// See `ReadError::Resting`.
+    Resting,
     /// See `ReadError::NoCredentials`.
     NoCredentials,
     /// See `ReadError::TooLarge`.
@@ -100,6 +110,7 @@ impl Reason {
             Self::Unreachable => "unreachable",
             Self::TimedOut => "timed_out",
             Self::Refused => "refused",
+            Self::Resting => "resting",
             Self::NoCredentials => "no_credentials",
             Self::TooLarge => "too_large",
             Self::NotUnderstood => "not_understood",
@@ -109,12 +120,23 @@ impl Reason {
 }
 
 impl ReadError {
+    /// Whether the source itself is in trouble, and not one question.
+    #[must_use]
+    pub fn is_of_source(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::TimedOut(_) => true,
+            Self::Refused { status, .. } => *status == 429 || *status >= 500,
+            _ => false,
+        }
+    }
+
     /// The kind of failure.
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
             Self::Unreachable(_) => Reason::Unreachable,
             Self::TimedOut(_) => Reason::TimedOut,
+            Self::Resting(_) => Reason::Resting,
             Self::Refused { .. } | Self::Denied(_) | Self::NotAllowed(_) => Reason::Refused,
             Self::NoCredentials(_) => Reason::NoCredentials,
             Self::TooLarge(..) => Reason::TooLarge,

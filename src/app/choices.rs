@@ -1,20 +1,33 @@
-//! What `auto` chose for the policies: for those of the cluster by the holder of the Lease, who
-//! writes it into their status, from where every replica reads it, the holder too; for those of the
-//! file by every replica itself.
+//! What all replicas go by: what `auto` chose for the policies, how long their pods take to start
+//! and what one of them serves. For the policies of the cluster the holder of the Lease finds that
+//! out and writes it into their status, from where every replica reads it, the holder too; for those
+//! of the file every replica does so itself.
 
 use crate::app::configuration::Loaded;
 use crate::app::policies::Verdicts;
 use crate::app::tasks::Tasks;
 use crate::cluster::policies::{self as cluster, PolicyIndex};
 use crate::domain::name::PolicyKey;
+use crate::domain::policy_object::PolicyObjectId;
+use crate::domain::supply::Agreed;
 use crate::evaluation::dated_choice::DatedChoice;
+use crate::policy::status::{CapacityStatus, StartupStatus};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-/// The policies of the cluster, each with what its status says that was chosen.
-pub(crate) type Shared = BTreeMap<PolicyKey, Option<DatedChoice>>;
+/// The policies of the cluster, each with what its status says.
+pub(crate) type Shared = BTreeMap<PolicyKey, Said>;
+
+/// What a status says that all replicas go by.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Said {
+    /// What `auto` chose.
+    pub(crate) choice: Option<DatedChoice>,
+    /// What is known of the pods.
+    pub(crate) supply: Agreed,
+}
 
 /// Who chooses for a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +69,7 @@ impl Choices {
         let (sender, shared) = watch::channel(Arc::default());
         let put: Arc<Mutex<BTreeMap<PolicyKey, DatedChoice>>> = Arc::default();
         let reader = Reader {
-            seen: index.choices(),
+            seen: index.agreed(),
             loaded: loaded.clone(),
             shared: sender,
             put: Arc::clone(&put),
@@ -86,7 +99,7 @@ impl Choices {
 
     /// The newest choice for a policy of the cluster, written or about to be.
     pub(crate) fn newest(&self, policy: &PolicyKey) -> Option<DatedChoice> {
-        let read = self.shared.borrow().get(policy).copied().flatten();
+        let read = self.shared.borrow().get(policy).and_then(|it| it.choice);
         let put = lock(&self.put).get(policy).copied();
         [read, put].into_iter().flatten().max_by_key(|it| it.at)
     }
@@ -99,7 +112,7 @@ fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Reads what the status of policies says.
 #[derive(Debug)]
 struct Reader {
-    seen: watch::Receiver<cluster::Choices>,
+    seen: watch::Receiver<cluster::AgreedByObject>,
     loaded: watch::Receiver<Arc<Loaded>>,
     shared: watch::Sender<Arc<Shared>>,
     put: Arc<Mutex<BTreeMap<PolicyKey, DatedChoice>>>,
@@ -135,30 +148,41 @@ impl Reader {
     }
 }
 
-/// The choices by the policies that run for the objects.
-fn shared(verdicts: &Verdicts, seen: &cluster::Choices) -> Shared {
+/// What the status of the objects says, by the policies that run for them.
+fn shared(verdicts: &Verdicts, seen: &cluster::AgreedByObject) -> Shared {
     let running = verdicts.iter().filter_map(|(id, it)| Some((id, it.running.as_ref()?)));
     let shared = running.map(|(id, policy)| {
-        let read = |told| {
-            DatedChoice::read(told)
-                .inspect_err(|error| tracing::warn!(policy = %id, %error, "a choice is left out"))
-                .ok()
-        };
-        (policy.key.clone(), seen.get(id).and_then(read))
+        let said = seen.get(id).map(|it| read(id, it)).unwrap_or_default();
+        (policy.key.clone(), said)
     });
     shared.collect()
+}
+
+fn read(id: &PolicyObjectId, said: &cluster::Agreed) -> Said {
+    let cluster::Agreed { choice, startup, capacity } = said;
+    let choice = choice.as_ref().and_then(|told| {
+        DatedChoice::read(told)
+            .inspect_err(|error| tracing::warn!(policy = %id, %error, "a choice is left out"))
+            .ok()
+    });
+    let startup = startup.as_ref().and_then(StartupStatus::measured);
+    let capacity = capacity.as_ref().and_then(CapacityStatus::learned);
+    Said { choice, supply: Agreed { startup, capacity } }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::finite::Finite;
     use crate::domain::name::{Namespace, PolicyName};
-    use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
+    use crate::domain::policy_object::{PolicyKind, PolicyObject};
+    use crate::domain::supply::{Basis, LearnedCapacity, Startup};
     use crate::pipeline::forecast::Chosen;
     use crate::policy::resolve::load;
     use crate::policy::resolve::objects::Objects;
     use crate::policy::status::ChoiceStatus;
     use jiff::Timestamp;
+    use std::time::Duration;
 
     const FILE: &str = "
 apiVersion: foresail.dev/v1alpha1
@@ -208,15 +232,29 @@ policies:
     fn what_a_status_says_is_known_by_policy_and_what_cannot_be_meant_is_left_out() {
         let good = chosen(60, 0.95);
         let bad = ChoiceStatus { model: "oracle".to_owned(), ..good.told() };
-        let seen = [(id("one"), good.told()), (id("two"), bad), (id("gone"), good.told())];
-        let shared = shared(&verdicts(&["one", "two", "three"]), &seen.into());
-        let expected = [(key("one"), Some(good)), (key("two"), None), (key("three"), None)].into();
-        assert_eq!(shared, expected);
+        let basis = Basis::Measured { starts: 4, is_cold: true };
+        let startup = Startup { time: Duration::from_secs(90), basis };
+        let capacity = LearnedCapacity { per_pod: Finite::new(7.5).unwrap(), samples: 6 };
+        let told = |choice| cluster::Agreed {
+            choice: Some(choice),
+            startup: Some(StartupStatus::of(&startup)),
+            capacity: Some(CapacityStatus::of(&capacity)),
+        };
+        let seen = [(id("one"), told(good.told())), (id("two"), told(bad))];
+        let seen = seen.into_iter().chain([(id("gone"), told(good.told()))]).collect();
+        let supply = Agreed { startup: Some(startup), capacity: Some(capacity) };
+        let expected = [
+            (key("one"), Said { choice: Some(good), supply }),
+            (key("two"), Said { choice: None, supply }),
+            (key("three"), Said::default()),
+        ];
+        assert_eq!(shared(&verdicts(&["one", "two", "three"]), &seen), expected.into());
     }
 
     #[test]
     fn for_objects_the_holder_of_the_lease_chooses_and_for_the_file_everyone() {
-        let seen = [(id("one"), chosen(60, 0.95).told())].into();
+        let choice = Some(chosen(60, 0.95).told());
+        let seen = [(id("one"), cluster::Agreed { choice, ..Default::default() })].into();
         let (leads, leading) = watch::channel(false);
         let (_sender, shared) = watch::channel(Arc::new(shared(&verdicts(&["one"]), &seen)));
         let choices = Choices { shared, leading, put: Arc::default() };

@@ -16,6 +16,7 @@ use crate::auth::Door;
 use crate::auth::token::Token;
 use crate::cluster;
 use crate::cluster::lease::Candidate;
+use crate::cluster::places::PlaceIndex;
 use crate::cluster::pods::PodIndex;
 use crate::cluster::reviews::ClusterReviews;
 use crate::cluster::secrets::ClusterSecrets;
@@ -23,9 +24,10 @@ use crate::cluster::status::StatusWriter;
 use crate::domain::limits;
 use crate::domain::metric::Subject;
 use crate::domain::name::{Namespace, ObjectName};
-use crate::domain::ports::{Pods, PodsUnknown};
+use crate::domain::pod_place::PodPlace;
+use crate::domain::ports::{Places, Pods, PodsUnknown};
 use crate::domain::selector::Selector;
-use crate::policy::Config;
+use crate::policy::{Ask, Config, Signal};
 use crate::published::Published;
 use crate::telemetry::health::{Check, Health};
 use crate::telemetry::process;
@@ -49,6 +51,8 @@ pub(super) struct Outside {
     pub(super) door: Door,
     /// Which pods exist.
     pub(super) pods: Arc<dyn Pods>,
+    /// Where their pages are.
+    pub(super) places: Arc<dyn Places>,
     /// The file's policies, joined by those of the cluster.
     pub(super) loaded: watch::Receiver<Arc<Loaded>>,
     /// Which pods are on their way; `None` without a cluster.
@@ -73,8 +77,8 @@ pub(super) async fn connect(
             let run = look_every(Arc::clone(&token), look, stop.clone());
             tasks.spawn("token", run);
             let (door, pods) = (Door::standalone(token), Arc::new(NoCluster));
-            let choices = Arc::new(Choices::alone());
-            return Ok(Outside { door, pods, loaded: own.loaded, supply: None, choices });
+            let (places, choices) = (Arc::new(NoCluster), Arc::new(Choices::alone()));
+            return Ok(Outside { door, pods, places, loaded: own.loaded, supply: None, choices });
         }
         Mode::Cluster { kubeconfig } => kubeconfig,
     };
@@ -94,24 +98,34 @@ pub(super) async fn connect(
     // Policies are watched, and join those of the file.
     let (index, loaded) = policies::start(&client, loaded, metrics, tasks, stop);
 
+    // One replica tells what became of the policies, and what all go by.
+    let (candidate, leading) = Candidate::new(client.clone(), &process::host(), clock::now);
+    tasks.spawn("lease", candidate.run(stop.clone()));
+    let choices = Arc::new(Choices::start(&index, &loaded, leading.clone(), tasks, stop));
+
     // Pods are watched in the namespaces that have a Pods metric.
     let pods = Arc::new(PodIndex::default());
     let (wish, wanted) = watch::channel(pod_namespaces(&loaded.borrow().config));
-    tasks.spawn("pod-namespaces", follow_namespaces(loaded.clone(), wish, stop.clone()));
+    let follow = follow_namespaces(loaded.clone(), wish, pod_namespaces, stop.clone());
+    tasks.spawn("pod-namespaces", follow);
     let run = Arc::clone(&pods).watch(client.clone(), wanted, stop.clone());
     tasks.spawn("pods", run);
     let are_known = health.add_ready("pods");
     tasks.spawn("pods-known", until_synced(Arc::clone(&pods), are_known, stop.clone()));
     self_metrics::pods(registries.own(), &pods);
 
+    // Pods are watched with their addresses in the namespaces of policies that read their pages.
+    let places = Arc::new(PlaceIndex::default());
+    let (wish, wanted) = watch::channel(place_namespaces(&loaded.borrow().config));
+    let follow = follow_namespaces(loaded.clone(), wish, place_namespaces, stop.clone());
+    tasks.spawn("place-namespaces", follow);
+    tasks.spawn("places", Arc::clone(&places).watch(client.clone(), wanted, stop.clone()));
+    self_metrics::places(registries.own(), &places);
+
     // Who uses the metrics, and how long their pods take to start.
-    let supply = SupplyIndex::start(&client, &loaded, tasks, stop);
+    let supply = SupplyIndex::start(&client, &loaded, choices.shared(), tasks, stop);
     self_metrics::supply(registries.own(), &supply);
 
-    // One replica tells what became of the policies, and what it chose for them.
-    let (candidate, leading) = Candidate::new(client.clone(), &process::host(), clock::now);
-    tasks.spawn("lease", candidate.run(stop.clone()));
-    let choices = Arc::new(Choices::start(&index, &loaded, leading.clone(), tasks, stop));
     let writer = StatusWriter::new(client.clone(), Arc::clone(&index));
     let of_policies = OfPolicies { index, leading: leading.clone(), writes: writer.writes() };
     self_metrics::policies(registries.own(), of_policies);
@@ -126,7 +140,7 @@ pub(super) async fn connect(
     tasks.spawn("status", status.run(stop.clone()));
 
     let door = Door::delegated(trusted, Arc::new(ClusterReviews::new(client)));
-    Ok(Outside { door, pods, loaded, supply: Some(supply), choices })
+    Ok(Outside { door, pods, places, loaded, supply: Some(supply), choices })
 }
 
 /// Makes a check pass once a value is there; then it stays so, since the last good one is kept.
@@ -164,10 +178,11 @@ async fn until_synced(pods: Arc<PodIndex>, check: Arc<Check>, stop: Cancellation
 async fn follow_namespaces(
     mut loaded: watch::Receiver<Arc<Loaded>>,
     wish: watch::Sender<BTreeSet<Namespace>>,
+    namespaces: fn(&Config) -> BTreeSet<Namespace>,
     stop: CancellationToken,
 ) {
     while let Some(Ok(())) = stop.run_until_cancelled(loaded.changed()).await {
-        let namespaces = pod_namespaces(&loaded.borrow_and_update().config);
+        let namespaces = namespaces(&loaded.borrow_and_update().config);
         wish.send_if_modified(|wished| {
             let is_new = *wished != namespaces;
             *wished = namespaces;
@@ -182,12 +197,24 @@ fn pod_namespaces(config: &Config) -> BTreeSet<Namespace> {
     of_pods.map(|it| it.key.namespace.clone()).collect()
 }
 
+fn place_namespaces(config: &Config) -> BTreeSet<Namespace> {
+    let reads_pods = |it: &Signal| matches!(it.ask, Ask::Pods(_));
+    let policies = config.policies.iter().filter(|it| it.signals.iter().any(reads_pods));
+    policies.map(|it| it.key.namespace.clone()).collect()
+}
+
 /// The pods of a standalone adapter: nobody knows.
 #[derive(Debug)]
 struct NoCluster;
 
 impl Pods for NoCluster {
     fn matching(&self, _: &Namespace, _: &Selector) -> Result<Vec<ObjectName>, PodsUnknown> {
+        Err(PodsUnknown::NoCluster)
+    }
+}
+
+impl Places for NoCluster {
+    fn places(&self, _: &Namespace, _: &Selector) -> Result<Vec<PodPlace>, PodsUnknown> {
         Err(PodsUnknown::NoCluster)
     }
 }

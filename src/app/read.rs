@@ -11,7 +11,8 @@ use crate::evaluation::backfill::{Chunk, ChunkFailure};
 use crate::evaluation::{Past, Readings, Recording};
 use crate::policy::{Ask, Config, Policy, Signal};
 use crate::series::Samples;
-use crate::source::{ReadError, Reason, Source};
+use crate::source::pods::{Answer, PodReader};
+use crate::source::{Breaker, ReadError, Reason, RetryBudget, Source};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub(crate) type UsableSource = Result<Source, String>;
 pub(crate) struct MeteredSource {
     source: UsableSource,
     permits: Semaphore,
+    breaker: Breaker,
+    retries: RetryBudget,
     metrics: SourceMetrics,
 }
 
@@ -47,6 +50,8 @@ pub(crate) struct PolicyRead {
     pub(crate) policy: Arc<Policy>,
     pub(crate) at: Timestamp,
     pub(crate) readings: Readings,
+    /// What good reads lack.
+    pub(crate) notes: Vec<Option<String>>,
     pub(crate) recording: Option<Recording>,
 }
 
@@ -70,10 +75,13 @@ impl Sources {
 
     /// Whether all signals of a policy have a past: a sum of a past and of nothing is not a past.
     pub(crate) fn have_past(&self, policy: &Policy) -> bool {
-        policy
+        let with_past = policy
             .signals
             .iter()
-            .all(|it| self.get(it).is_some_and(|it| it.usable_with_history().is_some()))
+            .filter_map(|it| self.get(it))
+            .filter(|it| it.usable_with_history().is_some())
+            .count();
+        with_past == policy.signals.len()
     }
 
     /// Whether live reads leave a source room for the past: it is not in the middle of a burst.
@@ -86,6 +94,8 @@ impl Sources {
         match &signal.ask {
             Ask::Queue(ask) => Some(self.queues.as_ref()?.get(&signal.source, &ask.server)),
             Ask::Query { .. } | Ask::Series { .. } => self.named.get(&signal.source).cloned(),
+            // Pods are read by the one reader that all policies share.
+            Ask::Pods(_) => None,
         }
     }
 }
@@ -94,22 +104,33 @@ impl Sources {
 pub(crate) async fn read(
     policy: Arc<Policy>,
     sources: Sources,
+    pods: Arc<PodReader>,
     at: Timestamp,
     past: Option<Past>,
 ) -> PolicyRead {
     let live = policy.signals.iter().map(|signal| async {
-        match sources.get(signal) {
-            Some(source) => source.read(signal, at).await,
-            None => Err("the source is not configured".to_owned()),
+        match (&signal.ask, sources.get(signal)) {
+            (Ask::Pods(ask), _) => {
+                let asker = (policy.key.clone(), signal.name.clone());
+                let read = tokio::time::timeout(limits::TICK_DEADLINE, pods.read(asker, ask, at));
+                let late = |_| Err(ReadError::TimedOut(limits::TICK_DEADLINE));
+                read.await.unwrap_or_else(late).map_err(|error| error.to_string())
+            }
+            (_, Some(source)) => {
+                source.read(signal, at).await.map(|samples| Answer { samples, note: None })
+            }
+            (_, None) => Err("the source is not configured".to_owned()),
         }
     });
-    let readings = futures::future::join_all(live).await;
+    let answers = futures::future::join_all(live).await;
+    let notes = answers.iter().map(|it| it.as_ref().ok()?.note.clone()).collect();
+    let readings: Readings = answers.into_iter().map(|it| it.map(|it| it.samples)).collect();
     // A source that is away would be asked for the past, and said to have none, again and again.
     let recording = match past.filter(|_| readings.iter().all(Result::is_ok)) {
         Some(past) => recording(&policy, &sources, past).await,
         None => None,
     };
-    PolicyRead { policy: Arc::clone(&policy), at, readings, recording }
+    PolicyRead { policy: Arc::clone(&policy), at, readings, notes, recording }
 }
 
 /// The past of all signals, or nothing when one of them has none: a sum of a past and of nothing
@@ -152,6 +173,7 @@ async fn chunk_recording(chunk: &Chunk, sources: &Sources) -> Result<Recording, 
                 Reason::TimedOut | Reason::TooLarge => ChunkFailure::TooMuch,
                 Reason::Unreachable
                 | Reason::Refused
+                | Reason::Resting
                 | Reason::NoCredentials
                 | Reason::NotUnderstood
                 | Reason::Empty => ChunkFailure::Other,
@@ -165,7 +187,9 @@ async fn chunk_recording(chunk: &Chunk, sources: &Sources) -> Result<Recording, 
 impl MeteredSource {
     /// Each source has permits of its own, so that one that hangs cannot use up those of others.
     pub(crate) fn new(source: UsableSource, metrics: SourceMetrics) -> Self {
-        Self { source, permits: Semaphore::new(limits::READS_AT_ONCE), metrics }
+        let (breaker, retries) = Default::default();
+        let permits = Semaphore::new(limits::READS_AT_ONCE);
+        Self { source, permits, breaker, retries, metrics }
     }
 
     fn usable_with_history(&self) -> Option<&Source> {
@@ -174,13 +198,15 @@ impl MeteredSource {
 
     async fn read(&self, signal: &Signal, at: Timestamp) -> Result<Samples, String> {
         let source = self.source.as_ref().map_err(String::clone)?;
-        self.permitted(source.read(&signal.ask, at)).await.map_err(|error| error.to_string())
+        let read = || source.read(&signal.ask, at);
+        self.permitted(read).await.map_err(|error| error.to_string())
     }
 
     /// `None` when this source has no past.
     async fn history(&self, signal: &Signal, past: Past) -> Option<Result<Samplings, ReadError>> {
         let source = self.usable_with_history()?;
-        Some(self.permitted(source.history(&signal.ask, (past.from, past.to), past.step)).await)
+        let read = || source.history(&signal.ask, (past.from, past.to), past.step);
+        Some(self.permitted(read).await)
     }
 
     /// The same without a permit, of which live reads shall have all: whoever asks for chunks
@@ -190,14 +216,28 @@ impl MeteredSource {
         Some(self.metered(source.history(&signal.ask, (past.from, past.to), past.step)).await)
     }
 
-    /// One read in its turn.
-    async fn permitted<T>(
+    /// One read in its turn, if the source answers at all; tried again where that may help.
+    async fn permitted<T, R: Future<Output = Result<T, ReadError>>>(
         &self,
-        read: impl Future<Output = Result<T, ReadError>>,
+        read: impl Fn() -> R,
     ) -> Result<T, ReadError> {
         let turn = async {
+            let pass = self.breaker.admit(Instant::now()).await?;
             let _permit = self.permits.acquire().await;
-            read.await
+            let first = read().await;
+            let wait = first.as_ref().err().and_then(|error| self.retries.spend(error));
+            let result = match wait {
+                Some(wait) => {
+                    tokio::time::sleep(wait).await;
+                    read().await
+                }
+                None => first,
+            };
+            if result.is_ok() {
+                self.retries.earn();
+            }
+            pass.tell(&result, Instant::now());
+            result
         };
         self.metered(turn).await
     }

@@ -3,6 +3,7 @@
 
 mod book;
 
+use crate::app::choices::Shared;
 use crate::app::clock;
 use crate::app::configuration::Loaded;
 use crate::app::tasks::Tasks;
@@ -56,6 +57,7 @@ impl SupplyIndex {
     pub(super) fn start(
         client: &Client,
         loaded: &watch::Receiver<Arc<Loaded>>,
+        shared: watch::Receiver<Arc<Shared>>,
         tasks: &mut Tasks,
         stop: &CancellationToken,
     ) -> Arc<Self> {
@@ -71,6 +73,7 @@ impl SupplyIndex {
         let keeper = Keeper {
             index: Arc::clone(&index),
             loaded: loaded.clone(),
+            shared,
             hpa_namespaces,
             pod_namespaces,
             targets: wish,
@@ -120,6 +123,8 @@ impl Counts {
 struct Keeper {
     index: Arc<SupplyIndex>,
     loaded: watch::Receiver<Arc<Loaded>>,
+    /// What all replicas go by.
+    shared: watch::Receiver<Arc<Shared>>,
     hpa_namespaces: watch::Sender<BTreeSet<Namespace>>,
     pod_namespaces: watch::Sender<BTreeSet<Namespace>>,
     targets: watch::Sender<BTreeSet<ObjectRef>>,
@@ -139,6 +144,7 @@ struct State {
 /// How far each input had changed.
 struct Changes {
     loaded: Arc<Loaded>,
+    shared: Arc<Shared>,
     hpas: u64,
     starts: u64,
     targets: u64,
@@ -174,7 +180,8 @@ impl Keeper {
         let is_starting = measured.values().any(|it| !it.starting.is_empty());
         let supplies = uses.iter().map(|it| {
             let targets = it.measured.iter().filter_map(|it| measured.get(it).cloned()).collect();
-            (it.policy.clone(), Arc::new(Supply { hpas: it.hpas.clone(), targets }))
+            let agreed = changes.shared.get(&it.policy).map(|it| it.supply).unwrap_or_default();
+            (it.policy.clone(), Arc::new(Supply { hpas: it.hpas.clone(), targets, agreed }))
         });
         let supplies = supplies.collect();
         *self.index.known.write().unwrap_or_else(PoisonError::into_inner) = supplies;
@@ -185,7 +192,8 @@ impl Keeper {
         let Feeds { hpas, starts, targets } = &self.index.feeds;
         let loaded = Arc::clone(&self.loaded.borrow());
         let (hpas, starts, targets) = (hpas.changes(), starts.changes(), targets.changes());
-        Changes { loaded, hpas, starts, targets }
+        let shared = Arc::clone(&self.shared.borrow());
+        Changes { loaded, shared, hpas, starts, targets }
     }
 
     fn find_uses(&self, policies: &[Arc<Policy>]) -> Vec<Use> {
@@ -251,7 +259,7 @@ impl Keeper {
 impl Changes {
     fn is_same(&self, now: &Self) -> bool {
         let of_pods = self.starts == now.starts && self.targets == now.targets;
-        of_pods && self.is_same_use(now)
+        of_pods && Arc::ptr_eq(&self.shared, &now.shared) && self.is_same_use(now)
     }
 
     fn is_same_use(&self, now: &Self) -> bool {

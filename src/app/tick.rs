@@ -26,6 +26,7 @@ use crate::pipeline::Surroundings;
 use crate::policy::Policy;
 use crate::published::Published;
 use crate::series::grid::Grid;
+use crate::source::pods::PodReader;
 use crate::telemetry::health::Check;
 use crate::web::explain::Inquiries;
 use chooser::Chooser;
@@ -48,6 +49,7 @@ const SLEEP_MAX: Duration = Duration::from_secs(5);
 pub(crate) struct Tick {
     evaluation: Evaluation,
     sources: Sources,
+    pods: Arc<PodReader>,
     turns: BTreeMap<PolicyKey, Turn>,
     reads: JoinSet<PolicyRead>,
     /// Whose reads a task makes, for the day on which one panics.
@@ -72,6 +74,8 @@ pub(crate) struct Reach {
     /// `None` without a cluster.
     pub(crate) supply: Option<Arc<SupplyIndex>>,
     pub(crate) choices: Arc<Choices>,
+    /// Who reads the pages of pods.
+    pub(crate) pods: Arc<PodReader>,
     /// Who wants an explanation.
     pub(crate) inquiries: Inquiries,
 }
@@ -86,7 +90,7 @@ struct First {
 impl Tick {
     pub(crate) fn new(
         published: Arc<Published>,
-        Reach { supply, choices, inquiries }: Reach,
+        Reach { supply, choices, pods, inquiries }: Reach,
         metrics: &Metrics,
         pulse: Pulse,
         first: Arc<Check>,
@@ -94,6 +98,7 @@ impl Tick {
         Self {
             evaluation: Evaluation::default(),
             sources: Sources::default(),
+            pods,
             turns: BTreeMap::new(),
             reads: JoinSet::new(),
             readers: HashMap::new(),
@@ -166,6 +171,7 @@ impl Tick {
         self.sources = loaded.sources.clone();
         self.sources.keep_used(&loaded.config);
         let begun = self.evaluation.configure(&loaded.config);
+        self.pods.configure(&loaded.config.policies, &begun);
         let mut before = std::mem::take(&mut self.turns);
         for policy in self.evaluation.policies() {
             let kept = before.remove(&policy.key).filter(|_| !begun.contains(&policy.key));
@@ -181,8 +187,8 @@ impl Tick {
     /// Does as the status of the cluster's policies says; where it says nothing, as one begins.
     fn take_choices(&mut self) {
         let shared = Arc::clone(&self.shared.borrow_and_update());
-        for (policy, choice) in shared.iter() {
-            let chosen = choice.map(|it| it.chosen).unwrap_or_default();
+        for (policy, said) in shared.iter() {
+            let chosen = said.choice.map(|it| it.chosen).unwrap_or_default();
             self.evaluation.choose(policy, chosen);
         }
     }
@@ -205,7 +211,13 @@ impl Tick {
             }
             let at = grid.at_or_before(settled);
             let past = self.evaluation.wanted_past(&policy, at);
-            let read = read::read(Arc::clone(&policy), self.sources.clone(), at, past);
+            let read = read::read(
+                Arc::clone(&policy),
+                self.sources.clone(),
+                Arc::clone(&self.pods),
+                at,
+                past,
+            );
             let task = self.reads.spawn(read);
             self.readers.insert(task.id(), policy);
         }
@@ -223,10 +235,11 @@ impl Tick {
                 return;
             }
         };
-        let PolicyRead { policy, at, readings, recording } = read;
+        let PolicyRead { policy, at, readings, notes, recording } = read;
         let now = clock::now();
         // What was read for a policy that is gone or changed meanwhile is nobody's.
         let surroundings = Surroundings { now, ..surroundings(self.supply.as_deref(), &policy) };
+        self.evaluation.note(&policy, notes);
         let outcome = self.evaluation.evaluate(&policy, readings, recording.as_ref(), surroundings);
         let (Some(outcome), Some(turn)) = (outcome, self.turns.get_mut(&policy.key)) else {
             return;

@@ -1,20 +1,20 @@
 //! The policies in the cluster: both kinds watched, and what people wrote passed on as it is.
 //!
 //! Whether an object is sound is for `policy` to say. A write of the status changes nothing that
-//! is passed on, so it never causes a reload; what the status says that `auto` chose has a way of
-//! its own.
+//! is passed on, so it never causes a reload; what the status says that all replicas go by has a
+//! way of its own.
 
 use crate::cluster::Client;
 use crate::cluster::watching::{Progress, follow_known};
 use crate::domain::limits;
 use crate::domain::name::{BadName, Namespace, PolicyName};
 use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
-use crate::policy::status::ChoiceStatus;
+use crate::policy::status::{CapacityStatus, ChoiceStatus, StartupStatus};
 use crate::policy::wire::{API_GROUP, API_VERSION, VERSION};
 use kube::Api;
 use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::watcher::{self, Event, ListSemantic, watcher};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,8 +35,19 @@ pub struct PolicySet {
     pub is_whole: bool,
 }
 
-/// What the status of each object says that `auto` chose.
-pub type Choices = BTreeMap<PolicyObjectId, ChoiceStatus>;
+/// What the status of an object says that all replicas go by.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Agreed {
+    /// What `auto` chose.
+    pub choice: Option<ChoiceStatus>,
+    /// How long a pod takes to start.
+    pub startup: Option<StartupStatus>,
+    /// What one pod serves.
+    pub capacity: Option<CapacityStatus>,
+}
+
+/// The same of each object whose status says any of it.
+pub type AgreedByObject = BTreeMap<PolicyObjectId, Agreed>;
 
 /// What is known about the objects. What was seen last stays while a watch fails.
 #[derive(Debug)]
@@ -44,7 +55,7 @@ pub struct PolicyIndex {
     state: Mutex<State>,
     progress: Progress,
     seen: watch::Sender<PolicySet>,
-    choices: watch::Sender<Choices>,
+    agreed: watch::Sender<AgreedByObject>,
 }
 
 #[derive(Debug, Default)]
@@ -52,8 +63,8 @@ struct State {
     objects: BTreeMap<PolicyObjectId, Known>,
     /// The kinds about which something is known.
     known: BTreeSet<PolicyKind>,
-    /// Whether a choice has changed that was not passed on yet.
-    has_new_choice: bool,
+    /// Whether something that all go by has changed and was not passed on yet.
+    has_newly_agreed: bool,
 }
 
 #[derive(Debug)]
@@ -61,8 +72,8 @@ struct Known {
     object: Arc<PolicyObject>,
     /// `status.conditions` as they were seen last.
     conditions: Json,
-    /// `status.choice` likewise.
-    choice: Option<ChoiceStatus>,
+    /// What else it says, likewise.
+    agreed: Agreed,
 }
 
 impl PolicyIndex {
@@ -71,8 +82,8 @@ impl PolicyIndex {
     pub fn new() -> (Arc<Self>, watch::Receiver<PolicySet>) {
         let (seen, receiver) = watch::channel(PolicySet::default());
         let (state, progress) = (Mutex::default(), Progress::default());
-        let choices = watch::Sender::default();
-        (Arc::new(Self { state, progress, seen, choices }), receiver)
+        let agreed = watch::Sender::default();
+        (Arc::new(Self { state, progress, seen, agreed }), receiver)
     }
 
     /// How many watches fail now, so that what is known may be old.
@@ -87,17 +98,17 @@ impl PolicyIndex {
         self.progress.failures()
     }
 
-    /// What was chosen for the objects, as their status says it.
+    /// What all replicas go by, as the status of the objects says it.
     #[must_use]
-    pub fn choices(&self) -> watch::Receiver<Choices> {
-        self.choices.subscribe()
+    pub fn agreed(&self) -> watch::Receiver<AgreedByObject> {
+        self.agreed.subscribe()
     }
 
     /// The conditions of an object as they were seen last, null when there are none, and its choice.
     pub(crate) fn said(&self, id: &PolicyObjectId) -> (Json, Option<ChoiceStatus>) {
         let state = self.lock();
         let known = state.objects.get(id);
-        known.map(|it| (it.conditions.clone(), it.choice.clone())).unwrap_or_default()
+        known.map(|it| (it.conditions.clone(), it.agreed.choice.clone())).unwrap_or_default()
     }
 
     /// Follows both kinds until `stop` is cancelled. Where the cluster does not know them (yet), it
@@ -158,10 +169,10 @@ impl PolicyIndex {
             let is_whole = PolicyKind::ALL.iter().all(|kind| state.known.contains(kind));
             self.seen.send_replace(PolicySet { objects, is_whole });
         }
-        if std::mem::take(&mut state.has_new_choice) {
-            let chosen = state.objects.iter();
-            let chosen = chosen.filter_map(|(id, it)| Some((id.clone(), it.choice.clone()?)));
-            self.choices.send_replace(chosen.collect());
+        if std::mem::take(&mut state.has_newly_agreed) {
+            let known = state.objects.iter().filter(|(_, it)| it.agreed != Agreed::default());
+            let agreed = known.map(|(id, it)| (id.clone(), it.agreed.clone()));
+            self.agreed.send_replace(agreed.collect());
         }
     }
 
@@ -175,8 +186,9 @@ impl State {
     fn put(&mut self, id: PolicyObjectId, known: Known) -> bool {
         let before = self.objects.get(&id).map(|it| (&it.object.uid, it.object.generation));
         let is_new = before != Some((&known.object.uid, known.object.generation));
-        let choice = self.objects.get(&id).and_then(|it| it.choice.as_ref());
-        self.has_new_choice |= choice != known.choice.as_ref();
+        let nothing = Agreed::default();
+        let agreed = self.objects.get(&id).map_or(&nothing, |it| &it.agreed);
+        self.has_newly_agreed |= *agreed != known.agreed;
         self.objects.insert(id, known);
         is_new
     }
@@ -184,7 +196,7 @@ impl State {
     /// Answers whether there was such an object.
     fn remove(&mut self, id: &PolicyObjectId) -> bool {
         let removed = self.objects.remove(id);
-        self.has_new_choice |= removed.as_ref().is_some_and(|it| it.choice.is_some());
+        self.has_newly_agreed |= removed.as_ref().is_some_and(|it| it.agreed != Agreed::default());
         removed.is_some()
     }
 
@@ -224,11 +236,11 @@ fn read(kind: PolicyKind, object: &DynamicObject) -> Option<(PolicyObjectId, Kno
         "spec": object.data.get("spec"),
     });
     let conditions = object.data.pointer("/status/conditions").cloned().unwrap_or_default();
-    let choice = object.data.pointer("/status/choice").and_then(|it| {
-        ChoiceStatus::deserialize(it)
-            .inspect_err(|error| debug!(%id, %error, "a choice that cannot be read is left out"))
-            .ok()
-    });
+    let agreed = Agreed {
+        choice: said(&id, object, "choice"),
+        startup: said(&id, object, "startup"),
+        capacity: said(&id, object, "capacity"),
+    };
     let object = PolicyObject {
         id: id.clone(),
         uid: metadata.uid.as_deref().unwrap_or_default().into(),
@@ -238,7 +250,14 @@ fn read(kind: PolicyKind, object: &DynamicObject) -> Option<(PolicyObjectId, Kno
             .filter(|it| it.len() <= limits::POLICY_BYTES_MAX)
             .map(Into::into),
     };
-    Some((id, Known { object: Arc::new(object), conditions, choice }))
+    Some((id, Known { object: Arc::new(object), conditions, agreed }))
+}
+
+/// One part of a status; what cannot be read is left out, and leaves the other parts alone.
+fn said<T: DeserializeOwned>(id: &PolicyObjectId, object: &DynamicObject, part: &str) -> Option<T> {
+    T::deserialize(object.data.get("status")?.get(part).filter(|it| !it.is_null())?)
+        .inspect_err(|error| debug!(%id, part, %error, "a part of a status cannot be read"))
+        .ok()
 }
 
 fn id(kind: PolicyKind, object: &DynamicObject) -> Result<PolicyObjectId, BadName> {

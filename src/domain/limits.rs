@@ -1,6 +1,8 @@
 //! The bounds of the product, by name and with their reasons. Reaching one is answered, counted or
 //! logged by whoever keeps it. A bound that only makes sense beside its code stands there.
 
+pub mod pods;
+
 use std::time::Duration;
 
 /// A value above this would overflow the thousandths in 64 bits that the HPA computes with, and
@@ -62,6 +64,22 @@ pub const SETTLE_SHARE: u32 = 10;
 /// Reads of one source in flight at once, so that a thousand policies do not arrive at it in one
 /// instant.
 pub const READS_AT_ONCE: usize = 64;
+/// Failures in a row after which a source is left alone for a moment. A few, because a source that
+/// restarts refuses some connections.
+pub const BREAKER_FAILURES: u32 = 5;
+/// For how long at first.
+pub const BREAKER_PAUSE: Duration = Duration::from_secs(1);
+/// And at most: one default interval, so that what is away is noticed to be back by the next one.
+pub const BREAKER_PAUSE_MAX: Duration = Duration::from_secs(15);
+/// Second tries that a source may have in a burst of failures.
+pub const RETRIES_MAX: u32 = 10;
+/// Second tries for each hundred reads that succeeded.
+pub const RETRY_PERCENT: u32 = 10;
+/// The wait before a second try, in the mean.
+pub const RETRY_WAIT: Duration = Duration::from_millis(100);
+/// Observations of a histogram below which it tells no quantile: one in twenty is what a 95th
+/// percentile is about.
+pub const QUANTILE_OBSERVATIONS_MIN: u32 = 20;
 /// The deadline of all reads for one evaluation, the wait for their turn included.
 pub const TICK_DEADLINE: Duration = Duration::from_secs(10);
 /// A source's timeout when it names none: a third of the HPA's sync period.
@@ -248,7 +266,7 @@ pub const HISTORY_GAPS_MAX: usize = 32;
 pub const HISTORY_BYTES_MAX: usize = 128 * 1024;
 
 const _: () = assert!(
-    4 * (HISTORY_SEASONS * HISTORY_STEPS_PER_SEASON + HISTORY_FINE_STEPS_MAX) < HISTORY_BYTES_MAX
+    3 * (HISTORY_SEASONS * HISTORY_STEPS_PER_SEASON + HISTORY_FINE_STEPS_MAX) < HISTORY_BYTES_MAX
 );
 
 /// Points per series that one chunk of a backfill may ask for; Prometheus refuses more than 11,000.
@@ -325,12 +343,18 @@ pub const SATURATED_FOR: Duration = Duration::from_secs(30);
 /// Samples of a capacity of which the median counts: five minutes of saturation, and enough that
 /// four of them may be wrong.
 pub const CAPACITY_SAMPLES: usize = 10;
+/// Samples of a replica that began to tell the status after which its own median counts for more
+/// than what another one told: two of them may be wrong.
+pub const CAPACITY_SAMPLES_TAKE_OVER: usize = 5;
 
 const _: () = assert!(STARTUP_MAX.as_secs() <= LEAD_TIME_MAX.as_secs());
 const _: () = assert!(STARTUP_DEFAULT.as_secs() < STARTUP_MAX.as_secs());
 
 /// Forecasts that are made at once, beside the tick: one core at most.
 pub const FORECASTS_AT_ONCE: usize = 1;
+/// How often it is looked for a choice that is due: the tick turns a thousand times a minute for a
+/// thousand policies, and a choice is for a day.
+pub const CHOICE_LOOK: Duration = Duration::from_millis(250);
 
 /// Traces that one policy keeps: a quarter of an hour at the usual interval, in which who is called
 /// has opened a terminal. Evaluations that come to the same share one.
@@ -350,4 +374,4 @@ pub const EXPLANATION_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const _: () = assert!(INQUIRY_TIMEOUT.as_secs() < EXPLAIN_TIMEOUT.as_secs());
 /// The traces of a policy with one number; a thousand of them beside their histories.
-pub const TRACES_BYTES_MAX: usize = 48 * 1024;
+pub const TRACES_BYTES_MAX: usize = 16 * 1024;

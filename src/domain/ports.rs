@@ -2,10 +2,12 @@
 
 use crate::domain::identity::{Attributes, User};
 use crate::domain::name::{Namespace, ObjectName};
+use crate::domain::pod_place::PodPlace;
 use crate::domain::secret::{Secret, SecretRef};
 use crate::domain::selector::Selector;
 use std::fmt::Debug;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// Which pods exist.
 pub trait Pods: Debug + Send + Sync {
@@ -18,6 +20,29 @@ pub trait Pods: Debug + Send + Sync {
         namespace: &Namespace,
         selector: &Selector,
     ) -> Result<Vec<ObjectName>, PodsUnknown>;
+}
+
+/// Where the pods are, for whoever reads their pages.
+pub trait Places: Debug + Send + Sync {
+    /// The pods in `namespace` whose labels `selector` selects, by name; also those that are not
+    /// ready, or about to leave.
+    ///
+    /// # Errors
+    /// `PodsUnknown` while nothing is known about the pods; callers must not take that for "none".
+    fn places(
+        &self,
+        namespace: &Namespace,
+        selector: &Selector,
+    ) -> Result<Vec<PodPlace>, PodsUnknown>;
+}
+
+/// The files that an operator names in the configuration: certificates and tokens.
+pub trait Files: Debug + Send + Sync {
+    /// What stands in a file now, or did a moment ago.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for a person.
+    fn content(&self, path: &str) -> Result<Arc<[u8]>, String>;
 }
 
 /// Why it is not known which pods exist.

@@ -63,6 +63,12 @@ impl Selector {
         Ok(Self(requirements))
     }
 
+    /// A selector with these requirements.
+    #[must_use]
+    pub fn of(requirements: Vec<Requirement>) -> Self {
+        Self(requirements)
+    }
+
     /// Whether `labels` meets every requirement.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {

@@ -1,5 +1,6 @@
 //! Replicas that are there and on their way: how pods start, and how long that takes.
 
+use crate::domain::finite::Finite;
 use crate::domain::hpa::HpaUse;
 use crate::domain::labels::Labels;
 use crate::domain::limits;
@@ -137,6 +138,25 @@ pub struct TargetSupply {
     pub startup: Startup,
 }
 
+/// What the holder of the Lease found out about a policy's pods and told in its status. Every
+/// replica goes by it, so that one that has just started answers as the others do.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Agreed {
+    /// How long a start takes, where that was measured.
+    pub startup: Option<Startup>,
+    /// What one pod serves, where that was learned.
+    pub capacity: Option<LearnedCapacity>,
+}
+
+/// What one pod serves when it is full, in the unit of the combined signals, as it was learned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LearnedCapacity {
+    /// So much.
+    pub per_pod: Finite,
+    /// How many samples that is the median of.
+    pub samples: usize,
+}
+
 /// Who uses a policy's metric, and with which pods.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Supply {
@@ -144,13 +164,21 @@ pub struct Supply {
     pub hpas: Option<Arc<[HpaUse]>>,
     /// Their scale targets, or the policy's; only those whose pods are known.
     pub targets: Vec<TargetSupply>,
+    /// What all replicas go by.
+    pub agreed: Agreed,
 }
 
 impl Supply {
-    /// How long the slowest target takes to start a pod; one that was measured says more than any
-    /// that was not. `None` when no target's pods are known.
+    /// How long a pod takes to start: as all replicas agreed, else as it was measured here.
     #[must_use]
     pub fn startup(&self) -> Option<Startup> {
+        self.agreed.startup.or_else(|| self.startup_here())
+    }
+
+    /// How long the slowest target takes to start a pod, by what this replica saw; one that was
+    /// measured says more than any that was not. `None` when no target's pods are known.
+    #[must_use]
+    pub fn startup_here(&self) -> Option<Startup> {
         let startups = self.targets.iter().map(|it| it.startup);
         startups.max_by_key(|it| (it.is_measured(), it.time))
     }
@@ -219,10 +247,13 @@ mod tests {
         let unknown = target(Startup::assumed(), 0, &[]);
         let slow = target(measured(90), 3, &[105, 999]);
         let targets = vec![target(measured(60), 2, &[100, 110]), slow, unknown.clone()];
-        let supply = Supply { hpas: None, targets };
+        let supply = Supply { targets, ..Supply::default() };
         assert_eq!(supply.startup(), Some(measured(90)));
-        let nothing = Supply { hpas: None, targets: vec![unknown] };
+        let nothing = Supply { targets: vec![unknown], ..Supply::default() };
         assert_eq!(nothing.startup(), Some(Startup::assumed()));
+        let agreed = Agreed { startup: Some(measured(45)), ..Agreed::default() };
+        let all = Supply { agreed, ..supply.clone() };
+        assert_eq!((all.startup(), all.startup_here()), (Some(measured(45)), Some(measured(90))));
         assert_eq!(supply.n_ready(), 5);
         let ages = supply.starting(Timestamp::from_second(120).unwrap());
         assert_eq!(ages, [20, 15, 10, 0].map(Duration::from_secs));

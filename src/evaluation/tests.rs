@@ -289,7 +289,7 @@ fn three_pods() -> Supply {
         n_troubled: 0,
         startup: Startup::assumed(),
     };
-    Supply { hpas: None, targets: vec![pods] }
+    Supply { targets: vec![pods], ..Supply::default() }
 }
 
 #[test]

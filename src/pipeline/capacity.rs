@@ -3,6 +3,7 @@
 use crate::domain::finite::Finite;
 use crate::domain::hpa::MetricTarget;
 use crate::domain::limits;
+use crate::domain::supply::LearnedCapacity;
 use crate::pipeline::Surroundings;
 use crate::pipeline::facts::Facts;
 use crate::policy::Policy;
@@ -33,15 +34,18 @@ pub enum Origin {
     Hpa,
 }
 
-/// What one pod serves. What was learned counts for more than what the policy says, which is there
-/// until something is learned; the HPA's target counts where the policy says nothing, but tells
+/// What one pod serves. What was learned, as all replicas agreed or else here, counts for more
+/// than what the policy says, which is there until something is learned; the HPA's target counts where the policy says nothing, but tells
 /// nothing of a pod where the metric counts replicas.
 #[must_use]
 pub fn of(policy: &Policy, learned: &Learned, surroundings: &Surroundings) -> Option<PodCapacity> {
     let Capacity { per_pod, learn } = &policy.capacity;
-    let samples = learned.samples.len();
-    let learned = learn.as_ref().and_then(|_| learned.median());
-    let learned = learned.map(|value| PodCapacity { value, origin: Origin::Learned { samples } });
+    let agreed = surroundings.supply.as_ref().and_then(|it| it.agreed.capacity);
+    let learned = learn.as_ref().and_then(|_| agreed.or_else(|| learned.capacity()));
+    let learned = learned.map(|it| PodCapacity {
+        value: it.per_pod,
+        origin: Origin::Learned { samples: it.samples },
+    });
     let given = per_pod.map(|value| PodCapacity { value, origin: Origin::Given });
     learned.or(given).or_else(|| match policy.emit {
         Emit::Demand => of_hpas(surroundings),
@@ -121,6 +125,13 @@ impl Learned {
     #[must_use]
     pub fn settled(self) -> Self {
         Self { stretch: None, ..self }
+    }
+
+    /// What was learned here; `None` while that is nothing.
+    #[must_use]
+    pub fn capacity(&self) -> Option<LearnedCapacity> {
+        let per_pod = self.median()?;
+        Some(LearnedCapacity { per_pod, samples: self.samples.len() })
     }
 
     fn median(&self) -> Option<Finite> {

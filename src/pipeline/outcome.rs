@@ -3,6 +3,7 @@
 use crate::domain::duration::shown_age;
 use crate::domain::finite::Finite;
 use crate::domain::name::ObjectName;
+use crate::domain::supply::LearnedCapacity;
 use crate::forecast::gate;
 use crate::pipeline::capacity::PodCapacity;
 use crate::pipeline::forecast::Told;
@@ -21,6 +22,8 @@ pub struct Outcome {
     pub evicted: usize,
     /// What one pod serves, where that is known.
     pub pod_capacity: Option<PodCapacity>,
+    /// What this replica learned of that by itself.
+    pub learned_here: Option<LearnedCapacity>,
     /// What the forecast made of the value; `None` where nothing is forecast, or there is no value.
     pub foreseen: Option<Foreseen>,
 }

@@ -29,6 +29,7 @@ const BOUNDS: &[(&str, &str, usize)] = &[
     ("SecretKeyRef", "name", 253),
     ("SecretKeyRef", "key", 253),
     ("PrometheusSignal", "query", limits::QUERY_BYTES_MAX),
+    ("PodsSignal", "series", limits::QUERY_BYTES_MAX),
     ("PolicyStatus", "hpas", HPAS_MAX),
 ];
 
@@ -68,14 +69,14 @@ const RULES: &[Rule] = &[
         of: "MetricPolicySpec",
         needs: &["signals", "metric"],
         rule: "self.metric.type != 'Pods' || self.signals.all(name, \
-               has(self.signals[name].prometheus))",
+               has(self.signals[name].prometheus) || has(self.signals[name].pods))",
         message: "a page or a queue gives one number, a Pods metric needs one for each pod",
     },
     Rule {
         of: "Signal",
         needs: &["source", "prometheus", "scrape"],
         rule: "has(self.source) == (has(self.prometheus) || has(self.scrape))",
-        message: "`prometheus` and `scrape` need a `source`; a queue names its server itself",
+        message: "`prometheus` and `scrape` need a `source`, the others say themselves where to read",
     },
     Rule {
         of: "MetricPolicySpec",

@@ -10,8 +10,10 @@ mod position;
 use crate::document::yaml::Position;
 use crate::domain::labels::Labels;
 use crate::domain::limits;
-use promql_parser::label::Matcher;
-use promql_parser::parser::{self, Expr, value::ValueType};
+use promql_parser::label::{MatchOp, Matcher, Matchers};
+use promql_parser::parser::token::T_EQL_REGEX;
+use promql_parser::parser::{self, Expr, VectorSelector, value::ValueType};
+use std::borrow::Cow;
 
 /// Why a text is not a query, or not one that can be used here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,6 +77,9 @@ pub fn answer(query: &str) -> Answer {
     }
 }
 
+/// The label that PromQL takes for the name of a series.
+const NAME_LABEL: &str = "__name__";
+
 /// Which series of a page: a name and matchers over labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeriesSelector {
@@ -84,7 +89,8 @@ pub struct SeriesSelector {
 }
 
 impl SeriesSelector {
-    /// Reads `name` or `name{label="value",…}`.
+    /// Reads `name`, `name{label="value",…}` or, for a name with other characters than letters,
+    /// digits, `_` and `:`, `{__name__="my.name",…}`.
     ///
     /// # Errors
     /// `BadQuery` when the text is no such selector.
@@ -97,9 +103,13 @@ impl SeriesSelector {
         let plain = selector.offset.is_none()
             && selector.at.is_none()
             && selector.matchers.or_matchers.is_empty();
-        let (Some(name), true) = (selector.name, plain) else { return Err(bad()) };
+        let (mut named, matchers): (Vec<Matcher>, Vec<Matcher>) =
+            selector.matchers.matchers.into_iter().partition(|it| it.name == NAME_LABEL);
+        let by_label = named.pop().filter(|it| named.is_empty() && it.op == MatchOp::Equal);
+        let name = selector.name.or(by_label.map(|it| it.value));
+        let (Some(name), true) = (name, plain) else { return Err(bad()) };
         let text = text.trim().into();
-        Ok(Self { text, name: name.into(), matchers: selector.matchers.matchers })
+        Ok(Self { text, name: name.into(), matchers })
     }
 
     /// The name of the series.
@@ -114,11 +124,55 @@ impl SeriesSelector {
         &self.text
     }
 
+    /// The selector as PromQL, of series whose name goes on with `suffix` and that match these, too.
+    #[must_use]
+    pub fn narrowed(&self, suffix: &str, matches: &[LabelMatch<'_>]) -> String {
+        let own = self.matchers.iter().cloned();
+        let mut all: Vec<Matcher> = own.chain(matches.iter().map(LabelMatch::matcher)).collect();
+        all.sort_by_key(ToString::to_string);
+        let matchers = Matchers::new(all);
+        let name = Some(format!("{}{suffix}", self.name));
+        VectorSelector::new(name, matchers).to_string()
+    }
+
     /// Whether a series of the right name with these labels is selected. A label that is absent
     /// counts as empty, as in PromQL.
     #[must_use]
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.matchers.iter().all(|it| it.is_match(labels.get(&it.name).unwrap_or_default()))
+        self.matches_by(|name| labels.get(name).map(Cow::Borrowed))
+    }
+
+    /// The same, looking up only the labels that are asked for.
+    pub fn matches_by<'l>(&self, label: impl Fn(&str) -> Option<Cow<'l, str>>) -> bool {
+        self.matchers.iter().all(|it| it.is_match(&label(&it.name).unwrap_or_default()))
+    }
+}
+
+/// What a label has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelMatch<'a> {
+    /// This.
+    Equal(&'a str, &'a str),
+    /// What this regular expression matches as a whole.
+    Like(&'a str, &'a str),
+    /// Anything but empty.
+    Present(&'a str),
+    /// Empty, or not there.
+    Absent(&'a str),
+}
+
+impl LabelMatch<'_> {
+    fn matcher(&self) -> Matcher {
+        match *self {
+            Self::Equal(label, value) => Matcher::new(MatchOp::Equal, label, value),
+            Self::Present(label) => Matcher::new(MatchOp::NotEqual, label, ""),
+            Self::Absent(label) => Matcher::new(MatchOp::Equal, label, ""),
+            Self::Like(label, pattern) => {
+                // One that is no expression was refused at load, and matches nothing.
+                let op = Matcher::new_matcher(T_EQL_REGEX, label.to_owned(), pattern.to_owned());
+                op.unwrap_or_else(|_| Matcher::new(MatchOp::Equal, label, pattern))
+            }
+        }
     }
 }
 
@@ -199,7 +253,9 @@ mod tests {
         ] {
             assert_eq!(SeriesSelector::parse(text).unwrap().matches(&labels), expected, "{text}");
         }
-        for text in ["sum(x)", "x[5m]", "x offset 1m", "{a=\"b\"}", "1", ""] {
+        let dotted = SeriesSelector::parse("{__name__=\"my.name\",engine=\"0\"}").unwrap();
+        assert_eq!((dotted.name(), dotted.matches(&labels)), ("my.name", true));
+        for text in ["sum(x)", "{__name__=~\"x\"}", "x[5m]", "x offset 1m", "{a=\"b\"}", "1", ""] {
             assert!(SeriesSelector::parse(text).is_err(), "{text}");
         }
     }

@@ -1,5 +1,6 @@
 //! What is told about a policy in its object's status: the shape, and the closed list of reasons.
 
+mod agreed;
 pub mod report;
 
 use schemars::JsonSchema;
@@ -35,8 +36,11 @@ pub struct PolicyStatus {
     /// How far ahead the forecast looks: until a pod serves that the HPA asks for because of the
     /// newest value, with the age of the data and one sync of the HPA.
     pub lead_time: Option<String>,
-    /// How long a pod takes to start, which is the largest part of that.
+    /// How long a pod takes to start, which is the largest part of that; every replica goes by what
+    /// was measured.
     pub startup: Option<StartupStatus>,
+    /// What one pod serves, as it was learned; every replica goes by this.
+    pub capacity: Option<CapacityStatus>,
     /// The HorizontalPodAutoscalers that ask for the metric.
     pub hpas: Option<Vec<String>>,
 }
@@ -82,7 +86,7 @@ pub struct ChoiceStatus {
 }
 
 /// How long a pod takes to start.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StartupStatus {
     /// From its creation until it is ready.
@@ -91,10 +95,23 @@ pub struct StartupStatus {
     pub basis: StartupBasis,
     /// How many starts were measured.
     pub starts: Option<u32>,
+    /// Whether of those the cold ones alone decided.
+    pub is_cold: Option<bool>,
+}
+
+/// What one pod serves when it is full, learned while the fleet was saturated. The number is a
+/// text, so that all replicas read the very same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CapacityStatus {
+    /// In the unit of the combined signals.
+    pub per_pod: String,
+    /// How many samples that is the median of.
+    pub samples: u32,
 }
 
 /// How the time of a start is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum StartupBasis {
     /// The policy says it.
     Given,

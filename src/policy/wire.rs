@@ -5,6 +5,7 @@
 
 pub mod capacity;
 pub mod forecast;
+pub mod pods;
 pub mod queue;
 pub mod smoothing;
 
@@ -187,12 +188,14 @@ pub struct DescribedObject {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Signal {
-    /// The source's name, for `prometheus` and `scrape`; the others name their server themselves.
+    /// The source's name, for `prometheus` and `scrape`; the others say themselves where to read.
     pub source: Option<String>,
     /// Asked of a `prometheus` source.
     pub prometheus: Option<PrometheusSignal>,
     /// Asked of a `scrape` source.
     pub scrape: Option<ScrapeSignal>,
+    /// Asked of pods.
+    pub pods: Option<pods::PodsSignal>,
     /// The length of a list, set, sorted set or hash of a Redis.
     pub redis: Option<queue::RedisSignal>,
     /// A stream of a Redis.

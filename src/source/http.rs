@@ -4,7 +4,8 @@
 use crate::domain::limits;
 use crate::source::ReadError;
 use crate::source::queue::Resolver;
-use reqwest::{Certificate, Client, RequestBuilder, Response, redirect};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, StatusCode, redirect};
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 pub(super) struct Http {
     pub(super) client: Client,
-    timeout: Duration,
+    pub(super) timeout: Duration,
 }
 
 /// A client whose requests end within `timeout`, bodies included.
@@ -51,21 +52,25 @@ pub(super) fn client_trusting(
         Some(resolver) => builder.dns_resolver(Arc::clone(resolver)),
         None => builder,
     };
-    let client = builder
-        .timeout(timeout)
-        .connect_timeout(timeout)
+    let client = usual(builder).timeout(timeout).connect_timeout(timeout).build()?;
+    Ok(Http { client, timeout })
+}
+
+/// What all clients have in common.
+pub(super) fn usual(builder: ClientBuilder) -> ClientBuilder {
+    builder
         .redirect(redirect::Policy::none())
         .no_proxy()
         .pool_idle_timeout(Duration::from_secs(60))
         .user_agent(concat!("foresail/", env!("CARGO_PKG_VERSION")))
-        .build()?;
-    Ok(Http { client, timeout })
 }
 
 /// The body of a good answer, or what the source said instead.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
+    /// As the source declares it.
+    pub(super) content_type: Option<String>,
 }
 
 impl Http {
@@ -74,10 +79,8 @@ impl Http {
         let response = request.send().await.map_err(|error| self.read_error(&error))?;
         let status = response.status();
         let code = status.as_u16();
-        if status.is_redirection() {
-            let message = "redirects are not followed".to_owned();
-            return Err(ReadError::Refused { status: code, message });
-        }
+        refuse_redirection(status)?;
+        let content_type = content_type(&response);
         let body = if status.is_success() {
             let most = limits::SOURCE_BODY_BYTES_MAX;
             let (body, is_whole) = self.body(response, most).await?;
@@ -89,7 +92,36 @@ impl Http {
             // The beginning of a long error page says as much as the whole.
             self.body(response, limits::SOURCE_ERROR_BYTES_MAX).await?.0
         };
-        Ok(Answer { status: code, body })
+        Ok(Answer { status: code, body, content_type })
+    }
+
+    /// Sends a request and hands the body of a good answer over as it arrives, up to the cap; answers
+    /// the content type.
+    pub(super) async fn stream(
+        &self,
+        request: RequestBuilder,
+        mut take: impl FnMut(&[u8]) -> Result<(), ReadError>,
+    ) -> Result<Option<String>, ReadError> {
+        let mut response = request.send().await.map_err(|error| self.read_error(&error))?;
+        let status = response.status();
+        refuse_redirection(status)?;
+        if !status.is_success() {
+            let body = self.body(response, limits::SOURCE_ERROR_BYTES_MAX).await?.0;
+            let line = String::from_utf8_lossy(&body);
+            let message = line.lines().next().unwrap_or_default().chars().take(160).collect();
+            return Err(ReadError::Refused { status: status.as_u16(), message });
+        }
+        let content_type = content_type(&response);
+        let most = limits::SOURCE_BODY_BYTES_MAX;
+        let mut taken = 0_usize;
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.read_error(&error))? {
+            taken = taken.saturating_add(chunk.len());
+            if taken > most {
+                return Err(ReadError::TooLarge(most, "bytes"));
+            }
+            take(&chunk)?;
+        }
+        Ok(content_type)
     }
 
     /// At most so many bytes of the body, and whether that is all of it.
@@ -116,6 +148,20 @@ impl Http {
         }
         ReadError::Unreachable(innermost(error))
     }
+}
+
+fn content_type(response: &Response) -> Option<String> {
+    let declared = response.headers().get(CONTENT_TYPE)?;
+    declared.to_str().ok().map(str::to_owned)
+}
+
+/// Where a source lies is not for its answer to say.
+fn refuse_redirection(status: StatusCode) -> Result<(), ReadError> {
+    if !status.is_redirection() {
+        return Ok(());
+    }
+    let message = "redirects are not followed".to_owned();
+    Err(ReadError::Refused { status: status.as_u16(), message })
 }
 
 /// The innermost cause in the words people know. reqwest's own text repeats the URL, which may

@@ -94,7 +94,7 @@ impl Prometheus {
             QueryMethod::Post => self.http.client.post(url).form(parameters),
             QueryMethod::Get => self.http.client.get(url).query(parameters),
         };
-        let Answer { status, body } = self.http.send(request).await?;
+        let Answer { status, body, content_type: _ } = self.http.send(request).await?;
         if (200..300).contains(&status) {
             return Ok(body);
         }

@@ -9,12 +9,13 @@ use crate::policy::{Ask, Reduce};
 use crate::series::Samples;
 use crate::source::ReadError;
 use crate::source::http::{Answer, Http};
-use exposition::Line;
+use exposition::{Format, Line};
 use jiff::Timestamp;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
-/// The format that is asked for. OpenMetrics is not: its timestamps are in seconds.
+/// The format that is asked for: OpenMetrics costs its writer more. Who has nothing else may answer
+/// it.
 const ACCEPT: &str = "text/plain;version=0.0.4";
 
 /// A page.
@@ -29,8 +30,11 @@ pub struct Scrape {
 #[derive(Clone, Debug)]
 struct Fetch {
     at: Timestamp,
-    page: Arc<OnceCell<Result<Vec<u8>, ReadError>>>,
+    page: Arc<OnceCell<Fetched>>,
 }
+
+/// A page and its format.
+type Fetched = Result<(Vec<u8>, Format), ReadError>;
 
 impl Scrape {
     pub(super) fn new(url: &str, http: Http) -> Self {
@@ -43,10 +47,11 @@ impl Scrape {
         let Ask::Series { selector, reduce } = ask else { return Err(ReadError::WrongKind) };
         let cell = self.shared(at);
         let page = cell.get_or_init(|| self.fetch()).await;
-        answer(page.as_ref().map_err(Clone::clone)?, selector, *reduce, at)
+        let (page, format) = page.as_ref().map_err(Clone::clone)?;
+        answer((page, *format), selector, *reduce, at)
     }
 
-    fn shared(&self, at: Timestamp) -> Arc<OnceCell<Result<Vec<u8>, ReadError>>> {
+    fn shared(&self, at: Timestamp) -> Arc<OnceCell<Fetched>> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         match newest.as_ref().filter(|it| it.at == at) {
             Some(fetch) => Arc::clone(&fetch.page),
@@ -58,11 +63,11 @@ impl Scrape {
         }
     }
 
-    async fn fetch(&self) -> Result<Vec<u8>, ReadError> {
+    async fn fetch(&self) -> Fetched {
         let request = self.http.client.get(&self.url).header("accept", ACCEPT);
-        let Answer { status, body } = self.http.send(request).await?;
+        let Answer { status, body, content_type } = self.http.send(request).await?;
         if (200..300).contains(&status) {
-            return Ok(body);
+            return Ok((body, Format::declared(content_type.as_deref())));
         }
         let message = "expected a page in exposition format".to_owned();
         Err(ReadError::Refused { status, message })
@@ -70,7 +75,7 @@ impl Scrape {
 }
 
 fn answer(
-    page: &[u8],
+    (page, format): (&[u8], Format),
     selector: &SeriesSelector,
     reduce: Reduce,
     at: Timestamp,
@@ -79,7 +84,7 @@ fn answer(
     let mut oldest = at;
     let mut lines = 0_usize;
     let mut bad = 0_usize;
-    for line in exposition::lines(page) {
+    for line in exposition::lines(page, format) {
         lines += 1;
         match line {
             Err(_) => bad += 1,

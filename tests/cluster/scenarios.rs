@@ -9,6 +9,7 @@ mod lead_time;
 mod lifecycle;
 mod live_proof;
 mod numbers;
+mod pods_are_read;
 mod policy_objects;
 mod prometheus_outage;
 mod replicas_agree;

@@ -88,7 +88,7 @@ fn supply() -> Arc<Supply> {
         n_troubled: 0,
         startup: Startup { time: Duration::from_secs(95), basis },
     };
-    Arc::new(Supply { hpas: Some(Arc::from([hpa])), targets: vec![target] })
+    Arc::new(Supply { hpas: Some(Arc::from([hpa])), targets: vec![target], ..Supply::default() })
 }
 
 fn surroundings(minute: i64) -> Surroundings {
@@ -139,7 +139,7 @@ fn replayed(policy: &Policy, minutes: i64) -> Vec<Arc<Trace>> {
     let traces = memory.traces().unwrap();
     let bytes = traces.bytes();
     assert!(bytes < limits::TRACES_BYTES_MAX, "{bytes}");
-    traces.newest().cloned().collect()
+    traces.newest().collect()
 }
 
 #[test]

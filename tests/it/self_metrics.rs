@@ -6,7 +6,7 @@ use crate::support::adapter::{
     Adapter, config, external, foreseeing, page_signal, prometheus, query_signal, scrape,
 };
 use crate::support::web::{Behaviour, Web};
-use foresail::source::exposition;
+use foresail::source::exposition::{self, Format};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
@@ -43,11 +43,11 @@ async fn page() -> String {
 async fn the_page_can_be_read_by_our_own_parser_and_has_help_for_everything() {
     let page = page().await;
     assert!(page.ends_with("# EOF\n"), "{page}");
-    let mut names: Vec<&str> = Vec::new();
-    for line in exposition::lines(page.as_bytes()) {
+    let mut names: Vec<String> = Vec::new();
+    for line in exposition::lines(page.as_bytes(), Format::Text) {
         let line = line.unwrap_or_else(|bad| panic!("{bad:?} in\n{page}"));
         assert!(line.value.is_finite() && line.value >= 0.0, "{line:?}");
-        names.push(line.name);
+        names.push(line.name.into_owned());
     }
     let families = families(&page);
     for name in &names {

@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::hpa::{HpaUse, MetricTarget};
 use crate::domain::name::{Namespace, ObjectName};
 use crate::domain::object::{ObjectKind, ObjectRef};
-use crate::domain::supply::{Startup, TargetSupply};
+use crate::domain::supply::{Agreed, LearnedCapacity, Startup, TargetSupply};
 use crate::pipeline::capacity::Origin;
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ fn supply(n_ready: usize, n_starting: usize, average_value: f64) -> Arc<Supply> 
         n_troubled: 0,
         startup: Startup::assumed(),
     };
-    Arc::new(Supply { hpas: Some(Arc::new([user])), targets: vec![pods] })
+    Arc::new(Supply { hpas: Some(Arc::new([user])), targets: vec![pods], ..Supply::default() })
 }
 
 impl World {
@@ -152,6 +152,25 @@ fn a_capacity_is_learned_from_what_a_saturated_fleet_does_and_never_guessed() {
     let learned = std::mem::take(&mut world.memory);
     world.memory = Memory::default().with_history_of(learned);
     assert_eq!(only(&world.step(75, 22.0, 0.0)), Some(2.0), "a memory that begins anew");
+}
+
+#[test]
+fn a_replica_that_has_just_started_goes_by_what_all_agreed() {
+    let mut world = policy_with(REPLICAS);
+    let per_pod = Finite::new(11.0).unwrap();
+    let agreed =
+        Agreed { capacity: Some(LearnedCapacity { per_pod, samples: 7 }), ..Agreed::default() };
+    world.supply = Some(Arc::new(Supply { agreed, ..(*supply(4, 0, 1.0)).clone() }));
+    let outcome = world.step(0, 40.0, 0.0);
+    assert_eq!(capacity_of(&outcome), Some((11.0, Origin::Learned { samples: 7 })));
+    assert_eq!((only(&outcome), outcome.learned_here), (Some(4.0), None));
+    // What it learns itself counts when all have agreed on it.
+    for second in [15, 30, 45] {
+        world.step(second, 80.0, 5.0);
+    }
+    let outcome = world.step(60, 80.0, 0.0);
+    assert_eq!(capacity_of(&outcome), Some((11.0, Origin::Learned { samples: 7 })));
+    assert_eq!(outcome.learned_here.map(|it| it.per_pod.get()), Some(20.0));
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl World {
 
     fn run(&mut self, second: i64) -> Arc<Trace> {
         run(&self.policy, &self.window, &mut self.memory, &at(second).into());
-        Arc::clone(self.traces().newest().next().unwrap())
+        self.traces().newest().next().unwrap()
     }
 
     fn traces(&self) -> &Traces {
@@ -87,6 +87,20 @@ fn a_demand_that_is_emitted_as_replicas_shows_both() {
     assert_eq!((path.emitted, Trace::ruling(path)), (Finite::new(3.0), Some(Ruling::Passed)));
     let shown = super::text::render(&world.policy, &trace);
     assert!(shown.contains("emit       desiredReplicas = 3"), "{shown}");
+}
+
+#[test]
+fn a_number_that_lacks_a_part_is_shown_with_what_it_lacks() {
+    let mut world = World::new(policy(EXTERNAL, ""));
+    world.read(None, 100, 9.0);
+    world.window.signals[0].note = Some("1 of 3 pods say nothing: llama-2: refused".to_owned());
+    let trace = world.run(101);
+    let shown = super::text::render(&world.policy, &trace);
+    let line = "it = 9, 1s old, from source default (1 of 3 pods say nothing: llama-2: refused)";
+    assert!(shown.contains(line), "{shown}");
+    // The next number lacks nothing: that is another state.
+    world.window.signals[0].note = None;
+    assert_eq!(world.run(102).n_same, 1);
 }
 
 #[test]

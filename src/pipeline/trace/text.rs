@@ -128,7 +128,8 @@ fn signals(text: &mut Text, policy: &Policy, trace: &Trace) {
             _ => "unknown".to_owned(),
         };
         let trouble = reading.trouble.as_ref().map_or(String::new(), |why| format!(": {why}"));
-        let line = format!("{name:width$} = {known}, from source {source}{trouble}");
+        let note = reading.note.as_ref().map_or(String::new(), |note| format!(" ({note})"));
+        let line = format!("{name:width$} = {known}, from source {source}{note}{trouble}");
         if idx == 0 { text.stage("signals", line) } else { text.more(line) }
     }
 }

@@ -62,6 +62,64 @@ fn no_table_names_what_is_not_there() {
     }
 }
 
+/// What the rules of the definition refuse in `value`.
+fn refused(schema: &Json, value: &Json, messages: &mut Vec<String>) {
+    let validations = schema.get("x-kubernetes-validations").and_then(Json::as_array);
+    for validation in validations.into_iter().flatten() {
+        let [rule, message] = ["rule", "message"].map(|it| validation[it].as_str().unwrap());
+        let mut context = cel::Context::default();
+        context.add_variable("self", value).unwrap();
+        let held = cel::Program::compile(rule).unwrap().execute(&context);
+        if held.unwrap_or_else(|error| panic!("{rule}: {error}")) != cel::Value::Bool(true) {
+            messages.push(message.to_owned());
+        }
+    }
+    let every = schema.get("additionalProperties");
+    for (name, below) in value.as_object().into_iter().flatten() {
+        let schema = schema["properties"].get(name).or(every);
+        refused(schema.unwrap_or_else(|| panic!("no {name}")), below, messages);
+    }
+    for below in value.as_array().into_iter().flatten() {
+        refused(&schema["items"], below, messages);
+    }
+}
+
+#[test]
+fn the_rules_of_the_definition_admit_each_kind_of_signal_and_refuse_two_in_one() {
+    let pods = json!({"selector": {"matchLabels": {"a": "b"}}, "port": 1, "series": "q"});
+    let query = json!({"query": "q"});
+    let redis = json!({"address": "jobs", "listName": "l"});
+    let one = "expected exactly one of ";
+    let source = "`prometheus` and `scrape` need a `source`";
+    let each = "a page or a queue gives one number";
+    for (metric_type, signal, expected) in [
+        ("External", json!({"source": "s", "prometheus": query}), None),
+        ("External", json!({"source": "s", "scrape": {"series": "q"}}), None),
+        ("External", json!({"pods": pods}), None),
+        ("External", json!({"redis": redis}), None),
+        ("Pods", json!({"source": "s", "prometheus": query}), None),
+        ("Pods", json!({"pods": pods}), None),
+        ("Pods", json!({"redis": redis}), Some(each)),
+        ("External", json!({"prometheus": query}), Some(source)),
+        ("External", json!({"source": "s", "pods": pods}), Some(source)),
+        ("External", json!({"source": "s", "redis": redis}), Some(source)),
+        ("External", json!({"pods": pods, "redis": redis}), Some(one)),
+    ] {
+        let written = json!({
+            "metric": {"name": "m", "type": metric_type},
+            "signals": {"x": signal},
+        });
+        let mut messages = Vec::new();
+        refused(&spec(PolicyKind::Namespaced), &written, &mut messages);
+        let is_expected = match (expected, messages.as_slice()) {
+            (None, []) => true,
+            (Some(expected), [only]) => only.starts_with(expected),
+            _ => false,
+        };
+        assert!(is_expected, "{written}: {messages:?}");
+    }
+}
+
 #[test]
 fn only_the_clusters_kind_names_its_namespace() {
     let [namespaced, cluster] = PolicyKind::ALL.map(spec);

@@ -72,6 +72,9 @@ pub(super) fn resolve(
     let (capacity, emit) = capacity.unzip();
     let used = expressions(combine.as_ref(), capacity.as_ref());
     signals::check_counters(signals.as_deref(), &used, &path_of_signals, faults);
+    if let (Some(signals), Some(smooth)) = (&signals, &smooth) {
+        signals::check_rate_step(signals, smooth, &path_of_signals, faults);
+    }
     Some(Policy {
         key: PolicyKey { namespace: namespace?, name: name? },
         metric: metric_name?,

@@ -1,11 +1,12 @@
 //! What is known about one policy at a moment, and how it is told in the status of its object.
 
-use super::{ChoiceStatus, HistoryStatus, ModelStatus, PolicyStatus, StartupBasis, StartupStatus};
+use super::StartupStatus;
+use super::{CapacityStatus, ChoiceStatus, HistoryStatus, ModelStatus, PolicyStatus};
 use super::{Condition, ConditionStatus, ConditionType, HPAS_MAX, MESSAGE_CHARS_MAX, Reason};
 use crate::domain::duration;
 use crate::domain::finite::Finite;
 use crate::domain::quantity;
-use crate::domain::supply::{Basis, LeadTime, Startup};
+use crate::domain::supply::{LeadTime, LearnedCapacity};
 use jiff::Timestamp;
 use serde_json::Value as Json;
 
@@ -52,6 +53,8 @@ pub struct Learned {
     pub lead_time: Option<LeadTime>,
     /// What `auto` chose, where it did.
     pub choice: Option<ChoiceStatus>,
+    /// What one pod serves, as it was learned; `None` while it was not.
+    pub capacity: Option<LearnedCapacity>,
     /// The HPAs that ask for the metric, as `namespace/name`.
     pub hpas: Option<Vec<String>>,
 }
@@ -98,7 +101,7 @@ impl PolicyReport {
     /// conditions as they were seen last) keeps its transition time.
     #[must_use]
     pub fn status(&self, before: &Json, now: Timestamp) -> PolicyStatus {
-        let Learned { lead_time, choice, hpas } = &self.learned;
+        let Learned { lead_time, choice, capacity, hpas } = &self.learned;
         let forecast = &self.forecast;
         let conditions = [
             (ConditionType::Ready, self.ready.clone()),
@@ -131,7 +134,8 @@ impl PolicyReport {
             history: self.history,
             choice: choice.clone(),
             lead_time: lead_time.map(|it| duration::Shown(it.total()).to_string()),
-            startup: lead_time.map(|it| startup(&it.startup)),
+            startup: lead_time.map(|it| StartupStatus::of(&it.startup)),
+            capacity: capacity.as_ref().map(CapacityStatus::of),
             hpas,
         }
     }
@@ -170,16 +174,6 @@ impl ForecastState {
     }
 }
 
-fn startup(startup: &Startup) -> StartupStatus {
-    let (basis, starts) = match startup.basis {
-        Basis::Given => (StartupBasis::Given, None),
-        Basis::Assumed => (StartupBasis::Assumed, None),
-        Basis::Measured { starts, .. } => (StartupBasis::Measured, Some(starts)),
-    };
-    let starts = starts.map(|it| u32::try_from(it).unwrap_or(u32::MAX));
-    StartupStatus { time: duration::Shown(startup.time).to_string(), basis, starts }
-}
-
 /// Since when a condition has had this status.
 fn transition(before: &Json, about: ConditionType, status: ConditionStatus) -> Option<String> {
     let is_it = |it: &&Json| it["type"] == about.name() && it["status"] == status.name();
@@ -194,6 +188,7 @@ fn shown(at: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::supply::{Basis, Startup};
     use serde_json::json;
     use std::time::Duration;
 
@@ -229,6 +224,7 @@ mod tests {
             learned: Learned {
                 lead_time: Some(lead_time()),
                 choice: Some(choice()),
+                capacity: Some(LearnedCapacity { per_pod: Finite::new(7.25).unwrap(), samples: 9 }),
                 hpas: Some(vec!["inference/llama".to_owned()]),
             },
         }
@@ -262,7 +258,8 @@ mod tests {
             "choice": {"model": "analog", "quantile": "0.95", "headroom": "1.1",
                 "downWindow": "15m", "chosenAt": "2026-01-01T00:00:00Z", "horizonSteps": 7},
             "leadTime": "4m",
-            "startup": {"time": "2m30s", "basis": "Measured", "starts": 7},
+            "startup": {"time": "2m30s", "basis": "Measured", "starts": 7, "isCold": true},
+            "capacity": {"perPod": "7.25", "samples": 9},
             "hpas": ["inference/llama"],
         });
         assert_eq!(serde_json::to_value(status).unwrap(), expected);

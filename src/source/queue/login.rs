@@ -46,6 +46,7 @@ impl Login {
             ReadError::Empty(text) => ReadError::Empty(self.hidden(text)),
             ReadError::NotAllowed(text) => ReadError::NotAllowed(self.hidden(text)),
             ReadError::NoCredentials(text) => ReadError::NoCredentials(self.hidden(text)),
+            ReadError::Resting(error) => ReadError::Resting(Box::new(self.redacted(*error))),
             ReadError::TimedOut(_) | ReadError::TooLarge(..) | ReadError::WrongKind => error,
         }
     }

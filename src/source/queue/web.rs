@@ -31,7 +31,7 @@ pub(super) fn client(
 /// The body of a good answer.
 pub(super) async fn fetch(http: &Http, request: RequestBuilder) -> Result<Vec<u8>, Failed> {
     // The client keeps and renews its connections by itself.
-    let Answer { status, body } = http.send(request).await.map_err(Failed::Answer)?;
+    let Answer { status, body, .. } = http.send(request).await.map_err(Failed::Answer)?;
     if (200..300).contains(&status) {
         return Ok(body);
     }

@@ -1,20 +1,33 @@
-//! The text exposition format of Prometheus (0.0.4, and what OpenMetrics 1.0 shares with it), one
-//! line at a time and without copying.
+//! The text exposition formats, Prometheus' 0.0.4 and OpenMetrics 1.0, one line at a time and
+//! without copying.
 //!
 //! Our own parser rather than a crate's: the kept crates build every series of a page as owned
 //! values, while a signal wants a handful of lines of a page of megabytes; and a line that is
-//! garbage must spoil neither its neighbours nor the process. It is fuzzed in its tests.
+//! garbage must spoil neither its neighbours nor the process. `sieve` finds those lines while the
+//! page arrives. Both are fuzzed in their tests, and measured beside a crate in `benches/scrape.rs`.
+
+pub mod sieve;
 
 use crate::domain::labels::Labels;
 use crate::domain::limits;
 use std::borrow::Cow;
 
-/// One sample line: `name{label="value"} 1.5 1700000000000`.
+/// Which of the two formats a page is in. They differ in the unit of times, and in how they end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// 0.0.4: times in milliseconds.
+    #[default]
+    Text,
+    /// 1.0: times in seconds, and the last line is `# EOF`.
+    OpenMetrics,
+}
+
+/// One sample line: `name{label="value"} 1.5 1700000000000`, or `{"my.name",label="value"} 1.5`.
 #[derive(Debug, PartialEq)]
 pub struct Line<'p> {
     /// The name of the series.
-    pub name: &'p str,
-    /// The text between the braces, found well-formed.
+    pub name: Cow<'p, str>,
+    /// The text between the braces without a name that stands there, found well-formed.
     braces: &'p str,
     /// The value, which may be no number.
     pub value: f64,
@@ -26,110 +39,151 @@ pub struct Line<'p> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadLine;
 
-/// The sample lines of `page`, with the bad ones marked.
-pub fn lines(page: &[u8]) -> impl Iterator<Item = Result<Line<'_>, BadLine>> {
-    page.split(|byte| *byte == b'\n').filter_map(|line| {
-        if line.len() > limits::EXPOSITION_LINE_BYTES_MAX {
-            return Some(Err(BadLine));
-        }
-        let Ok(line) = std::str::from_utf8(line) else { return Some(Err(BadLine)) };
-        let line = line.trim_matches([' ', '\t', '\r']);
-        (!line.is_empty() && !line.starts_with('#')).then(|| parse(line).ok_or(BadLine))
-    })
+impl Format {
+    /// The format that the header `Content-Type` declares.
+    #[must_use]
+    pub fn declared(content_type: Option<&str>) -> Self {
+        let is_open = content_type.is_some_and(|it| it.starts_with("application/openmetrics-text"));
+        if is_open { Self::OpenMetrics } else { Self::Text }
+    }
 }
 
-impl<'p> Line<'p> {
+/// The sample lines of `page`, with the bad ones marked.
+pub fn lines(page: &[u8], format: Format) -> impl Iterator<Item = Result<Line<'_>, BadLine>> {
+    page.split(|byte| *byte == b'\n').filter_map(move |line| line_of(line, format))
+}
+
+/// One line, without the newline; `None` for a comment or a blank.
+pub(in crate::source) fn line_of(line: &[u8], format: Format) -> Option<Result<Line<'_>, BadLine>> {
+    if line.len() > limits::EXPOSITION_LINE_BYTES_MAX {
+        return Some(Err(BadLine));
+    }
+    let Ok(line) = std::str::from_utf8(line) else { return Some(Err(BadLine)) };
+    let line = line.trim_matches([' ', '\t', '\r']);
+    (!line.is_empty() && !line.starts_with('#')).then(|| parse(line, format).ok_or(BadLine))
+}
+
+impl Line<'_> {
     /// The labels, unescaped.
     #[must_use]
     pub fn labels(&self) -> Labels {
-        pairs(self.braces).flatten().map(|(key, value)| (key, value.into_owned())).collect()
+        self.pairs().map(|(key, value)| (key.into_owned(), value.into_owned())).collect()
+    }
+
+    /// The value of one label, unescaped.
+    #[must_use]
+    pub fn label(&self, wanted: &str) -> Option<Cow<'_, str>> {
+        self.pairs().find(|(key, _)| key == wanted).map(|(_, value)| value)
+    }
+
+    /// The labels as they are written, to tell series of one page apart.
+    #[must_use]
+    pub fn written_labels(&self) -> &str {
+        self.braces
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        let mut rest = self.braces;
+        std::iter::from_fn(move || {
+            let (element, after) = element(rest)?;
+            rest = after;
+            Some((unescaped(element.key), unescaped(element.value?)))
+        })
     }
 }
 
-fn parse(line: &str) -> Option<Line<'_>> {
-    let name_end = line.find(|c: char| !is_name(c)).unwrap_or(line.len());
+fn parse(line: &str, format: Format) -> Option<Line<'_>> {
+    let name_end = line.bytes().position(|it| !is_name(it)).unwrap_or(line.len());
     let (name, rest) = line.split_at(name_end);
-    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
         return None;
     }
-    let rest = rest.trim_start_matches([' ', '\t']);
-    let (braces, rest) = match rest.strip_prefix('{') {
-        Some(inside) => {
-            let end = braces_end(inside)?;
-            (inside.get(..end)?, inside.get(end + 1..)?)
+    let mut name = Cow::Borrowed(name);
+    let mut rest = trimmed(rest);
+    let mut braces = "";
+    if let Some(inside) = rest.strip_prefix('{') {
+        let mut begin = trimmed(inside);
+        let mut left = begin;
+        while !left.starts_with('}') {
+            let (element, after) = element(left)?;
+            if element.value.is_none() {
+                // Only the first element may be a name, and only where none stands before the brace.
+                if !name.is_empty() || left.len() != begin.len() {
+                    return None;
+                }
+                name = unescaped(element.key);
+                begin = after;
+            }
+            left = after;
         }
-        None => ("", rest),
-    };
+        braces = begin.get(..begin.len().checked_sub(left.len())?)?;
+        rest = left.get(1..)?;
+    }
+    if name.is_empty() {
+        return None;
+    }
     // An exemplar of OpenMetrics follows behind a `#`; it is no part of the sample.
-    let sample = rest.split_once(" # ").map_or(rest, |(sample, _)| sample);
-    let mut fields = sample.split_ascii_whitespace();
+    let mut fields = rest.split_ascii_whitespace().take_while(|it| !it.starts_with('#'));
     let value = number(fields.next()?)?;
-    let millis = fields.next().map(timestamp);
-    if fields.next().is_some() || millis == Some(None) || !pairs(braces).all(|it| it.is_some()) {
-        return None;
-    }
-    Some(Line { name, braces, value, millis: millis.flatten() })
+    let millis = match fields.next() {
+        Some(field) => Some(timestamp(field, format)?),
+        None => None,
+    };
+    fields.next().is_none().then_some(Line { name, braces, value, millis })
 }
 
-fn is_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == ':'
+/// What a name may consist of; it must not begin with a digit.
+const fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':'
 }
 
-/// Where the closing brace stands, outside of quotes.
-fn braces_end(inside: &str) -> Option<usize> {
-    let mut in_quotes = false;
-    let mut escaped = false;
-    for (idx, byte) in inside.bytes().enumerate() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_quotes => escaped = true,
-            b'"' => in_quotes = !in_quotes,
-            b'}' if !in_quotes => return Some(idx),
-            _ => {}
+fn trimmed(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t'])
+}
+
+/// `key="value"`, or a name in quotes, as they are written.
+struct Element<'p> {
+    key: &'p str,
+    /// `None` for a name.
+    value: Option<&'p str>,
+}
+
+/// The first element of what stands between braces, and what follows behind its comma; a trailing
+/// comma is allowed. `None` when there is no element, or a malformed one.
+fn element(text: &str) -> Option<(Element<'_>, &str)> {
+    let (key, rest) = match text.strip_prefix('"') {
+        Some(inside) => quoted(inside)?,
+        None => {
+            let end = text.bytes().position(|it| !is_name(it))?;
+            text.split_at_checked(end).filter(|(key, _)| !key.is_empty())?
         }
-    }
-    None
-}
-
-/// `key="value"` pairs separated by commas, a trailing comma allowed; `None` for a malformed
-/// rest, after which nothing comes.
-fn pairs(braces: &str) -> impl Iterator<Item = Option<(&str, Cow<'_, str>)>> {
-    let mut rest = braces.trim_matches([' ', '\t']);
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
+    };
+    let rest = trimmed(rest);
+    let (value, rest) = match rest.strip_prefix('=') {
+        Some(rest) => {
+            let (value, rest) = quoted(trimmed(rest).strip_prefix('"')?)?;
+            (Some(value), trimmed(rest))
         }
-        let parsed = pair(rest);
-        rest = parsed.as_ref().map_or("", |(_, _, after)| *after);
-        Some(parsed.map(|(key, value, _)| (key, value)))
-    })
-}
-
-fn pair(text: &str) -> Option<(&str, Cow<'_, str>, &str)> {
-    let (key, rest) = text.split_once('=')?;
-    let key = key.trim_matches([' ', '\t']);
-    if key.is_empty() || !key.chars().all(is_name) {
-        return None;
-    }
-    let rest = rest.trim_start_matches([' ', '\t']).strip_prefix('"')?;
-    let end = quoted_end(rest)?;
-    let value = unescaped(rest.get(..end)?);
-    let after = rest.get(end + 1..)?.trim_start_matches([' ', '\t']);
-    let after = match after.strip_prefix(',') {
-        Some(after) => after.trim_start_matches([' ', '\t']),
-        None if after.is_empty() => after,
+        None if text.starts_with('"') => (None, rest),
         None => return None,
     };
-    Some((key, value, after))
+    let rest = match rest.strip_prefix(',') {
+        Some(after) => trimmed(after),
+        None if rest.is_empty() || rest.starts_with('}') => rest,
+        None => return None,
+    };
+    Some((Element { key, value }, rest))
 }
 
-fn quoted_end(text: &str) -> Option<usize> {
+/// What stands before the closing quote, and what follows it.
+fn quoted(text: &str) -> Option<(&str, &str)> {
     let mut escaped = false;
-    text.bytes().position(|byte| {
+    let end = text.bytes().position(|byte| {
         let ends = byte == b'"' && !escaped;
         escaped = byte == b'\\' && !escaped;
         ends
-    })
+    })?;
+    Some((text.get(..end)?, text.get(end + 1..)?))
 }
 
 /// The escapes of the format are `\\`, `\"` and `\n`; any other stands for itself.
@@ -158,9 +212,12 @@ fn number(text: &str) -> Option<f64> {
     text.parse().ok()
 }
 
-/// Whole milliseconds (0.0.4), or seconds with a fraction (OpenMetrics).
-fn timestamp(text: &str) -> Option<i64> {
-    if let Ok(millis) = text.parse::<i64>() {
+/// Milliseconds since the epoch. A fraction is in seconds in either format: some exporters declare
+/// 0.0.4 and write as OpenMetrics does.
+fn timestamp(text: &str, format: Format) -> Option<i64> {
+    if format == Format::Text
+        && let Ok(millis) = text.parse::<i64>()
+    {
         return Some(millis);
     }
     let seconds: f64 = text.parse().ok()?;

@@ -7,7 +7,7 @@ const PAGE: &str = "q{engine=\"0\"} 6\nq{engine=\"1\"} 2\nold{} 1 5000\nbad NaN\
 fn ask(selector: &str, reduce: Reduce) -> Result<(f64, i64), String> {
     let selector = SeriesSelector::parse(selector).map_err(|error| error.to_string())?;
     let at = Timestamp::from_second(100).map_err(|error| error.to_string())?;
-    answer(PAGE.as_bytes(), &selector, reduce, at)
+    answer((PAGE.as_bytes(), Format::Text), &selector, reduce, at)
         .map(|samples| {
             let sample = samples[&None];
             (sample.value.get(), sample.at.as_second())
@@ -43,8 +43,9 @@ fn what_is_not_there_or_no_number_is_an_error_and_not_zero() {
 fn garbage_is_told_from_an_empty_page() {
     let selector = SeriesSelector::parse("q").unwrap();
     let now = Timestamp::UNIX_EPOCH;
-    let garbage = answer(b"<html>\n<body>\n", &selector, Reduce::Sum, now).unwrap_err();
+    let garbage =
+        answer((b"<html>\n<body>\n", Format::Text), &selector, Reduce::Sum, now).unwrap_err();
     assert!(garbage.to_string().contains("not in exposition format"), "{garbage}");
-    let empty = answer(b"", &selector, Reduce::Sum, now).unwrap_err();
+    let empty = answer((b"", Format::Text), &selector, Reduce::Sum, now).unwrap_err();
     assert!(empty.to_string().contains("not on the page"), "{empty}");
 }

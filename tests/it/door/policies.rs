@@ -1,6 +1,6 @@
 //! The policies in the cluster, their status and the Lease, against an API server of the test's own.
 
-use super::cluster::{Server, list, until};
+use super::cluster::{Events, Server, list, until};
 use foresail::cluster::lease::Candidate;
 use foresail::cluster::policies::{PolicyIndex, PolicySet};
 use foresail::cluster::status::{Reports, StatusWriter};
@@ -34,6 +34,18 @@ fn known(set: &watch::Receiver<PolicySet>) -> (Vec<String>, bool) {
     (shown.collect(), set.is_whole)
 }
 
+/// The watch of the kind that is there; the other one is refused.
+async fn watched(server: &mut Server) -> Events {
+    loop {
+        let asked = server.next().await;
+        if asked.what == format!("WATCH {NAMESPACED}") {
+            return asked.stream();
+        }
+        assert_eq!(asked.what, format!("GET {CLUSTER}"));
+        asked.refuse(StatusCode::NOT_FOUND);
+    }
+}
+
 #[tokio::test]
 async fn objects_are_followed_and_a_write_of_the_status_is_no_change() {
     let (client, mut server) = Server::start();
@@ -46,17 +58,7 @@ async fn objects_are_followed_and_a_write_of_the_status_is_no_change() {
         StatusCode::OK,
         &list("MetricPolicyList", &[policy("a", 1, &Value::Null), policy("b", 4, &Value::Null)]),
     );
-    let mut events = None;
-    for _ in 0..2 {
-        let asked = server.next().await;
-        if asked.what == format!("GET {CLUSTER}") {
-            asked.refuse(StatusCode::NOT_FOUND);
-        } else {
-            assert_eq!(asked.what, format!("WATCH {NAMESPACED}"));
-            events = Some(asked.stream());
-        }
-    }
-    let events = events.unwrap();
+    let events = watched(&mut server).await;
     until("all is known", || known(&set).1).await;
     let both = ["MetricPolicy inference/a 1", "MetricPolicy inference/b 4"].map(str::to_owned);
     assert_eq!(known(&set).0, both);
@@ -75,21 +77,26 @@ async fn objects_are_followed_and_a_write_of_the_status_is_no_change() {
     events.send("MODIFIED", policy("a", 1, &json!({"conditions": [{"type": "Ready"}]}))).await;
     let choice = json!({"model": "analog", "quantile": "0.95", "headroom": "1", "downWindow": "15m",
         "chosenAt": "2026-01-01T00:00:00Z"});
-    let mut choices = index.choices();
-    events.send("MODIFIED", policy("a", 1, &json!({"choice": choice}))).await;
-    events.send("MODIFIED", policy("a", 1, &json!({"choice": choice, "values": 2}))).await;
+    let startup = json!({"time": "1m30s", "basis": "Measured", "starts": 3});
+    let mut agreed = index.agreed();
+    let odd = json!({"choice": choice, "startup": startup, "capacity": {"perPod": 7}});
+    events.send("MODIFIED", policy("a", 1, &odd)).await;
+    let next = json!({"choice": choice, "startup": startup, "values": 2});
+    events.send("MODIFIED", policy("a", 1, &next)).await;
     events.send("MODIFIED", policy("b", 5, &Value::Null)).await;
     changes.changed().await.unwrap();
     let after = ["MetricPolicy inference/a 1", "MetricPolicy inference/b 5"].map(str::to_owned);
     assert_eq!(known(&set).0, after, "the writes of the status were not told, the edit was");
     let chosen: Vec<String> =
-        choices.borrow_and_update().iter().map(|(id, it)| format!("{id} {}", it.model)).collect();
-    assert_eq!(chosen, ["MetricPolicy inference/a analog"]);
+        agreed.borrow_and_update().iter().map(|(id, it)| format!("{id} {it:?}")).collect();
+    let [only] = chosen.as_slice() else { panic!("{chosen:?}") };
+    let parts = ["inference/a", "\"analog\"", "\"1m30s\"", "capacity: None"];
+    assert!(parts.iter().all(|it| only.contains(it)), "a part that is none is left out: {only}");
     changes.mark_unchanged();
     events.send("DELETED", policy("a", 1, &Value::Null)).await;
     changes.changed().await.unwrap();
     assert_eq!(known(&set).0, ["MetricPolicy inference/b 5"]);
-    until("what was chosen for it is forgotten", || index.choices().borrow().is_empty()).await;
+    until("what was chosen for it is forgotten", || index.agreed().borrow().is_empty()).await;
     stop.cancel();
     task.await.unwrap();
 }

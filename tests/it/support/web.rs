@@ -24,6 +24,8 @@ use tokio::task::JoinHandle;
 pub(crate) enum Behaviour {
     /// A status and a body.
     Answer(u16, Vec<u8>),
+    /// Status 200 and a page that says it is OpenMetrics.
+    OpenMetrics(&'static str),
     /// Status 200, a beginning, then this piece so many times: made while it is sent.
     Stream(&'static str, &'static str, usize),
     /// One byte a second.
@@ -85,6 +87,11 @@ impl Web {
             }
         });
         Self { address, state, server }
+    }
+
+    /// Where it listens, on 127.0.0.1.
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// The URL of a path.
@@ -183,6 +190,10 @@ async fn respond(behaviour: Behaviour, asked: &Asked) -> Response<Body> {
     let stream = match behaviour {
         Behaviour::Answer(status, body) => {
             return response.status(status).body(body.into()).unwrap();
+        }
+        Behaviour::OpenMetrics(page) => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            return response.header(header::CONTENT_TYPE, kind).body(page.into()).unwrap();
         }
         Behaviour::Redirect(to) => {
             let response = response.status(302).header(header::LOCATION, to);

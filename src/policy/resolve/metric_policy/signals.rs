@@ -1,5 +1,6 @@
 //! From the written shape of signals to the signals.
 
+mod pods;
 mod queue;
 
 use crate::document::fault::Fault;
@@ -9,9 +10,11 @@ use crate::domain::name::{Namespace, SignalName, SourceName};
 use crate::policy::expression::{PODS, Used};
 use crate::policy::promql::{self, Answer, BadQuery, SeriesSelector};
 use crate::policy::resolve::{Faults, Sources};
+use crate::policy::smoothing::Smoothing;
 use crate::policy::wire;
 use crate::policy::{Ask, Reduce, Signal, SourceKind};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The label that names the pod when a policy names none.
@@ -55,7 +58,11 @@ pub(super) fn resolve(
                 faults.add(fault.hint("name the signal otherwise"));
             }
             let (source, ask) = match queue::given(wire).as_slice() {
-                [only] if wire.prometheus.is_none() && wire.scrape.is_none() => {
+                [only]
+                    if wire.prometheus.is_none()
+                        && wire.scrape.is_none()
+                        && wire.pods.is_none() =>
+                {
                     queue::resolve(*only, wire.source.as_deref(), about, &path, faults).unzip()
                 }
                 [] => {
@@ -84,7 +91,14 @@ pub(super) fn check_counters(
         used.iter().flat_map(|it| it.counters.iter().copied()).collect();
     let signals = signals.unwrap_or_default();
     for signal in counters.into_iter().filter_map(|idx| signals.get(idx)) {
-        let Ask::Query { query, .. } = &signal.ask else { continue };
+        let query = match &signal.ask {
+            Ask::Query { query, .. } => query,
+            Ask::Pods(ask) => {
+                pods::check_counter(ask, &path.key(signal.name.as_str()), faults);
+                continue;
+            }
+            Ask::Series { .. } | Ask::Queue(_) => continue,
+        };
         let (problem, hint) = match promql::answer(query) {
             Answer::Rate => ("`perSecond` of a query that answers a rate", "leave `perSecond` out"),
             Answer::Aggregate => (
@@ -98,6 +112,20 @@ pub(super) fn check_counters(
     }
 }
 
+/// Refuses a smoothing step `rate` of what several pods count.
+pub(super) fn check_rate_step(
+    signals: &[Signal],
+    smooth: &[Smoothing],
+    path: &Path,
+    faults: &mut Faults,
+) {
+    if let ([signal], [Smoothing::Rate { .. }, ..]) = (signals, smooth)
+        && let Ask::Pods(ask) = &signal.ask
+    {
+        pods::check_counter(ask, &path.key(signal.name.as_str()), faults);
+    }
+}
+
 fn ask(
     wire: &wire::Signal,
     About { metric_type, lookback, .. }: About<'_>,
@@ -105,8 +133,12 @@ fn ask(
     faults: &mut Faults,
 ) -> Option<Ask> {
     let is_per_pod = matches!(metric_type, wire::MetricType::Pods);
-    match (&wire.prometheus, &wire.scrape) {
-        (Some(wire::PrometheusSignal { query, pod_label }), None) => {
+    match (&wire.prometheus, &wire.scrape, &wire.pods) {
+        (None, None, Some(wire)) => {
+            let ask = pods::ask(wire, is_per_pod, &path.key("pods"), faults)?;
+            Some(Ask::Pods(Arc::new(ask)))
+        }
+        (Some(wire::PrometheusSignal { query, pod_label }), None, None) => {
             let path = path.key("prometheus");
             if pod_label.is_some() && !is_per_pod {
                 let fault = Fault::new(path.key("podLabel"), "only a Pods metric has a pod label");
@@ -117,14 +149,14 @@ fn ask(
             let pod_label = is_per_pod.then(|| pod_label.as_deref().unwrap_or(POD_LABEL).into());
             Some(Ask::Query { query: query.clone(), pod_label, lookback })
         }
-        (None, Some(_)) if is_per_pod => {
+        (None, Some(_), None) if is_per_pod => {
             let problem = "a page gives one number, a Pods metric needs one for each pod";
-            let hint =
-                "ask a prometheus source for one series per pod, or publish the page as External";
+            let hint = "ask `pods`, or a prometheus source for one series per pod, or publish the page as \
+                 External";
             faults.add(Fault::new(path.key("scrape"), problem).hint(hint));
             None
         }
-        (None, Some(wire::ScrapeSignal { series, reduce })) => {
+        (None, Some(wire::ScrapeSignal { series, reduce }), None) => {
             let path = path.key("scrape").key("series");
             let selector = take_query(path, SeriesSelector::parse(series), faults)?;
             let reduce = match reduce {
@@ -143,7 +175,7 @@ fn ask(
 }
 
 fn not_one(path: &Path) -> Fault {
-    let kinds = ["prometheus", "scrape"].into_iter().chain(queue::KINDS);
+    let kinds = ["prometheus", "scrape", "pods"].into_iter().chain(queue::KINDS);
     let kinds: Vec<String> = kinds.map(|it| format!("`{it}`")).collect();
     let problem = format!("expected exactly one of {}", kinds.join(", "));
     Fault::new(path.clone(), problem).hint("a second read needs a second signal")
@@ -166,9 +198,19 @@ fn source(
     path: &Path,
     faults: &mut Faults,
 ) -> Option<SourceName> {
+    if matches!(ask, Some(Ask::Pods(_))) {
+        if wire.source.is_some() {
+            let fault = Fault::new(path.clone(), "`pods` is read from pods, not from a source");
+            faults.add(fault.hint("leave `source` out"));
+        }
+        return SourceName::new(pods::SOURCE).ok();
+    }
     let Some(name) = wire.source.as_deref() else {
-        let fault = Fault::new(path.clone(), "which source is to be asked?");
-        faults.add(fault.hint("name one of those under `sources`"));
+        // What is asked of pods, and wrong, needs no source either.
+        if wire.pods.is_none() {
+            let fault = Fault::new(path.clone(), "which source is to be asked?");
+            faults.add(fault.hint("name one of those under `sources`"));
+        }
         return None;
     };
     let Some((known, settings)) = sources.known.get_key_value(name) else {
@@ -187,8 +229,8 @@ fn source(
         | (SourceKind::Scrape { .. }, Ask::Series { .. }) => return Some(known.clone()),
         (SourceKind::Prometheus { .. }, Ask::Series { .. }) => ("prometheus", "scrape"),
         (SourceKind::Scrape { .. }, Ask::Query { .. }) => ("scrape", "prometheus"),
-        // A queue names its server itself.
-        (_, Ask::Queue(_)) => return None,
+        // Pods are no source, and a queue names its server itself.
+        (_, Ask::Pods(_) | Ask::Queue(_)) => return None,
     };
     let problem = format!("source `{name}` is a {is} source, the signal asks a {asked} source");
     faults.add(Fault::new(path.clone(), problem).hint("name another source, or ask another way"));

@@ -6,7 +6,7 @@ use crate::policy::promql::SeriesSelector;
 use crate::policy::queue::ValueLocation;
 use crate::policy::queue::value_path::{Comparison, Condition, Step, ValuePath};
 use crate::source::ReadError;
-use crate::source::scrape::exposition;
+use crate::source::scrape::exposition::{self, Format};
 use serde_json::Value as Json;
 use std::cmp::Ordering;
 
@@ -28,7 +28,7 @@ pub(super) fn number(body: &[u8], location: &ValueLocation) -> Result<f64, ReadE
 
 /// The first series that is selected, as KEDA takes it.
 fn first_series(body: &[u8], selector: &SeriesSelector) -> Result<f64, ReadError> {
-    let mut lines = exposition::lines(body).filter_map(Result::ok);
+    let mut lines = exposition::lines(body, Format::Text).filter_map(Result::ok);
     let found = lines
         .find(|line| line.name == selector.name() && selector.matches(&line.labels()))
         .map(|line| line.value);

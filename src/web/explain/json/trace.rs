@@ -35,6 +35,8 @@ struct Signal<'a> {
     objects: usize,
     oldest_age_seconds: Option<f64>,
     trouble: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
 }
 
 /// The way of one number.
@@ -98,6 +100,7 @@ impl<'a> Evaluated<'a> {
             objects: reading.n_objects,
             oldest_age_seconds: reading.oldest.map(|it| seconds(since(it, trace.at))),
             trouble: reading.trouble.as_deref(),
+            note: reading.note.as_deref(),
         });
         Self {
             at: trace.at,

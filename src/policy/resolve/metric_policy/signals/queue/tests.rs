@@ -222,9 +222,12 @@ fn every_fault_of_a_queue_is_told_with_its_place_and_a_hint() {
     ] {
         assert_eq!(faults(signal), [expected], "{signal}");
     }
-    let several =
-        faults("{redis: {address: jobs, listName: l}, redisStreams: {address: jobs, stream: s}}");
-    assert!(several[0].starts_with("s: expected exactly one of `prometheus`, `scrape`, `redis`, "));
+    let pods = "pods: {selector: {matchLabels: {a: b}}, port: 1, series: q}";
+    for other in ["redisStreams: {address: jobs, stream: s}", pods, "prometheus: {query: x}"] {
+        let several = faults(&format!("{{redis: {{address: jobs, listName: l}}, {other}}}"));
+        let expected = "s: expected exactly one of `prometheus`, `scrape`, `pods`, `redis`, ";
+        assert!(several[0].starts_with(expected), "{several:?}");
+    }
     let per_pod = config("{redis: {address: jobs, listName: l}}").replace("External", "Pods");
     let fault = load(&per_pod).unwrap().faults[0].to_string();
     assert!(fault.contains("a queue gives one number"), "{fault}");

@@ -1,0 +1,22 @@
+//! Where a pod can be reached.
+
+use crate::domain::name::ObjectName;
+use core::net::IpAddr;
+use std::sync::Arc;
+
+/// A pod and where it listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodPlace {
+    /// Its name.
+    pub name: ObjectName,
+    /// Its uid: a pod of the same name that comes after it has another.
+    pub uid: Arc<str>,
+    /// Its address, once it has one.
+    pub address: Option<IpAddr>,
+    /// The ports that its containers name.
+    pub ports: Arc<[(Box<str>, u16)]>,
+    /// Whether it is ready.
+    pub is_ready: bool,
+    /// Whether it has ended or is about to.
+    pub is_leaving: bool,
+}

@@ -1,0 +1,223 @@
+//! From what the pods say to the answer: one number for each, or one for all, and what it is worth
+//! when some of them say nothing.
+
+use crate::domain::duration::Shown;
+use crate::domain::finite::Finite;
+use crate::domain::limits;
+use crate::domain::name::ObjectName;
+use crate::domain::sample::Sample;
+use crate::policy::pods::{Across, Lately, OnPartial, PodReduce, PodValue, PodsAsk};
+use crate::series::Samples;
+use crate::source::ReadError;
+use crate::source::pods::quantile::Buckets;
+use crate::source::pods::reading::{Observed, PodReading, Reading, Said, Silence, reduced};
+
+/// What the pods answer together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// One number, or one for each pod.
+    pub samples: Samples,
+    /// What is missing in it, for a person; `None` when nothing is.
+    pub note: Option<String>,
+}
+
+/// What the pods say, and how many they are.
+#[derive(Debug)]
+pub(super) struct Heard {
+    /// Of each pod that was asked.
+    pub(super) readings: Vec<PodReading>,
+    /// How many pods there are, asked or not.
+    pub(super) n_pods: usize,
+}
+
+/// Folds what was heard; `last` is the last answer, which a partial one is measured by.
+pub(super) fn fold(
+    ask: &PodsAsk,
+    heard: &Heard,
+    last: &mut Option<Finite>,
+) -> Result<Answer, ReadError> {
+    let good: Vec<(&ObjectName, &Reading)> =
+        heard.readings.iter().filter_map(|(pod, it)| Some((pod, it.as_ref().ok()?))).collect();
+    let Some(at) = good.iter().map(|(_, it)| it.at).min() else {
+        return Err(ReadError::Empty(heard.silence(ask).unwrap_or_else(|| NO_POD.to_owned())));
+    };
+    let said = || good.iter().map(|(_, it)| &it.said);
+    let (value, on_partial) = match ask.across {
+        Across::Each => return each(ask, heard, &good),
+        Across::One(reduce, on_partial) => {
+            let numbers = said().map(|it| number(ask, it));
+            let numbers = numbers.collect::<Result<Vec<Finite>, ReadError>>()?;
+            let reduced = reduced(reduce, &numbers).ok_or_else(no_number)?;
+            (heard.scaled(reduce, on_partial, numbers.len(), reduced)?, on_partial)
+        }
+        Across::Pooled(on_partial) => {
+            let observed = said().filter_map(|it| match it {
+                Said::Observed(observed) => Some(observed),
+                Said::Number(_) => None,
+            });
+            (pooled(ask, observed)?, on_partial)
+        }
+    };
+    let note = heard.note(ask);
+    match heard.silence(ask) {
+        None => {}
+        Some(silence) => heard.judge(on_partial, value, *last, good.len(), silence)?,
+    }
+    *last = Some(value);
+    Ok(Answer { samples: Samples::from([(None, Sample { at, value })]), note })
+}
+
+const NO_POD: &str = "no ready pod matches the selector";
+
+/// No pod could be asked.
+pub(super) fn no_pod() -> ReadError {
+    ReadError::Empty(NO_POD.to_owned())
+}
+
+fn no_number() -> ReadError {
+    ReadError::Empty("what the pods say makes no number".to_owned())
+}
+
+/// One number for each pod that says one. The HPA knows what to make of pods without.
+fn each(
+    ask: &PodsAsk,
+    heard: &Heard,
+    good: &[(&ObjectName, &Reading)],
+) -> Result<Answer, ReadError> {
+    let mut samples = Samples::new();
+    let mut trouble = None;
+    for (pod, reading) in good {
+        match number(ask, &reading.said) {
+            Ok(value) => {
+                samples.insert(Some((*pod).clone()), Sample { at: reading.at, value });
+            }
+            Err(error) => trouble = trouble.or(Some(error)),
+        }
+    }
+    match (samples.is_empty(), trouble) {
+        (true, trouble) => Err(trouble.unwrap_or_else(no_number)),
+        (false, _) => Ok(Answer { samples, note: heard.note(ask) }),
+    }
+}
+
+/// The number of one pod.
+fn number(ask: &PodsAsk, said: &Said) -> Result<Finite, ReadError> {
+    match said {
+        Said::Number(number) => Ok(*number),
+        Said::Observed(observed) => pooled(ask, std::iter::once(observed)),
+    }
+}
+
+/// The mean or the quantile of what was observed, if that was enough.
+fn pooled<'o>(
+    ask: &PodsAsk,
+    observed: impl Iterator<Item = &'o Observed>,
+) -> Result<Finite, ReadError> {
+    let mut histograms = Vec::new();
+    let mut mean = (0.0, 0.0);
+    for one in observed {
+        match one {
+            Observed::Mean { sum, count } => mean = (mean.0 + sum, mean.1 + count),
+            Observed::Buckets(buckets) => histograms.push(buckets.clone()),
+        }
+    }
+    let (value, count, lately) = match ask.value {
+        PodValue::Quantile(at, lately) => {
+            let all = Buckets::pooled(&histograms);
+            (all.quantile(at), all.total(), lately)
+        }
+        PodValue::Mean(lately) => (Finite::new(mean.0 / mean.1), mean.1, lately),
+        PodValue::Gauge | PodValue::Rate(_) => return Err(no_number()),
+    };
+    let Lately { window, least } = lately;
+    if count < f64::from(least) {
+        let problem = format!("{count} observations within {}, fewer than {least}", Shown(window));
+        return Err(ReadError::Empty(problem));
+    }
+    value.ok_or_else(no_number)
+}
+
+impl Heard {
+    /// A number over a part of the pods, as it stands for all of them: only a sum grows with them.
+    /// Pods that were not asked, since there are too many, are as those that were. Those that were
+    /// asked and say nothing count as little as possible, nothing, where the number may only raise
+    /// the last one; where it is used whatever it is, as much as the others.
+    fn scaled(
+        &self,
+        reduce: PodReduce,
+        on_partial: OnPartial,
+        n_good: usize,
+        value: Finite,
+    ) -> Result<Finite, ReadError> {
+        let n_asked = match on_partial {
+            OnPartial::Use => n_good,
+            OnPartial::ScaleUpOnly | OnPartial::Refuse => self.readings.len(),
+        };
+        if reduce != PodReduce::Sum || n_asked == self.n_pods {
+            return Ok(value);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "there are fewer pods than 2^52")]
+        let share = self.n_pods as f64 / n_asked as f64;
+        Finite::new(value.get() * share).ok_or_else(no_number)
+    }
+
+    /// Whether a number without the silent pods may be used.
+    fn judge(
+        &self,
+        on_partial: OnPartial,
+        value: Finite,
+        last: Option<Finite>,
+        n_good: usize,
+        silence: String,
+    ) -> Result<(), ReadError> {
+        #[expect(clippy::cast_precision_loss, reason = "there are fewer pods than 2^52")]
+        let share = n_good as f64 / self.readings.len() as f64;
+        let why_not = match on_partial {
+            OnPartial::Use if share >= limits::pods::ANSWERED_MIN_SHARE => return Ok(()),
+            OnPartial::Use => "which is more than half".to_owned(),
+            OnPartial::ScaleUpOnly => match last {
+                Some(last) if value > last => return Ok(()),
+                Some(last) => format!("and {value} of the others is not above the last {last}"),
+                None => "and there is no earlier value to tell whether it grew".to_owned(),
+            },
+            OnPartial::Refuse => "and the policy refuses a part".to_owned(),
+        };
+        Err(ReadError::Empty(format!("{silence}; {why_not}")))
+    }
+
+    /// What is missing: `2 of 10 pods say nothing: llama-3: connection refused`.
+    fn silence(&self, ask: &PodsAsk) -> Option<String> {
+        // A pod that was just read for the first time has observed nothing that could be missing.
+        let pools = matches!(ask.across, Across::Pooled(_));
+        let is_missing = |it: &Silence| !(pools && *it == Silence::New);
+        let silent = self.readings.iter().filter_map(|(pod, it)| Some((pod, it.as_ref().err()?)));
+        let silent: Vec<(&ObjectName, &Silence)> = silent.filter(|it| is_missing(it.1)).collect();
+        let all_new = silent.is_empty() && self.readings.iter().all(|(_, it)| it.is_err());
+        if all_new && !self.readings.is_empty() {
+            return Some(NEW.to_owned());
+        }
+        // Of several reasons one that is a failure says more than a pod that is new.
+        let failed = silent.iter().find(|(_, it)| **it != Silence::New);
+        let (pod, silence) = failed.or_else(|| silent.first())?;
+        let (n_silent, n_asked) = (silent.len(), self.readings.len());
+        let why = match silence {
+            Silence::Failed(error) => error.to_string(),
+            Silence::New => NEW.to_owned(),
+        };
+        Some(format!("{n_silent} of {n_asked} pods say nothing: {pod}: {why}"))
+    }
+
+    /// What a used answer lacks.
+    fn note(&self, ask: &PodsAsk) -> Option<String> {
+        let n_asked = self.readings.len();
+        let sampled =
+            (n_asked < self.n_pods).then(|| format!("{n_asked} of {} pods asked", self.n_pods));
+        let parts: Vec<String> = sampled.into_iter().chain(self.silence(ask)).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+}
+
+const NEW: &str = "a counter needs a second scrape";
+
+#[cfg(test)]
+mod tests;
