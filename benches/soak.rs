@@ -2,7 +2,8 @@
 //! turns them. Prints what they hold and what they cost.
 //!
 //! `make soak` runs it with the design's 1,000 policies, whose budget is 256 MiB in all and 15 % of
-//! a core at an interval of 15 s. `SOAK_POLICIES` and `SOAK_MINUTES` change that.
+//! a core at an interval of 15 s. `SOAK_POLICIES` and `SOAK_MINUTES` change that. Time is that of the
+//! processor, so that whatever else the machine does is left out.
 
 #![expect(
     clippy::unwrap_used,
@@ -12,101 +13,225 @@
 )]
 
 use foresail::domain::finite::Finite;
+use foresail::domain::limits;
 use foresail::domain::sample::Sample;
 use foresail::evaluation::Evaluation;
+use foresail::evaluation::choices::ChoiceMade;
+use foresail::evaluation::explain::Question;
 use foresail::evaluation::forecasts::lead_time;
-use foresail::policy::resolve;
+use foresail::forecast::past::REFIT;
+use foresail::policy::{Config, Policy, resolve};
 use foresail::published::Published;
 use jiff::Timestamp;
 use std::fmt::Write;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 const MINUTE: i64 = 60;
 const INTERVAL: i64 = 15;
-/// A midnight.
-const BEGIN: i64 = 20_000 * 86_400;
-/// Choices of `auto` that are made to tell what one costs.
-const CHOICES: u32 = 2;
+/// Minutes between two fits of all models.
+const FIT_MINUTES: f64 = REFIT as f64;
+/// Some minutes before all models are fitted anew.
+const BEGIN: i64 = 20_000 * 86_400 + (REFIT as i64 - 5) * MINUTE;
+/// Turns of the tick that are timed.
+const TURNS: u32 = 100;
 
 fn main() {
     // Cargo says `--bench` when it measures, and nothing when it tests.
     let is_test = !std::env::args().any(|it| it == "--bench");
-    let (n_policies, minutes) = if is_test { (2, 2) } else { (1_000, 10) };
+    let (n_policies, minutes) = if is_test { (2, 2) } else { (1_000, 15) };
     let n_policies = setting("SOAK_POLICIES").unwrap_or(n_policies);
     let minutes = setting("SOAK_MINUTES").unwrap_or(minutes);
-    let config = resolve::load(&file(n_policies)).unwrap();
-    assert_eq!(config.policies.len(), n_policies, "{:?}", config.faults.first());
-    let mut evaluation = Evaluation::default();
-    evaluation.configure(&config);
-    let published = Published::default();
-    let mut now = BEGIN;
-    let evaluate = |evaluation: &mut Evaluation, now: i64| {
-        for (seed, policy) in config.policies.iter().enumerate() {
-            let sample = sample(now, seed);
-            evaluation.evaluate(policy, vec![Ok([(None, sample)].into())], None, sample.at);
-        }
-        evaluation.publish(&published);
-    };
+    let mut soak = Soak::new(n_policies);
     let begin = memory();
-    evaluate(&mut evaluation, now);
     // The step of the first sample has to be over before it can be read.
-    now += MINUTE;
-    evaluate(&mut evaluation, now);
-    let fill = Instant::now();
-    while let Some(chunk) = evaluation.next_chunk(at(now), |_| true) {
-        let seed = config.policies.iter().position(|it| it.key == chunk.policy.key).unwrap();
-        let (from, to) = (chunk.past.from.as_second(), chunk.past.to.as_second());
-        let step = usize::try_from(chunk.past.step.as_secs().max(1)).unwrap();
-        let samples = (from..=to).step_by(step).map(|it| sample(it, seed)).collect();
-        evaluation.take_chunk(&chunk, Ok(samples), at(now)).unwrap();
+    for _ in 0..=2 * MINUTE / INTERVAL {
+        soak.evaluate();
     }
-    println!("history filled in {:.0?}, {} MiB resident", fill.elapsed(), memory());
-    let first = forecast(&mut evaluation, now);
-    println!("{} first forecasts took {:.1?}, {} MiB resident", first.0, first.1, memory());
-    assert_eq!(first.0, n_policies);
-    let mut busy = Duration::ZERO;
-    let mut n_forecasts = 0;
-    for _ in 0..minutes {
-        let minute = Instant::now();
-        for _ in 0..MINUTE / INTERVAL {
-            now += INTERVAL;
-            evaluate(&mut evaluation, now);
+    soak.fill();
+    soak.first_forecasts();
+    let choice = (!is_test).then(|| soak.start_choice());
+    soak.minutes(minutes);
+    if let Some(choice) = choice {
+        soak.take_choice(choice);
+    }
+    soak.turns();
+    soak.explain();
+    let peak = status("VmHWM:");
+    println!("{} MiB resident at the end, {peak} at most, {begin} at the beginning", memory());
+}
+
+struct Soak {
+    config: Config,
+    evaluation: Evaluation,
+    published: Published,
+    now: i64,
+}
+
+/// A choice under way: for whom, and what it comes to in how much time.
+type Choice = (Arc<Policy>, JoinHandle<(ChoiceMade, Duration)>);
+
+impl Soak {
+    fn new(n_policies: usize) -> Self {
+        let config = resolve::load(&file(n_policies)).unwrap();
+        assert_eq!(config.policies.len(), n_policies, "{:?}", config.faults.first());
+        let mut evaluation = Evaluation::default();
+        evaluation.configure(&config);
+        Self { config, evaluation, published: Published::default(), now: BEGIN }
+    }
+
+    /// Evaluates all policies, an interval later than the last time.
+    fn evaluate(&mut self) {
+        self.now += INTERVAL;
+        for (seed, policy) in self.config.policies.iter().enumerate() {
+            let sample = sample(self.now, seed);
+            let reading = Ok([(None, sample)].into());
+            self.evaluation.evaluate(policy, vec![reading], None, sample.at).unwrap();
         }
-        n_forecasts += forecast(&mut evaluation, now).0;
-        busy += minute.elapsed();
+        self.evaluation.publish(&self.published);
     }
-    assert_eq!(n_forecasts, n_policies * minutes);
-    let simulated = MINUTE as f64 * minutes as f64;
-    let share = 100.0 * busy.as_secs_f64() / simulated;
-    println!("{minutes} minutes of {n_policies} policies took {busy:.1?}: {share:.2} % of a core");
-    if !is_test {
-        choose(&mut evaluation, now, n_policies);
+
+    /// Reads what the histories lack.
+    fn fill(&mut self) {
+        let begin = processor_time();
+        let now = at(self.now);
+        while let Some(chunk) = self.evaluation.next_chunk(now, |_| true) {
+            let mut policies = self.config.policies.iter();
+            let seed = policies.position(|it| it.key == chunk.policy.key).unwrap();
+            let (from, to) = (chunk.past.from.as_second(), chunk.past.to.as_second());
+            let step = usize::try_from(chunk.past.step.as_secs().max(1)).unwrap();
+            let samples = (from..=to).step_by(step).map(|it| sample(it, seed)).collect();
+            self.evaluation.take_chunk(&chunk, Ok(samples), now).unwrap();
+        }
+        let progress = self.evaluation.progress_of_all();
+        assert!(progress.is_done(), "{progress:?}");
+        let (took, chunks) = (processor_time() - begin, progress.chunks_total);
+        println!("histories filled: {chunks} chunks in {took:.1?}, making them up included");
+        self.holdings();
     }
-    println!("{} MiB resident at the end, {begin} MiB at the beginning", memory());
+
+    /// What a restart costs: every model is fitted, and its score replayed.
+    fn first_forecasts(&mut self) {
+        let begin = processor_time();
+        let count = self.forecast();
+        assert_eq!(count, self.config.policies.len());
+        let took = processor_time() - begin;
+        println!("{count} first forecasts: {took:.1?}");
+        self.holdings();
+    }
+
+    /// Makes all forecasts that are due; answers how many. As the tick does, each is published.
+    fn forecast(&mut self) -> usize {
+        let now = at(self.now);
+        let mut count = 0;
+        while let Some((policy, job)) = self.evaluation.next_forecast(now, |it| lead_time(it, None))
+        {
+            self.evaluation.take_forecast(&policy, job.run(), &now.into());
+            self.evaluation.publish(&self.published);
+            count += 1;
+        }
+        count
+    }
+
+    fn minutes(&mut self, minutes: usize) {
+        let (mut steps, mut fit) = (Vec::new(), None);
+        for _ in 0..minutes {
+            let begin = processor_time();
+            let before = self.now;
+            for _ in 0..MINUTE / INTERVAL {
+                self.evaluate();
+            }
+            assert_eq!(self.forecast(), self.config.policies.len());
+            let took = processor_time() - begin;
+            let period = |now: i64| (now / MINUTE - 1) / REFIT as i64;
+            if period(before) == period(self.now) { steps.push(took) } else { fit = Some(took) }
+        }
+        let n_steps = u32::try_from(steps.len()).unwrap();
+        let step = steps.iter().sum::<Duration>() / n_steps;
+        let share = percent(step.as_secs_f64() / MINUTE as f64);
+        println!("a minute of {n_steps}: {step:.2?}, {share} of a core");
+        if let Some(fit) = fit {
+            let all = step.as_secs_f64() * (FIT_MINUTES - 1.0) + fit.as_secs_f64();
+            let share = percent(all / FIT_MINUTES / MINUTE as f64);
+            println!(
+                "a minute in which all models are fitted anew: {fit:.1?}; one in {FIT_MINUTES}"
+            );
+            println!("evaluation and forecasts: {share} of a core");
+        }
+        self.holdings();
+    }
+
+    /// Begins a choice of `auto` beside everything else.
+    fn start_choice(&mut self) -> Choice {
+        let now = at(self.now);
+        let lead = |policy: &_| (lead_time(policy, None), now.into());
+        let due = self.evaluation.next_choice(now, |_, _| true, lead);
+        // Of any policy whose history is whole.
+        let (policy, job) = due.unwrap();
+        let choice = std::thread::spawn(|| {
+            let begin = processor_time();
+            (job.run().unwrap(), processor_time() - begin)
+        });
+        (policy, choice)
+    }
+
+    fn take_choice(&mut self, (policy, choice): Choice) {
+        let (made, took) = choice.join().unwrap();
+        self.evaluation.take_choice(&policy, made).unwrap();
+        let share = percent(took.as_secs_f64() * self.config.policies.len() as f64 / 86_400.0);
+        println!("a choice of auto: {took:.1?}; one a day for each policy: {share} of a core");
+    }
+
+    /// What a turn of the tick costs in which nothing is due.
+    fn turns(&mut self) {
+        let now = at(self.now);
+        let begin = processor_time();
+        for _ in 0..TURNS {
+            assert!(self.evaluation.next_chunk(now, |_| true).is_none());
+            assert!(self.evaluation.progress_of_all().is_done());
+            assert!(self.evaluation.next_chunk_after(now).is_none());
+            let forecast = self.evaluation.next_forecast(now, |it| lead_time(it, None));
+            assert!(forecast.is_none());
+            let lead = |policy: &_| (lead_time(policy, None), now.into());
+            assert!(self.evaluation.next_choice(now, |_, _| false, lead).is_none());
+            self.evaluation.publish(&self.published);
+        }
+        let took = (processor_time() - begin) / TURNS;
+        println!("a turn of the tick in which nothing is due: {took:.1?}");
+    }
+
+    /// What it takes to ask for all traces of all policies.
+    fn explain(&self) {
+        let begin = processor_time();
+        let mut count = 0;
+        for policy in &self.config.policies {
+            let (namespace, metric) = (policy.key.namespace.clone(), policy.metric.clone());
+            let question = Question::Metric { namespace, metric, last: limits::TRACES_MAX };
+            let answer = self.evaluation.explain(&question);
+            count += answer.explained.iter().map(|it| it.traces.len()).sum::<usize>();
+        }
+        println!("{count} traces told: {:.2?}", processor_time() - begin);
+    }
+
+    fn holdings(&self) {
+        let held = self.evaluation.holdings();
+        let n_policies = self.config.policies.len();
+        let kib = |bytes: usize| bytes as f64 / n_policies as f64 / 1_024.0;
+        println!(
+            "  per policy: {:.1} KiB history, {:.1} forecaster, {:.1} forecasts, {:.1} traces; \
+             {} MiB resident",
+            kib(held.histories),
+            kib(held.forecasters),
+            kib(held.forecasts),
+            kib(held.traces),
+            memory()
+        );
+    }
 }
 
-/// Makes some choices of `auto`; unoptimised they take minutes.
-fn choose(evaluation: &mut Evaluation, now: i64, n_policies: usize) {
-    let choice = Instant::now();
-    for _ in 0..CHOICES {
-        let lead = |policy: &_| (lead_time(policy, None), at(now).into());
-        let (policy, job) = evaluation.next_choice(at(now), |_, _| true, lead).unwrap();
-        evaluation.take_choice(&policy, job.run().unwrap()).unwrap();
-    }
-    let each = choice.elapsed() / CHOICES;
-    let share = 100.0 * each.as_secs_f64() * n_policies as f64 / 86_400.0;
-    println!("a choice of auto took {each:.1?}; one a day for each policy: {share:.1} % of a core");
-}
-
-/// Makes all forecasts that are due; answers how many, and how long it took.
-fn forecast(evaluation: &mut Evaluation, now: i64) -> (usize, Duration) {
-    let begin = Instant::now();
-    let mut count = 0;
-    while let Some((policy, job)) = evaluation.next_forecast(at(now), |it| lead_time(it, None)) {
-        evaluation.take_forecast(&policy, job.run(), &at(now).into());
-        count += 1;
-    }
-    (count, begin.elapsed())
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
 }
 
 fn setting(name: &str) -> Option<usize> {
@@ -144,9 +269,20 @@ fn sample(second: i64, seed: usize) -> Sample {
     Sample { at: at(second), value: Finite::new(value).unwrap() }
 }
 
-/// Resident MiB of this process, from Linux' /proc.
+/// Resident MiB of this process.
 fn memory() -> u64 {
+    status("VmRSS:")
+}
+
+/// A number of MiB, from Linux' /proc.
+fn status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|it| it.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|it| it.starts_with(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1_024
+}
+
+/// How long this thread has been on a processor, from Linux' /proc.
+fn processor_time() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(told.split_whitespace().next().unwrap().parse().unwrap())
 }

@@ -9,6 +9,7 @@ pub mod choices;
 pub mod dated_choice;
 pub mod explain;
 pub mod forecasts;
+pub mod holdings;
 pub mod report;
 mod slot;
 
@@ -136,7 +137,7 @@ impl Evaluation {
         let surroundings = surroundings.into();
         let now = surroundings.now;
         let slot = self.slots.get_mut(&policy.key)?;
-        if *slot.policy != *policy {
+        if !slot.is_of(policy) {
             return None;
         }
         slot.forget_the_future(now);
@@ -199,7 +200,7 @@ impl Evaluation {
         now: Timestamp,
     ) -> Option<(Progress, Progress)> {
         let slot = self.slots.get_mut(&chunk.policy.key)?;
-        if *slot.policy != *chunk.policy {
+        if !slot.is_of(&chunk.policy) {
             return None;
         }
         let backfill = slot.backfill.as_mut()?;

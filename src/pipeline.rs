@@ -25,7 +25,7 @@ use crate::pipeline::capacity::Learned;
 use crate::pipeline::combine::Combined;
 use crate::pipeline::emit::Emission;
 use crate::pipeline::facts::{Facts, Pods, Rates};
-use crate::pipeline::forecast::{Done, Job, Stage, Told};
+use crate::pipeline::forecast::{Done, Due, Job, Stage, Told};
 use crate::pipeline::outcome::{Absence, Foreseen, Outcome, Value};
 use crate::pipeline::smooth::Chain;
 use crate::pipeline::trace::{Seen, Traces};
@@ -200,6 +200,19 @@ impl Memory {
     /// The same, for whoever chooses and asks for it.
     pub fn forecast_mut(&mut self) -> &mut Stage {
         &mut self.forecast
+    }
+
+    /// What `forecast_job` would have to do.
+    #[must_use]
+    pub fn forecast_due(
+        &self,
+        policy: &Policy,
+        lead: Duration,
+        is_whole: bool,
+        now: Timestamp,
+    ) -> Option<Due> {
+        let settings = policy.forecast.as_ref()?;
+        self.forecast.due(settings, self.history.as_ref()?, lead, is_whole, now)
     }
 
     /// The forecast that is due at `now`, with `lead` to look ahead; `is_whole` says whether the

@@ -6,13 +6,18 @@
 //! the pod-seconds, how often the replica count moved, and everything about every step for plots.
 //!
 //! `trace` reads recordings, `load` lays them on the steps of a run, `manifest` reads an HPA,
-//! `player` drives a policy's pipeline, and `comparison` runs it all and keeps the score.
+//! `player` drives a policy's pipeline, `auto` chooses for a policy that leaves its forecast to
+//! Foresail, and `comparison` runs it all and keeps the score.
 //!
 //! Never: I/O, a clock, or a second pipeline. What is published here is what would be live.
 
+pub mod auto;
 pub mod comparison;
 pub mod load;
 pub mod manifest;
 pub mod player;
 pub mod scenario;
 pub mod trace;
+
+mod late;
+mod publisher;

@@ -54,7 +54,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "replay",
         level: 5,
-        may_name: &["domain", "document", "policy", "series", "pipeline", "simulate"],
+        may_name: &["domain", "document", "forecast", "policy", "series", "pipeline", "simulate"],
         outside: &[],
     },
     Room {

@@ -1,16 +1,18 @@
 //! Requests one by one: sixty populations like the recorded one, in hindsight.
 //!
 //! The published value is the greater of the requests in service over the last sync and the
-//! forecast of the last whole minute, plus the work that waits as it is worked off in a minute or half of one.
+//! forecast of the last whole minute, raised by what they rose since, plus the work that waits as
+//! it is worked off in a minute or half of one.
 
 use crate::hindsight::{Row, UTILIZATIONS, row, with_window};
 use crate::medians::{against, distinct, figure, print_head, print_row};
 use crate::replay::Forecasts;
-use crate::series::{DAY, MAX_WAIT, SYNC, newest, steps_ahead};
-use crate::{Size, work};
+use crate::series::{DAY, MAX_WAIT, STEP, SYNC, TARGET, newest, steps_ahead};
+use crate::{Size, image_auto, work};
 use foresail::forecast::past::{SEASON, Steps};
-use foresail::simulate::auto::foretold::{Foretold, QUANTILES};
-use foresail::simulate::auto::{SYNCS_PER_STEP, WARM_UP};
+use foresail::pipeline::forecast::rise;
+use foresail::simulate::auto::foretold::QUANTILES;
+use foresail::simulate::auto::{Ground, Question, SYNCS_PER_STEP, WARM_UP};
 use foresail::simulate::hpa::metric::{MetricSpec, TotalTarget};
 use foresail::simulate::hpa::{ControllerSettings, HpaSpec};
 use foresail::simulate::judge::lead_time::LeadTime;
@@ -27,7 +29,7 @@ const SEED: u64 = 1;
 const MAX_REPLICAS: i32 = 500;
 /// In how many seconds the waiting work is to be worked off.
 const DRAIN_SECONDS: [f64; 2] = [60.0, 30.0];
-/// What the best model should reach, by lead time in seconds.
+/// What `auto` should reach, by lead time in seconds.
 const TARGETS: [(u64, f64); 3] = [(60, 1.12), (180, 1.27), (300, 1.43)];
 /// How many more scale events than plain reactive.
 const EVENTS_MAX: f64 = 1.1;
@@ -40,10 +42,19 @@ pub(crate) struct Result {
 }
 
 /// The load, and what is known of it.
-struct Load {
+#[derive(Debug)]
+pub(crate) struct Load {
     requests: Vec<Request>,
     offered: Offered,
-    minutes: Vec<f64>,
+    /// Requests in service, in the mean over each minute.
+    pub(crate) minutes: Vec<f64>,
+}
+
+impl Load {
+    /// Requests in service over the sync before this one.
+    pub(crate) fn newest(&self, sync: usize) -> f64 {
+        self.offered.mean[sync - 1]
+    }
 }
 
 /// Judges every method at every lead time.
@@ -57,13 +68,12 @@ pub(crate) fn judge(trace: &[Request], leads: &[Duration], size: Size) -> Vec<Re
     let load = Load { minutes: minutes.collect(), requests, offered };
     let forecasts = work::each("image forecasts", leads, |lead| {
         let steps = Steps::new(&load.minutes, newest(load.minutes.len()));
-        let ahead = steps_ahead(*lead);
-        let foretold = Foretold::replay(steps, WARM_UP - 1, ahead, 1.0);
-        (foretold, Forecasts::replay(steps, ahead, size))
+        let ground = Ground::new(&question(steps, *lead)).unwrap();
+        (ground, Forecasts::replay(steps, steps_ahead(*lead), size))
     });
     let items: Vec<_> = leads.iter().zip(&forecasts).collect();
-    let rows = work::each("image", &items, |(lead, (foretold, forecasts))| {
-        rows(&load, **lead, foretold, forecasts, size)
+    let rows = work::each("image", &items, |(lead, (ground, forecasts))| {
+        rows(&load, **lead, ground, forecasts, size)
     });
     let leads = leads.iter().map(Duration::as_secs);
     let all = leads.zip(rows).flat_map(|(lead_seconds, rows)| {
@@ -72,10 +82,25 @@ pub(crate) fn judge(trace: &[Request], leads: &[Duration], size: Size) -> Vec<Re
     all.collect()
 }
 
+/// What the product asks itself.
+fn question(steps: Steps<'_>, lead: Duration) -> Question<'_> {
+    Question {
+        steps,
+        step: STEP,
+        horizon: steps_ahead(lead),
+        lead_time: lead,
+        pod_capacity: Some(1.0),
+        max_wait: MAX_WAIT,
+        late_share: TARGET,
+        drain: Some(STEP),
+        down_stabilization: None,
+    }
+}
+
 fn rows(
     load: &Load,
     lead: Duration,
-    foretold: &Foretold,
+    ground: &Ground,
     forecasts: &Forecasts,
     size: Size,
 ) -> Vec<Row> {
@@ -99,7 +124,6 @@ fn rows(
         });
         row(method.to_owned(), runs, since, 1.0)
     };
-    let newest = |sync: usize| load.offered.mean[sync - 1];
     let minute = |sync: usize| load.offered.mean[sync - 4..sync].iter().sum::<f64>() / 4.0;
     let longer = with_window(&setting, 1_800);
     let mut rows = vec![
@@ -116,9 +140,10 @@ fn rows(
     for (model, drain) in models {
         let runs = (0..QUANTILES.len()).step_by(size.thinned).map(|quantile| {
             let publish = |sync: usize, seen: &Seen| {
-                let observed = newest(sync);
+                let observed = load.newest(sync);
                 let place = (sync / SYNCS_PER_STEP).checked_sub(1)?;
-                let peak = forecasts.peak(foretold, model, place, quantile);
+                let peak = forecasts.peak(ground.foretold(), model, place, quantile);
+                let peak = peak.map(|it| it + rise(load.minutes[place], observed));
                 let value = peak.filter(|it| *it > observed).unwrap_or(observed);
                 Some(value + seen.backlog / drain)
             };
@@ -127,6 +152,7 @@ fn rows(
         });
         rows.push(row(format!("{} + backlog / {drain} s", model.name()), runs, since, 1.0));
     }
+    rows.extend(image_auto::rows(load, &setting, &workload, ground, size));
     let clairvoyant = rows[0].at_one.unwrap_or(f64::NAN);
     for row in &mut rows {
         row.at_one = row.at_one.map(|it| it / clairvoyant);
@@ -172,14 +198,15 @@ pub(crate) fn report(results: &[Result]) {
     println!();
     for lead in leads {
         let target = TARGETS.iter().find(|it| it.0 == lead).map(|it| it.1);
-        let row = of(lead, "blendedAnalog + backlog / 60 s");
-        let reactive = of(lead, "reactive").and_then(|it| it.events);
-        let Some((row, reactive)) = row.zip(reactive) else { continue };
-        let events = row.events.map_or(f64::NAN, |it| it / reactive);
-        println!(
-            "- {lead} s: blendedAnalog {}; scale events relative to reactive's {}",
-            against(row.at_one.unwrap_or(f64::INFINITY), target),
-            against(events, Some(EVENTS_MAX))
-        );
+        let Some(reactive) = of(lead, "reactive").and_then(|it| it.events) else { continue };
+        for method in ["auto", "auto, latePercent 1", "residualAnalog + backlog / 60 s"] {
+            let Some(row) = of(lead, method) else { continue };
+            let events = row.events.map_or(f64::NAN, |it| it / reactive);
+            println!(
+                "- {lead} s: {method} {}; scale events relative to reactive's {}",
+                against(row.at_one.unwrap_or(f64::INFINITY), target),
+                against(events, Some(EVENTS_MAX))
+            );
+        }
     }
 }

@@ -19,6 +19,7 @@ mod forward;
 mod generated;
 mod hindsight;
 mod image;
+mod image_auto;
 mod load;
 mod medians;
 mod replay;

@@ -7,7 +7,7 @@ use crate::score::{self, Score};
 use crate::{Size, work};
 use foresail::forecast::past::{SEASON, Steps};
 use foresail::pipeline::forecast::horizon;
-use foresail::simulate::auto::{Ground, Question, finer};
+use foresail::simulate::auto::{Ground, Question, SYNCS_PER_STEP};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -82,6 +82,17 @@ impl Series {
         };
         Self { name: name.to_owned(), known: pods(&known), demand, scored_from }
     }
+}
+
+/// Demand at each sync: a recorded value is that of the moment, and straight to the next. It is
+/// known a minute later.
+fn finer(values: &[f64]) -> Vec<f64> {
+    let next = values.iter().skip(1).chain(values.last());
+    let pairs = values.iter().zip(next);
+    let between = |(one, other): (&f64, &f64), part: usize| {
+        one + (other - one) * part as f64 / SYNCS_PER_STEP as f64
+    };
+    pairs.flat_map(|pair| (0..SYNCS_PER_STEP).map(move |part| between(pair, part))).collect()
 }
 
 /// How far a forecast looks for pods that take so long.

@@ -11,16 +11,20 @@ pub use self::table::Table;
 use crate::app::clock;
 use crate::app::configuration::{self, ConfigError};
 use crate::document::fault::Fault;
+use crate::domain::duration::{self, Shown};
 use crate::domain::limits;
 use crate::domain::metric::Subject;
+use crate::domain::name::SourceName;
+use crate::pipeline::trace::text;
 use crate::policy::forecast::Choice;
 use crate::policy::{Config, Policy};
 use crate::replay::comparison::{Comparison, Wants, compare};
 use crate::replay::load::{Copies, Load};
 use crate::replay::manifest::{self, Manifest};
-use crate::replay::scenario::{Scenario, Wishes};
+use crate::replay::scenario::{Scenario, Spread, Wishes};
 use crate::replay::trace::{self, Service, Trace};
 use crate::simulate::SimulateError;
+use jiff::Timestamp;
 use range::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -36,7 +40,7 @@ const TRACE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 pub struct Order {
     /// Where the demand comes from.
     pub demand: DemandFrom,
-    /// The configuration file with the policy.
+    /// The file with the policy: a configuration, or the policy as an object.
     pub policy: PathBuf,
     /// Which policy of it, as `NAMESPACE/NAME` or the name alone.
     pub name: Option<String>,
@@ -52,6 +56,8 @@ pub struct Order {
     pub gpus_per_pod: u32,
     /// From asking for a pod to its first work.
     pub lead_time: Option<Duration>,
+    /// How far pods are apart in that.
+    pub spread: Spread,
     /// Work that waits longer is late.
     pub max_wait: Option<Duration>,
     /// How often the HPA syncs.
@@ -64,6 +70,8 @@ pub struct Order {
     pub no_feedback: bool,
     /// What is wanted beyond the table.
     pub wants: Wants,
+    /// The moment of the trace: a date, or how long after the recording's first midnight.
+    pub explain_at: Option<String>,
 }
 
 /// Where demand comes from.
@@ -129,6 +137,9 @@ pub enum SimulationError {
     /// The sources have no such past.
     #[error("{0}")]
     Past(String),
+    /// The recording has no such moment.
+    #[error("{0}")]
+    Moment(String),
     /// A number lies outside its range.
     #[error("the simulation cannot run")]
     Refused(#[from] SimulateError),
@@ -143,13 +154,18 @@ pub async fn simulate(
     order: Order,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Simulation, SimulationError> {
-    let config = configuration::read(&order.policy)?;
+    let (config, unknown_sources) = configuration::read_any(&order.policy)?;
     let policy = chosen(&config, &order.policy, order.name.as_deref())?;
     let hpa = order.hpa.as_deref().map(|path| read_hpa(path, &policy)).transpose()?;
     let (demand, trace) = match &order.demand {
         DemandFrom::File(path) => (file_name(path), read_trace(path, &order.service)?),
         DemandFrom::Sources { from, to } => {
             let range = Range::parse(from, to.as_deref(), clock::now())?;
+            if let Some(signal) =
+                policy.signals.iter().find(|it| unknown_sources.contains(&it.source))
+            {
+                return Err(nowhere(&order.policy, &signal.source));
+            }
             let trace = range::read(&config, &policy, range).await?;
             (format!("the policy's signals, {range}"), trace)
         }
@@ -162,6 +178,7 @@ pub async fn simulate(
         gpus_per_pod: order.gpus_per_pod,
     };
     let load = Load::new(trace, order.sync, order.copies)?;
+    let explain_at = order.explain_at.as_deref().map(|it| moment(&load, it)).transpose()?;
     let forecast = policy.forecast.as_ref();
     let own_lead = forecast.and_then(|it| match it.lead_time {
         Choice::Given(lead) => Some(lead),
@@ -171,13 +188,14 @@ pub async fn simulate(
         hpa: hpa.map(|it| (it.spec, it.target_milli)),
         pod_capacity: order.pod_capacity,
         lead_time: order.lead_time.or(own_lead).unwrap_or(LEAD_TIME_DEFAULT),
+        spread: order.spread,
         slo: order.max_wait.or(forecast.map(|it| it.max_wait)).unwrap_or(limits::MAX_WAIT_DEFAULT),
         score_from: order.score_from,
         metric_delay: order.metric_delay,
         no_feedback: order.no_feedback,
     };
     let scenario = Scenario::new(load, &policy, wishes)?;
-    let comparison = compare(&scenario, order.wants, progress)?;
+    let comparison = compare(&scenario, Wants { explain_at, ..order.wants }, progress)?;
     Ok(Simulation { scenario, comparison, source })
 }
 
@@ -185,7 +203,7 @@ impl Simulation {
     /// What was assumed, as pairs of a word and a sentence.
     #[must_use]
     pub fn facts(&self) -> Vec<(&'static str, String)> {
-        facts::of(&self.scenario, &self.source)
+        facts::of(self)
     }
 
     /// The score of each way of publishing.
@@ -200,6 +218,13 @@ impl Simulation {
         table::frontier(&self.comparison, self.source.gpus_per_pod)
     }
 
+    /// How the policy came to its value at the moment asked for, stage by stage.
+    #[must_use]
+    pub fn explanation(&self) -> Option<String> {
+        let Self { scenario, comparison, .. } = self;
+        comparison.explained.as_ref().map(|it| text::render(&scenario.policy, it))
+    }
+
     /// Everything but the single steps, for programs.
     #[must_use]
     pub fn json(&self) -> String {
@@ -211,6 +236,34 @@ impl Simulation {
     pub fn html(&self) -> String {
         page::of(self)
     }
+}
+
+/// The step of a moment: a date, or how long after the recording's first midnight.
+fn moment(load: &Load, text: &str) -> Result<usize, SimulationError> {
+    let since = duration::parse(text).ok();
+    let at = match since {
+        Some(since) => load.midnight.checked_add(since).ok(),
+        None => text.parse::<Timestamp>().ok(),
+    };
+    at.and_then(|at| load.step_at(at)).ok_or_else(|| {
+        let (from, to) = (load.time(load.first), load.time(load.end));
+        let span = if load.is_dated {
+            format!("{from:.0} to {to:.0}")
+        } else {
+            let since = |at: Timestamp| Shown(at.duration_since(load.midnight).unsigned_abs());
+            format!("{} to {} after its first midnight", since(from), since(to))
+        };
+        SimulationError::Moment(format!("the recording has no moment `{text}`: it is from {span}"))
+    })
+}
+
+/// Manifests alone do not say where to ask.
+fn nowhere(path: &Path, source: &SourceName) -> SimulationError {
+    SimulationError::Past(format!(
+        "`{}` does not say where source {source} is; add the adapter's configuration (kind: \
+         AdapterConfig, with its sources) as a document of its own, or give the demand with --trace",
+        path.display()
+    ))
 }
 
 fn file_name(path: &Path) -> String {

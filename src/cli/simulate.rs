@@ -7,6 +7,7 @@ use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
 use crate::replay::comparison::Wants;
 use crate::replay::load::Copies;
+use crate::replay::scenario::Spread;
 use crate::replay::trace::Service;
 use anyhow::Context;
 use clap::{ArgGroup, Args, value_parser};
@@ -18,6 +19,9 @@ const BAR: u64 = 30;
 
 /// Half of the usual scrape interval, in the mean.
 const METRIC_DELAY: Duration = Duration::from_secs(15);
+
+/// Beyond this almost all pods are there at once, and a few never.
+const SPREAD_MAX: f64 = 3.0;
 
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("demand").required(true)))]
@@ -34,7 +38,10 @@ pub(super) struct SimulateArgs {
     /// The end of --from; now, if left out
     #[arg(long, value_name = "TIME", requires = "from")]
     to: Option<String>,
-    /// The configuration file with the policy
+    /// The file with the policy: a configuration, or a MetricPolicy as it is applied with kubectl
+    ///
+    /// An object names its sources and does not say where they are: --from needs the configuration,
+    /// too, which may stand in the same file as a document of its own.
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
     /// Which policy of the file, where it has several: NAMESPACE/NAME, or the name alone
@@ -49,6 +56,12 @@ pub(super) struct SimulateArgs {
     /// From asking for a pod to its first work; the policy's forecast.leadTime, or 3m
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     lead_time: Option<Duration>,
+    /// How far pods are apart in that: the standard deviation as a share of the mean, such as 0.3
+    ///
+    /// Each pod's lead time is then drawn from a lognormal distribution (--seed). The policy goes on
+    /// expecting the mean.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    lead_time_spread: f64,
     /// Work that waits longer than this is late; the policy's objective.maxWait, or 10s
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     max_wait: Option<Duration>,
@@ -69,7 +82,7 @@ pub(super) struct SimulateArgs {
     /// The standard deviation by which requests of a copy are moved
     #[arg(long, value_name = "DURATION", default_value_t = Shown(Duration::from_secs(300)), value_parser = super::shown)]
     jitter: Shown,
-    /// Seed of the jitter
+    /// Seed of the jitter and of drawn lead times
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// How long a request takes on a pod, in seconds, where the recording does not say
@@ -99,6 +112,11 @@ pub(super) struct SimulateArgs {
     /// Also what each way costs at 1 % and 0.5 % late, by scaling what is published; takes ten times as long
     #[arg(long)]
     frontier: bool,
+    /// Also how the policy came to its value at this moment, stage by stage, as `foresail explain` does
+    ///
+    /// A date such as 2026-11-01T06:00:00Z, or how long after the recording's first midnight.
+    #[arg(long, value_name = "TIME")]
+    explain_at: Option<String>,
     /// Write the figures of each day here, for programs
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -117,6 +135,13 @@ fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
         _ => Err("not a number above 0".to_owned()),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if (0.0..=SPREAD_MAX).contains(&number) => Ok(number),
+        _ => Err(format!("not a number from 0 to {SPREAD_MAX}")),
     }
 }
 
@@ -172,12 +197,14 @@ fn order(args: SimulateArgs) -> Order {
         pod_capacity: args.pod_capacity,
         gpus_per_pod: args.gpus_per_pod,
         lead_time: args.lead_time,
+        spread: Spread { variation: args.lead_time_spread, seed: args.seed },
         max_wait: args.max_wait,
         sync: args.sync.0,
         score_from: args.score_from,
         metric_delay: args.metric_delay.0,
         no_feedback: args.feedback == Feedback::None,
-        wants: Wants { frames: args.html.is_some(), frontier: args.frontier },
+        wants: Wants { frames: args.html.is_some(), frontier: args.frontier, explain_at: None },
+        explain_at: args.explain_at,
     }
 }
 
@@ -188,6 +215,10 @@ fn show(simulation: &Simulation, printer: &mut Printer) {
     for table in std::iter::once(simulation.table()).chain(simulation.frontier()) {
         printer.line("");
         table.lines().iter().for_each(|line| printer.line(line));
+    }
+    if let Some(text) = simulation.explanation() {
+        printer.line("");
+        printer.line(text.trim_end());
     }
 }
 

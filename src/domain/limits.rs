@@ -249,7 +249,7 @@ pub const HISTORY_GAPS_MAX: usize = 32;
 pub const HISTORY_BYTES_MAX: usize = 128 * 1024;
 
 const _: () = assert!(
-    4 * (HISTORY_SEASONS * HISTORY_STEPS_PER_SEASON + HISTORY_FINE_STEPS_MAX) < HISTORY_BYTES_MAX
+    3 * (HISTORY_SEASONS * HISTORY_STEPS_PER_SEASON + HISTORY_FINE_STEPS_MAX) < HISTORY_BYTES_MAX
 );
 
 /// Points per series that one chunk of a backfill may ask for; Prometheus refuses more than 11,000.
@@ -335,6 +335,9 @@ const _: () = assert!(STARTUP_DEFAULT.as_secs() < STARTUP_MAX.as_secs());
 
 /// Forecasts that are made at once, beside the tick: one core at most.
 pub const FORECASTS_AT_ONCE: usize = 1;
+/// How often it is looked for a choice that is due: the tick turns a thousand times a minute for a
+/// thousand policies, and a choice is for a day.
+pub const CHOICE_LOOK: Duration = Duration::from_millis(250);
 
 /// Traces that one policy keeps: a quarter of an hour at the usual interval, in which who is called
 /// has opened a terminal. Evaluations that come to the same share one.
@@ -354,4 +357,4 @@ pub const EXPLANATION_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const _: () = assert!(INQUIRY_TIMEOUT.as_secs() < EXPLAIN_TIMEOUT.as_secs());
 /// The traces of a policy with one number; a thousand of them beside their histories.
-pub const TRACES_BYTES_MAX: usize = 48 * 1024;
+pub const TRACES_BYTES_MAX: usize = 16 * 1024;

@@ -26,7 +26,7 @@ use std::time::Duration;
 /// replica that starts just before the next choice still reaches as far.
 const SEASONS: usize = SEASONS_MAX - 1;
 
-/// A choice to be made; it takes several seconds.
+/// A choice to be made; it takes some seconds.
 #[derive(Debug)]
 pub struct ChoiceJob {
     /// The moment that it is made for, as a step of the history.

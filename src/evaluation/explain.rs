@@ -119,7 +119,7 @@ impl Slot {
             Known { span: history.step().saturating_mul(steps), progress }
         });
         let policy = Arc::clone(&self.policy);
-        Explained { policy, traces: traces.take(last).cloned().collect(), history }
+        Explained { policy, traces: traces.take(last).collect(), history }
     }
 }
 

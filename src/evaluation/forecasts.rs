@@ -3,33 +3,58 @@
 use crate::domain::name::PolicyKey;
 use crate::domain::supply::{LeadTime, Supply};
 use crate::evaluation::{Evaluation, entry};
-use crate::pipeline::forecast::{Done, Job, Stage};
+use crate::pipeline::forecast::{Done, Due, Job, Stage};
 use crate::pipeline::{self, Surroundings};
 use crate::policy::Policy;
 use crate::published::State;
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Evaluation {
     /// The next forecast to make: of a policy of which a step is over that was not answered yet.
-    /// `lead` is how far ahead each has to look.
+    /// `lead` is how far ahead each has to look. Models that have to be fitted come last, so that a
+    /// thousand of them keep no other policy waiting.
     pub fn next_forecast(
         &mut self,
         now: Timestamp,
         lead: impl Fn(&Policy) -> LeadTime,
     ) -> Option<(Arc<Policy>, Job)> {
-        self.slots.values_mut().find_map(|slot| {
-            let is_whole = slot.backfill.as_ref()?.progress().is_done();
-            let lead = lead(&slot.policy).total();
-            let job = slot.memory.forecast_job(&slot.policy, lead, is_whole, now)?;
-            Some((Arc::clone(&slot.policy), job))
-        })
+        // One that only drops its last answer has no job.
+        loop {
+            let (policy, lead, is_whole) = self.forecast_due(now, &lead)?;
+            let memory = &mut self.slots.get_mut(&policy.key)?.memory;
+            if let Some(job) = memory.forecast_job(&policy, lead, is_whole, now) {
+                return Some((policy, job));
+            }
+        }
+    }
+
+    /// The policy whose forecast comes next, with how far ahead to look and whether its history is
+    /// whole.
+    fn forecast_due(
+        &self,
+        now: Timestamp,
+        lead: impl Fn(&Policy) -> LeadTime,
+    ) -> Option<(Arc<Policy>, Duration, bool)> {
+        let mut fit = None;
+        for slot in self.slots.values() {
+            let Some(backfill) = slot.backfill.as_ref() else { continue };
+            let (lead, is_whole) = (lead(&slot.policy).total(), backfill.progress().is_done());
+            let next = || (Arc::clone(&slot.policy), lead, is_whole);
+            match slot.memory.forecast_due(&slot.policy, lead, is_whole, now) {
+                Some(Due::Step) => return Some(next()),
+                Some(Due::Fit) if fit.is_none() => fit = Some(next()),
+                Some(Due::Fit) | None => {}
+            }
+        }
+        fit
     }
 
     /// Takes a forecast that was made, and puts what follows from it into the snapshot. Of a policy
     /// that is gone, or another by now, it is dropped.
     pub fn take_forecast(&mut self, policy: &Policy, done: Done, surroundings: &Surroundings) {
-        let Some(slot) = self.slots.get_mut(&policy.key).filter(|it| *it.policy == *policy) else {
+        let Some(slot) = self.slots.get_mut(&policy.key).filter(|it| it.is_of(policy)) else {
             return;
         };
         slot.memory.take_forecast(done);
@@ -65,7 +90,6 @@ mod tests {
     use super::*;
     use crate::domain::supply::Startup;
     use crate::policy::resolve;
-    use std::time::Duration;
 
     #[test]
     fn a_lead_time_counts_the_default_sync_or_that_of_a_policy_that_is_evaluated_more_often() {

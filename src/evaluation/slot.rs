@@ -47,6 +47,12 @@ impl Slot {
         }
     }
 
+    /// Whether it is this very policy, not another of the same name. Mostly one and the same, which
+    /// is told without reading both.
+    pub(super) fn is_of(&self, policy: &Policy) -> bool {
+        std::ptr::eq(&raw const *self.policy, policy) || *self.policy == *policy
+    }
+
     /// Begins anew when the clock was set back: everything newer than now would be in the way of
     /// what is read from now on, and would be served for as long as the jump.
     pub(super) fn forget_the_future(&mut self, now: Timestamp) {

@@ -105,12 +105,11 @@ struct Issued {
     unknown: usize,
 }
 
-/// What became of a forecast.
+/// What became of a forecast: how far it was below the peak, negative when above.
 #[derive(Clone, Copy, Debug)]
 struct Score {
     model: f32,
     naive: f32,
-    is_covered: bool,
 }
 
 impl Verdict {
@@ -130,7 +129,7 @@ impl Gate {
             horizon: i64::try_from(horizon).unwrap_or(i64::MAX),
             probability,
             issued: VecDeque::with_capacity(horizon + 1),
-            scores: VecDeque::new(),
+            scores: VecDeque::with_capacity(WINDOW + 1),
             standard: Standard::new(),
             change: ChangePoint::default(),
             is_skilled: false,
@@ -187,7 +186,7 @@ impl Gate {
         } else {
             Reason::Unskilled
         };
-        let covered = self.scores.iter().filter(|it| it.is_covered).count();
+        let covered = self.scores.iter().filter(|it| it.model <= 0.0).count();
         Verdict {
             is_open: reason == Reason::Skilled,
             reason,
@@ -206,9 +205,8 @@ impl Gate {
 
     fn resolve(&mut self, issued: Issued, peak: f64, at: i64) {
         self.scores.push_back(Score {
-            model: single(pinball(self.probability, issued.model, peak)),
-            naive: single(pinball(self.probability, issued.naive, peak)),
-            is_covered: peak <= issued.model,
+            model: single(peak - issued.model),
+            naive: single(peak - issued.naive),
         });
         if self.scores.len() > WINDOW {
             self.scores.pop_front();
@@ -228,8 +226,10 @@ impl Gate {
     }
 
     fn skill(&self) -> Option<f64> {
-        let sum =
-            |loss: fn(&Score) -> f32| -> f64 { self.scores.iter().map(loss).map(f64::from).sum() };
+        let sum = |shortfall: fn(&Score) -> f32| -> f64 {
+            let shortfalls = self.scores.iter().map(shortfall).map(f64::from);
+            shortfalls.map(|it| pinball(self.probability, 0.0, it)).sum()
+        };
         let (model, naive) = (sum(|it| it.model), sum(|it| it.naive));
         if self.scores.is_empty() {
             None

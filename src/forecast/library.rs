@@ -115,19 +115,22 @@ impl Library {
 
     /// The nearest so many moments, in no order; among equally near ones the older.
     pub(crate) fn nearest(&self, distances: &[f32], count: usize) -> Vec<Neighbour> {
-        let mut order: Vec<(f32, usize)> =
-            distances.iter().copied().enumerate().map(|(place, it)| (it, place)).collect();
+        // No distance is negative, so their bits are in their order; the place stands behind them.
+        let key =
+            |(place, distance): (usize, &f32)| (u64::from(distance.to_bits()) << 32) | place as u64;
+        let mut order: Vec<u64> = distances.iter().enumerate().map(key).collect();
         if count < order.len() {
-            order.select_nth_unstable_by(count, |one, other| {
-                one.0.total_cmp(&other.0).then(one.1.cmp(&other.1))
-            });
+            order.select_nth_unstable(count);
         }
         let change = |codes: &[i16], place: usize| {
             f64::from(codes.get(place).copied().unwrap_or_default()) / CHANGE_STEPS
         };
-        let neighbour = |&(_, place): &(f32, usize)| Neighbour {
-            prediction: change(&self.predictions, place),
-            change: change(&self.changes, place),
+        let neighbour = |key: &u64| {
+            let place = usize::try_from(key & u64::from(u32::MAX)).unwrap_or(usize::MAX);
+            Neighbour {
+                prediction: change(&self.predictions, place),
+                change: change(&self.changes, place),
+            }
         };
         order.iter().take(count).map(neighbour).collect()
     }

@@ -1,6 +1,9 @@
 //! The history on its regular grid, prepared so that the mean, the deviation and the usual value
 //! of any window cost little.
 
+mod bridge;
+
+use self::bridge::Bridge;
 use crate::forecast::HORIZON_MAX;
 use std::ops::Range;
 
@@ -78,6 +81,12 @@ impl<'a> Steps<'a> {
         self.values.get(place).copied().filter(|it| is_demand(*it))
     }
 
+    /// The values, oldest first.
+    #[must_use]
+    pub fn values(self) -> &'a [f64] {
+        self.values
+    }
+
     /// How many of the values are known.
     #[must_use]
     pub fn n_known(self) -> usize {
@@ -146,7 +155,8 @@ pub struct Past {
     oldest: i64,
     scale: Scale,
     /// Subtracted from heights before they are summed, which keeps the digits of small deviations.
-    centre: f64,
+    centre: Option<f64>,
+    bridge: Bridge,
     /// NaN where unknown.
     height: Vec<f64>,
     /// One more than steps: what stands before each.
@@ -169,28 +179,46 @@ impl Past {
     /// that of the step asked about for a single forecast.
     #[must_use]
     pub fn new(steps: Steps<'_>, scale: Scale, profile_from: usize) -> Self {
-        let known = bridged(steps.values);
-        let height: Vec<f64> = known.iter().map(|value| scale.height(*value)).collect();
-        let centre = height.iter().copied().find(|it| it.is_finite()).unwrap_or(0.0);
-        let mut sums = Vec::with_capacity(height.len() + 1);
-        let mut sum = Sums::default();
-        sums.push(sum);
-        for (value, height) in known.iter().zip(&height) {
+        let mut past = Self {
+            oldest: steps.oldest(),
+            scale,
+            centre: None,
+            bridge: Bridge::default(),
+            height: Vec::with_capacity(steps.values.len()),
+            sums: Vec::with_capacity(steps.values.len() + 1),
+            profile: Vec::new(),
+            profile_from,
+        };
+        past.sums.push(Sums::default());
+        past.extend(steps.values);
+        past
+    }
+
+    /// Adds the next steps, as if they had been there from the beginning.
+    pub(crate) fn extend(&mut self, values: &[f64]) {
+        let mut sum = self.sums.last().copied().unwrap_or_default();
+        for value in values {
+            let value = self.bridge.over(*value);
+            let height = self.scale.height(value);
             if value.is_finite() {
-                let height = height - centre;
+                let centred = height - *self.centre.get_or_insert(height);
                 sum.known += 1.0;
                 sum.value += value;
-                sum.height += height;
-                sum.square += height * height;
+                sum.height += centred;
+                sum.square += centred * centred;
             }
-            sums.push(sum);
+            self.height.push(height);
+            self.sums.push(sum);
         }
-        let profile = Vec::new();
-        let oldest = steps.oldest();
-        let mut past = Self { oldest, scale, centre, height, sums, profile, profile_from };
-        let end = past.height.len() + HORIZON_MAX;
-        past.profile = (profile_from..end).map(|at| past.usual(at).unwrap_or(f64::NAN)).collect();
-        past
+        let end = self.height.len() + HORIZON_MAX;
+        for at in self.profile_from + self.profile.len()..end {
+            self.profile.push(self.usual(at).unwrap_or(f64::NAN));
+        }
+    }
+
+    /// The index of the step after its last one.
+    pub(crate) fn end(&self) -> i64 {
+        self.index(self.len())
     }
 
     /// How many steps it holds.
@@ -304,7 +332,8 @@ impl Past {
             if to <= self.len() {
                 let sum = self.sum(from..to);
                 if sum.known > 0.0 {
-                    weighted += weight * (self.centre + sum.height / sum.known);
+                    let centre = self.centre.unwrap_or(0.0);
+                    weighted += weight * (centre + sum.height / sum.known);
                     weights += weight;
                 }
             }
@@ -353,23 +382,6 @@ pub(crate) fn nearest_rank(count: usize, quantile: f64) -> usize {
 
 fn is_demand(value: f64) -> bool {
     value.is_finite() && value >= 0.0
-}
-
-/// The values with each gap's first steps filled by the value before, and NaN for all that stays
-/// unknown. What is filled does not depend on when the gap ends, so that looking back gives the
-/// answers that were given then.
-fn bridged(values: &[f64]) -> Vec<f64> {
-    let mut last = f64::NAN;
-    let mut gap = 0;
-    let bridge = |value: &f64| {
-        if is_demand(*value) {
-            (last, gap) = (*value, 0);
-        } else {
-            gap += 1;
-        }
-        if gap > BRIDGE_MAX { f64::NAN } else { last }
-    };
-    values.iter().map(bridge).collect()
 }
 
 #[cfg(test)]

@@ -78,6 +78,19 @@ impl Peak {
         }
     }
 
+    /// What it takes beside itself.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let distribution = match &self.distribution {
+            Distribution::Sample { sorted, .. } | Distribution::Levels { sorted, .. } => {
+                sorted.capacity() * size_of::<f64>()
+            }
+            Distribution::Mean(both) => {
+                size_of_val(&**both) + both.iter().map(Self::heap_bytes).sum::<usize>()
+            }
+        };
+        distribution + self.weights.capacity() * size_of::<(&'static str, f64)>()
+    }
+
     /// The distributions that this one is the mean of: those of `residualAnalog` and `analog` for
     /// `blendedAnalog`, so that all three are had for the price of one; none for other models.
     #[must_use]

@@ -21,6 +21,8 @@ pub(crate) struct Pointwise<P> {
     issued: VecDeque<Option<f64>>,
     /// Log of the peak less the forecast, oldest first.
     errors: VecDeque<f32>,
+    /// The same, ascending.
+    sorted: Vec<f32>,
 }
 
 impl<P: Point> Pointwise<P> {
@@ -34,12 +36,20 @@ impl<P: Point> Pointwise<P> {
     ) -> Option<Self> {
         let issued = VecDeque::with_capacity(horizon + 1);
         let errors = VecDeque::with_capacity(ERRORS_MAX + 1);
-        let mut fitted = Self { model, point, horizon, issued, errors };
+        let sorted = Vec::with_capacity(ERRORS_MAX + 1);
+        let mut fitted = Self { model, point, horizon, issued, errors, sorted };
         // Errors before these would be dropped again.
         let from = (at + 1).saturating_sub(ERRORS_MAX + horizon);
         (0..from).for_each(|step| fitted.point.learn(past, step));
         (from..=at).for_each(|step| fitted.learn(past, step));
         (fitted.errors.len() >= ERRORS_MIN).then_some(fitted)
+    }
+}
+
+impl<P> Pointwise<P> {
+    /// How many of the errors are less.
+    fn rank(&self, error: f32) -> usize {
+        self.sorted.partition_point(|it| it.total_cmp(&error).is_lt())
     }
 }
 
@@ -54,22 +64,26 @@ impl<P: Point> Fitted for Pointwise<P> {
         if let Some(forecast) = forecast
             && let Some(peak) = past.peak(at - self.horizon, self.horizon)
         {
-            self.errors.push_back(single(peak - forecast));
-            if self.errors.len() > ERRORS_MAX {
-                self.errors.pop_front();
+            let error = single(peak - forecast);
+            self.errors.push_back(error);
+            self.sorted.insert(self.rank(error), error);
+            if self.errors.len() > ERRORS_MAX
+                && let Some(oldest) = self.errors.pop_front()
+            {
+                self.sorted.remove(self.rank(oldest));
             }
         }
     }
 
     fn forecast(&self, past: &Past, at: usize) -> Option<Peak> {
         let point = self.point.peak(past, at, self.horizon)?;
-        let heights = self.errors.iter().map(|error| point + f64::from(*error)).collect();
+        let heights = self.sorted.iter().map(|error| point + f64::from(*error)).collect();
         Peak::sample(self.model, past, point, heights)
     }
 
     fn bytes(&self) -> usize {
         let issued = self.issued.capacity() * size_of::<Option<f64>>();
-        let errors = self.errors.capacity() * size_of::<f32>();
+        let errors = (self.errors.capacity() + self.sorted.capacity()) * size_of::<f32>();
         size_of::<Self>() + self.point.heap_bytes() + issued + errors
     }
 }

@@ -162,10 +162,9 @@ fn a_hole_around_now_leaves_no_forecast_and_an_older_one_does_no_harm() {
 }
 
 /// The forecasts of the last steps, by steps of different sizes.
-fn in_batches(values: &[f64], model: Model, batches: &[usize]) -> Vec<Forecast> {
+fn in_batches(values: &[f64], mut forecaster: Forecaster, batches: &[usize]) -> Vec<Forecast> {
     let newest = MIDNIGHT - 1;
     let total: usize = batches.iter().sum();
-    let mut forecaster = Forecaster::new(model, HORIZON, 0.9);
     let mut forecasts = Vec::new();
     let mut at = newest + 1 - i64::try_from(total).unwrap();
     for batch in batches {
@@ -186,12 +185,18 @@ fn batches_do_not_change_the_answers() {
     values[end - 100..end - 97].fill(f64::NAN);
     // The batches cross a refit boundary and end within the gaps.
     for model in Model::ALL {
-        let all = in_batches(&values, model, &[400]);
+        let new = || Forecaster::new(model, HORIZON, 0.9);
+        let all = in_batches(&values, new(), &[400]);
         assert_eq!(all.len(), 400);
         assert!(all.last().unwrap().peak.is_some());
-        let split = in_batches(&values, model, &[30, 72, 1, 1, 196, 2, 98]);
-        for (one, other) in all.iter().zip(&split) {
-            assert_eq!(one, other, "{model:?} at {}", one.at - MIDNIGHT);
+        let batches = [30, 72, 1, 1, 196, 2, 98];
+        let split = in_batches(&values, new(), &batches);
+        let mut keeping = new();
+        keeping.keep_past();
+        let kept = in_batches(&values, keeping, &batches);
+        for ((one, split), kept) in all.iter().zip(&split).zip(&kept) {
+            assert_eq!(one, split, "{model:?} at {}", one.at - MIDNIGHT);
+            assert_eq!(one, kept, "{model:?} at {}", one.at - MIDNIGHT);
         }
     }
 }

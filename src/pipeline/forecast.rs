@@ -6,17 +6,22 @@
 //! from the history, so that a replica that starts late comes to say the same.
 
 mod job;
+mod lately;
 mod verdict;
 
 pub use job::{Done, Job};
-pub use verdict::{Bound, Told, Verdict};
+pub use verdict::{Bound, Told, Verdict, rise};
 
+use crate::domain::duration::Shown;
 use crate::forecast::Model;
 use crate::forecast::forecaster::{Forecast as Answer, Forecaster};
+use crate::forecast::past::REFIT;
+use crate::forecast::peak::Peak;
 use crate::policy::forecast::{Choice, Forecast};
 use crate::series::history::History;
 use jiff::Timestamp;
-use std::collections::VecDeque;
+use lately::Lately;
+use std::fmt;
 use std::time::Duration;
 
 /// Steps that a forecast looks further ahead than the lead time: pods that come are kept for some
@@ -69,6 +74,22 @@ impl Chosen {
     }
 }
 
+/// `blendedAnalog 0.92 ×1, window 15m`.
+impl fmt::Display for Chosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { model, quantile, headroom, down_window } = self;
+        f.write_str(model.name())?;
+        if *model != Model::Naive {
+            write!(f, " {quantile}")?;
+        }
+        write!(f, " ×{headroom}")?;
+        if !down_window.is_zero() {
+            write!(f, ", window {}", Shown(*down_window))?;
+        }
+        Ok(())
+    }
+}
+
 /// The forecast of one policy between evaluations.
 #[derive(Debug, Default)]
 pub struct Stage {
@@ -78,10 +99,13 @@ pub struct Stage {
     is_whole: bool,
     /// What it answered last.
     answer: Option<Answer>,
-    /// What it answered for the steps of late, oldest first, for the down window.
-    recent: VecDeque<Recent>,
+    /// What it answered for the steps of late, for the down window.
+    lately: Lately,
     /// The largest value of the history.
     highest: f64,
+    /// Whether the history is long enough for a model.
+    is_long: bool,
+    keeps_past: bool,
 }
 
 /// Where the forecaster is.
@@ -100,6 +124,27 @@ struct Key {
     model: Model,
     horizon: usize,
     quantile: f64,
+}
+
+/// How long the work takes that is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// A thousandth of a second: the models are fitted.
+    Step,
+    /// A good part of a second: they have to be.
+    Fit,
+}
+
+/// What is to be done.
+enum Wanted {
+    Nothing,
+    /// There is too little history for any model, or none is wanted.
+    NoForecast,
+    Work {
+        due: Due,
+        key: Key,
+        newest: i64,
+    },
 }
 
 /// What was forecast at one step of late.
@@ -137,6 +182,24 @@ impl Stage {
         }
     }
 
+    /// What is due at `now`; see `job`.
+    #[must_use]
+    pub fn due(
+        &self,
+        settings: &Forecast,
+        history: &History,
+        lead: Duration,
+        is_whole: bool,
+        now: Timestamp,
+    ) -> Option<Due> {
+        match self.wanted(settings, history, lead, is_whole, now) {
+            Wanted::Work { due, .. } => Some(due),
+            // The last answer has to be dropped.
+            Wanted::NoForecast if self.answer.is_some() => Some(Due::Step),
+            Wanted::NoForecast | Wanted::Nothing => None,
+        }
+    }
+
     /// The work that is due at `now`: a step is over that was not answered yet. `lead` is how far
     /// ahead to look, `is_whole` whether the history holds all that its source knows. `None` while
     /// another job is away, or when there is too little history for any model.
@@ -148,37 +211,69 @@ impl Stage {
         is_whole: bool,
         now: Timestamp,
     ) -> Option<Job> {
-        let newest = history.last_complete(now)?;
-        let oldest = history.known_span().map(|(oldest, _)| oldest)?;
+        match self.wanted(settings, history, lead, is_whole, now) {
+            Wanted::Nothing => None,
+            Wanted::NoForecast => {
+                (self.answer, self.forecaster) = (None, Held::Nowhere);
+                None
+            }
+            Wanted::Work { due, key, newest } => {
+                let before = std::mem::replace(&mut self.forecaster, Held::Away(key));
+                let is_replay = is_whole && !self.is_whole;
+                let forecaster = match (before, due) {
+                    (Held::Here(forecaster, made_for), Due::Step) if made_for == key => {
+                        self.is_whole &= is_whole;
+                        Some(forecaster)
+                    }
+                    (Held::Here(forecaster, made_for), Due::Fit) if made_for == key => {
+                        self.is_whole = is_whole;
+                        Some(forecaster).filter(|_| !is_replay)
+                    }
+                    _ => {
+                        self.is_whole = is_whole;
+                        None
+                    }
+                };
+                // A history that was long enough stays so: it is looked through only until then.
+                self.is_long = true;
+                let forecaster =
+                    forecaster.unwrap_or_else(|| Box::new(key.forecaster(self.keeps_past)));
+                Some(Job::new(forecaster, key, history, newest))
+            }
+        }
+    }
+
+    fn wanted(
+        &self,
+        settings: &Forecast,
+        history: &History,
+        lead: Duration,
+        is_whole: bool,
+        now: Timestamp,
+    ) -> Wanted {
+        let Some(newest) = history.last_complete(now) else { return Wanted::Nothing };
         let chosen = self.choice.settled(settings);
         let horizon = horizon(lead, history.step());
         let key = Key { model: chosen.model, horizon, quantile: chosen.quantile };
         let is_answered = self.answer.as_ref().is_some_and(|it| it.at >= newest);
-        let mut forecaster = match std::mem::take(&mut self.forecaster) {
-            Held::Away(away) => {
-                self.forecaster = Held::Away(away);
-                return None;
-            }
-            Held::Here(forecaster, made_for) if made_for == key => {
-                if is_answered && (self.is_whole || !is_whole) {
-                    self.forecaster = Held::Here(forecaster, key);
-                    return None;
+        let due = match &self.forecaster {
+            Held::Away(_) => return Wanted::Nothing,
+            Held::Here(forecaster, made_for) if *made_for == key => {
+                // The gate's score is replayed once all is known that the other replicas know; until
+                // there is time for that, what is there serves.
+                let is_replayed = self.is_whole || !is_whole;
+                match is_answered {
+                    true if is_replayed => return Wanted::Nothing,
+                    false if is_fitted(forecaster, newest) => Due::Step,
+                    _ => Due::Fit,
                 }
-                Some(forecaster)
             }
-            Held::Here(..) | Held::Nowhere => None,
+            Held::Here(..) | Held::Nowhere => Due::Fit,
         };
-        if newest - oldest < STEPS_MIN || chosen.model == Model::Naive {
-            self.answer = None;
-            return None;
+        if chosen.model == Model::Naive || !(self.is_long || is_long(history, newest)) {
+            return Wanted::NoForecast;
         }
-        // The gate's score is replayed once all is known that the other replicas know.
-        if is_whole && !self.is_whole {
-            forecaster = None;
-        }
-        self.is_whole = is_whole;
-        self.forecaster = Held::Away(key);
-        Some(Job::new(forecaster, key, history, newest))
+        Wanted::Work { due, key, newest }
     }
 
     /// Takes what a job came to. One that was made for something else is dropped.
@@ -189,21 +284,53 @@ impl Stage {
         }
         self.forecaster = Held::Here(forecaster, key);
         self.highest = highest;
-        let first = answers.first().map(|it| it.at);
-        if let Some(first) = first {
-            self.recent.retain(|it| it.at < first);
-        }
-        self.recent.extend(answers);
-        while self.recent.len() > job::RECENT_MAX {
-            self.recent.pop_front();
-        }
+        self.lately.extend(answers);
         self.answer = answer;
+    }
+
+    /// What it takes: the forecaster, and what that answered.
+    #[must_use]
+    pub fn bytes(&self) -> [usize; 2] {
+        let forecaster = match &self.forecaster {
+            Held::Here(forecaster, _) => forecaster.bytes(),
+            Held::Nowhere | Held::Away(_) => 0,
+        };
+        let peaks = self.answer.iter().flat_map(|it| [&it.peak, &it.naive]).flatten();
+        let answers = peaks.map(Peak::heap_bytes).sum::<usize>() + self.lately.heap_bytes();
+        [forecaster, answers]
     }
 
     /// Forgets all but the choice, after the history was changed behind it.
     pub fn begin_anew(&mut self) {
-        *self = Self { choice: self.choice, ..Self::default() };
+        let Self { choice, keeps_past, .. } = *self;
+        *self = Self { choice, keeps_past, ..Self::default() };
     }
+
+    /// Forecasts faster, for a megabyte: see [`Forecaster::keep_past`].
+    pub fn keep_past(&mut self) {
+        self.keeps_past = true;
+    }
+}
+
+impl Key {
+    fn forecaster(self, keeps_past: bool) -> Forecaster {
+        let mut forecaster = Forecaster::new(self.model, self.horizon, self.quantile);
+        if keeps_past {
+            forecaster.keep_past();
+        }
+        forecaster
+    }
+}
+
+/// Whether a history has a season, and some of the next.
+fn is_long(history: &History, newest: i64) -> bool {
+    history.known_span().is_some_and(|(oldest, _)| newest - oldest >= STEPS_MIN)
+}
+
+/// Whether a forecaster that answered a step before can answer this one without a fit.
+fn is_fitted(forecaster: &Forecaster, newest: i64) -> bool {
+    let period = |step: i64| step.div_euclid(REFIT as i64);
+    forecaster.newest().is_some_and(|it| period(it) == period(newest))
 }
 
 /// How many steps ahead to look: `lead` is the lead time, the age of the data and a sync.

@@ -100,6 +100,11 @@ impl Chain {
         value.map(|value| Sample { at, value })
     }
 
+    /// How many filters there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// What each filter answered last.
     pub fn answers(&self) -> impl Iterator<Item = Answer> {
         self.0.iter().map(|Step { filter, answer }| Answer {

@@ -3,14 +3,19 @@
 //! A trace holds numbers and names of objects. What is the same for all traces of a policy (names of
 //! signals, bounds) is the policy's own, and both together are shown by `text`. Of what a source was
 //! asked or answered nothing else can come into it but why it refused, in the words of the log.
+//!
+//! A thousand policies keep their last quarter of an hour, and hardly any of it is ever looked at: what
+//! is kept is a record of few bytes (`ring`), and a `Trace` is made of it when somebody asks.
 
+mod bytes;
 mod record;
+mod ring;
 pub mod text;
 
 pub(super) use record::Seen;
+pub use ring::Traces;
 
 use crate::domain::finite::Finite;
-use crate::domain::limits;
 use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
 use crate::domain::supply::{LeadTime, Supply};
@@ -19,7 +24,6 @@ use crate::pipeline::forecast::Told;
 use crate::pipeline::outcome::{Absence, Standing};
 use crate::pipeline::smooth::Answer;
 use jiff::Timestamp;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -153,64 +157,6 @@ impl Trace {
             std::cmp::Ordering::Greater => Ruling::Raised,
             std::cmp::Ordering::Less => Ruling::Cut,
         })
-    }
-
-    /// Whether it says what `other` says but for the instant.
-    fn is_like(&self, other: &Self) -> bool {
-        let Self { at: _, since: _, n_same: _, signals, paths, n_published, .. } = self;
-        let Self { forecast, absent, supply, .. } = self;
-        *paths == other.paths
-            && *signals == other.signals
-            && *n_published == other.n_published
-            && *forecast == other.forecast
-            && *absent == other.absent
-            && *supply == other.supply
-    }
-}
-
-/// The traces of the last evaluations of one policy, oldest first.
-#[derive(Clone, Debug, Default)]
-pub struct Traces(VecDeque<Arc<Trace>>);
-
-impl Traces {
-    /// The last so many, newest first.
-    pub fn newest(&self) -> impl Iterator<Item = &Arc<Trace>> {
-        self.0.iter().rev()
-    }
-
-    /// Takes a newer one. It takes the place of the last where both say the same, so that an outage
-    /// does not push out what was before it.
-    fn push(&mut self, mut trace: Trace) {
-        if let Some(last) = self.0.pop_back_if(|last| last.is_like(&trace)) {
-            trace.since = last.since;
-            trace.n_same = last.n_same.saturating_add(1);
-        }
-        if self.0.len() >= limits::TRACES_MAX {
-            self.0.pop_front();
-        }
-        self.0.push_back(Arc::new(trace));
-    }
-
-    /// What they take, shared parts once for each.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        let ring = self.0.capacity() * size_of::<Arc<Trace>>();
-        self.0.iter().map(|it| it.bytes()).sum::<usize>() + ring
-    }
-}
-
-impl Trace {
-    /// What it takes, without what it shares with others: names, supply, and the forecast made.
-    fn bytes(&self) -> usize {
-        let path =
-            |it: &Path| size_of_val(it) + size_of_val(&*it.samples) + size_of_val(&*it.steps);
-        let trouble = |it: &Reading| it.trouble.as_ref().map_or(0, |it| it.len());
-        size_of_val(self)
-            + size_of_val(&*self.signals)
-            + self.signals.iter().map(trouble).sum::<usize>()
-            + self.paths.iter().map(path).sum::<usize>()
-            + self.forecast.as_ref().map_or(0, |it| size_of_val(&**it))
-            + self.absent.as_ref().map_or(0, |it| size_of_val(&**it) + it.why.len())
     }
 }
 

@@ -1,17 +1,20 @@
 //! Runs a scenario under each way of publishing and keeps the score.
 
+use super::auto::{self, Dated};
+use super::late::{Late, whole};
 use super::load::Work;
-use super::player::{Band, Player, Published};
+use super::player::Band;
+use super::publisher::Publisher;
 use super::scenario::{BACKLOG_MAX, Scenario};
+use crate::pipeline::trace::Trace;
 use crate::simulate::SimulateError;
 use crate::simulate::judge::fluid::{Fluid, FluidSettings};
 use crate::simulate::judge::frontier::Frontier;
-use crate::simulate::judge::lead_time::LeadTime;
-use crate::simulate::judge::oracle::{Optimum, foresight, optimum};
+use crate::simulate::judge::oracle::{Optimum, optimum};
 use crate::simulate::judge::requests::{RequestSettings, Requests};
 use crate::simulate::judge::{Moment, Run, Setting, Totals, Workload, watch};
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(test)]
@@ -97,6 +100,10 @@ pub struct Comparison {
     pub optimum_periods: Vec<f64>,
     /// The sweeps; empty unless asked for.
     pub swept: Vec<Swept>,
+    /// What `auto` chose and when; `None` where the policy leaves nothing to choose.
+    pub choices: Option<Vec<Dated>>,
+    /// How the policy came to its value at the step asked for.
+    pub explained: Option<Arc<Trace>>,
 }
 
 /// What is wanted beyond the table.
@@ -106,6 +113,8 @@ pub struct Wants {
     pub frames: bool,
     /// The sweeps.
     pub frontier: bool,
+    /// The policy's trace at this step.
+    pub explain_at: Option<usize>,
 }
 
 /// Compares. `progress` is told now and then how many steps are done, and of how many.
@@ -117,12 +126,20 @@ pub fn compare(
     wants: Wants,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Comparison, SimulateError> {
-    let Wants { frames: with_frames, frontier: with_frontier } = wants;
+    let Wants { frames: with_frames, frontier: with_frontier, explain_at } = wants;
     let steps = u64::try_from(scenario.load.end - scenario.load.first).unwrap_or(u64::MAX);
     let sweeping = WAYS.into_iter().filter(|way| with_frontier && *way != Way::Clairvoyant);
     let runs = WAYS.len() + sweeping.clone().count() * (HEADROOMS.len() - 1);
-    let total = steps.saturating_mul(u64::try_from(runs).unwrap_or(u64::MAX));
-    let mut referee = Referee { scenario, done: 0, total, progress };
+    let parts = if scenario.left_to_auto().is_some() { auto::PARTS } else { 0 };
+    let runs = u64::try_from(runs).unwrap_or(u64::MAX).saturating_add(parts.into());
+    let total = steps.saturating_mul(runs);
+    let choices =
+        auto::choices(scenario, |part| progress(steps.saturating_mul(part.into()), total))?;
+    let done = steps.saturating_mul(parts.into());
+    let chosen = choices.as_deref().unwrap_or_default();
+    let explained = None;
+    let mut referee =
+        Referee { scenario, choices: chosen, explain_at, explained, done, total, progress };
     let from = scenario.score.from;
     let mut scored = Vec::new();
     for way in WAYS {
@@ -141,10 +158,18 @@ pub fn compare(
         })?;
         swept.push(Swept { way, frontier });
     }
+    let explained = referee.explained.take();
     let best = best(scenario)?;
     let step = scenario.load.step.as_secs_f64();
     let optimum_periods: Vec<f64> = best.days.iter().map(|pods| pods * step).collect();
-    Ok(Comparison { scored, optimum_seconds: best.pod_steps * step, optimum_periods, swept })
+    Ok(Comparison {
+        scored,
+        optimum_seconds: best.pod_steps * step,
+        optimum_periods,
+        swept,
+        choices,
+        explained,
+    })
 }
 
 /// The offline optimum over the periods that count.
@@ -176,7 +201,7 @@ fn need(scenario: &Scenario) -> Result<Vec<u32>, SimulateError> {
 fn request_settings(scenario: &Scenario) -> RequestSettings {
     RequestSettings {
         concurrency: scenario.concurrency(),
-        lead_time: LeadTime::Fixed(scenario.lead_time),
+        lead_time: scenario.lead_times(),
         slo: scenario.slo,
         step: scenario.load.step,
     }
@@ -185,7 +210,7 @@ fn request_settings(scenario: &Scenario) -> RequestSettings {
 fn fluid_settings(scenario: &Scenario) -> FluidSettings {
     FluidSettings {
         capacity: scenario.capacity,
-        lead_time: LeadTime::Fixed(scenario.lead_time),
+        lead_time: scenario.lead_times(),
         slo: scenario.slo,
         backlog_max: BACKLOG_MAX,
         step: scenario.load.step,
@@ -195,6 +220,9 @@ fn fluid_settings(scenario: &Scenario) -> FluidSettings {
 /// Runs one way after the other and tells how far it is.
 struct Referee<'s, 'p> {
     scenario: &'s Scenario,
+    choices: &'s [Dated],
+    explain_at: Option<usize>,
+    explained: Option<Arc<Trace>>,
     done: u64,
     total: u64,
     progress: &'p mut dyn FnMut(u64, u64),
@@ -227,9 +255,9 @@ impl Referee<'_, '_> {
         headroom: f64,
         mut frames: Option<&mut Vec<Frame>>,
     ) -> Result<Run, SimulateError> {
-        let scenario = self.scenario;
+        let Self { scenario, explain_at, .. } = *self;
         let setting = setting(scenario, way);
-        let mut publisher = Publisher::new(scenario, way, &workload);
+        let mut publisher = Publisher::new(scenario, self.choices, way, &workload);
         let needs: Vec<u32> = match frames {
             Some(_) => (0..scenario.load.end).map(|step| workload.need(step)).collect(),
             None => Vec::new(),
@@ -240,6 +268,9 @@ impl Referee<'_, '_> {
         let publish = |step: usize, seen: &_| {
             let observed = late.known(scenario.observed(step, seen));
             let published = publisher.publish(step, observed);
+            if explain_at == Some(step) && self.explained.is_none() {
+                self.explained = publisher.trace();
+            }
             known.set((observed, published.and_then(|it| it.band)));
             published.map(|it| it.value * headroom)
         };
@@ -292,77 +323,4 @@ fn frame(moment: &Moment, need: u32, (observed, band): (f64, Option<Band>)) -> F
         wait_seconds: served.wait_seconds,
         late_share: if served.work > 0.0 { served.late / served.work } else { 0.0 },
     }
-}
-
-/// What is known of the past when it is known late.
-struct Late {
-    steps: usize,
-    recent: VecDeque<f64>,
-}
-
-impl Late {
-    fn new(scenario: &Scenario) -> Self {
-        let delay = scenario.metric_delay.as_secs_f64() / scenario.load.step.as_secs_f64();
-        Self { steps: whole(delay), recent: VecDeque::new() }
-    }
-
-    /// Takes what is true now and gives what is known of it; in the beginning the first value.
-    fn known(&mut self, now: f64) -> f64 {
-        self.recent.push_back(now);
-        if self.recent.len() > self.steps.saturating_add(1) {
-            self.recent.pop_front();
-        }
-        self.recent.front().copied().unwrap_or(now)
-    }
-}
-
-/// Gives each step's value.
-enum Publisher<'s> {
-    Policy {
-        player: Box<Player<'s>>,
-        scenario: &'s Scenario,
-    },
-    Observed,
-    /// What each step's peak asks for.
-    Known(Vec<f64>),
-}
-
-impl<'s> Publisher<'s> {
-    fn new(scenario: &'s Scenario, way: Way, workload: &impl Workload) -> Self {
-        match way {
-            Way::Policy => {
-                Self::Policy { player: Box::new(Player::new(&scenario.policy)), scenario }
-            }
-            Way::Reactive(_) => Self::Observed,
-            Way::Clairvoyant => {
-                let need: Vec<f64> =
-                    (0..scenario.load.end).map(|step| f64::from(workload.need(step))).collect();
-                // To be ready in time, pods are asked for a lead time and two syncs ahead.
-                let lead = scenario.lead_time.as_secs_f64() / scenario.load.step.as_secs_f64();
-                let ahead = u32::try_from(whole(lead)).unwrap_or(u32::MAX).saturating_add(2);
-                let target = scenario.target_milli as f64;
-                let asks = foresight(&need, ahead).into_iter().map(|pods| pods * target / 1e3);
-                Self::Known(asks.collect())
-            }
-        }
-    }
-
-    fn publish(&mut self, step: usize, observed: f64) -> Option<Published> {
-        match self {
-            Self::Policy { player, scenario } => player.step(scenario.load.time(step), observed),
-            Self::Observed => Some(Published { value: observed, band: None }),
-            Self::Known(asks) => {
-                asks.get(step).map(|value| Published { value: *value, band: None })
-            }
-        }
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the conversion saturates at both ends, and no lead time is negative"
-)]
-fn whole(number: f64) -> usize {
-    number.ceil() as usize
 }

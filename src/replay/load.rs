@@ -199,6 +199,13 @@ impl Load {
         self.midnight.checked_add(since).unwrap_or(Timestamp::MAX)
     }
 
+    /// The step in which an instant lies, `None` where there is none.
+    #[must_use]
+    pub fn step_at(&self, at: Timestamp) -> Option<usize> {
+        let step = self.step_of(at.duration_since(self.midnight).as_secs_f64());
+        (at >= self.midnight && (self.first..self.end).contains(&step)).then_some(step)
+    }
+
     fn step_of(&self, seconds: f64) -> usize {
         place(seconds / self.step.as_secs_f64())
     }

@@ -3,12 +3,16 @@
 use crate::domain::finite::Finite;
 use crate::domain::sample::Sample;
 use crate::pipeline::combine::Combined;
+use crate::pipeline::forecast::Chosen;
+use crate::pipeline::trace::Trace;
 use crate::pipeline::{self, Memory};
 use crate::policy::Policy;
 use crate::policy::forecast::Choice;
 use crate::policy::smoothing::Smoothing;
 use crate::series::Samples;
+use crate::series::history::History;
 use jiff::Timestamp;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The quantiles of the band.
@@ -37,6 +41,8 @@ pub struct Band {
 pub struct Player<'p> {
     policy: &'p Policy,
     memory: Memory,
+    /// Whether it makes forecasts, or keeps the history for them alone.
+    forecasts: bool,
     due: Option<Timestamp>,
     last: Option<(Published, Timestamp)>,
 }
@@ -45,7 +51,33 @@ impl<'p> Player<'p> {
     /// A policy that has just started, with nothing remembered.
     #[must_use]
     pub fn new(policy: &'p Policy) -> Self {
-        Self { policy, memory: Memory::new(policy), due: None, last: None }
+        let mut memory = Memory::new(policy);
+        // There is one of it, and nobody fills in its history behind it.
+        memory.forecast_mut().keep_past();
+        Self { policy, memory, forecasts: true, due: None, last: None }
+    }
+
+    /// The same, but without making forecasts: what it publishes is what it observes.
+    #[must_use]
+    pub fn observing(policy: &'p Policy) -> Self {
+        Self { forecasts: false, ..Self::new(policy) }
+    }
+
+    /// Takes over what `auto` chose.
+    pub fn choose(&mut self, chosen: Chosen) {
+        self.memory.forecast_mut().choose(chosen);
+    }
+
+    /// How it came to its newest value.
+    #[must_use]
+    pub fn trace(&self) -> Option<Arc<Trace>> {
+        self.memory.traces()?.newest().next()
+    }
+
+    /// The past that a forecast rests on; `None` for a policy without one.
+    #[must_use]
+    pub fn history(&self) -> Option<&History> {
+        self.memory.history()
     }
 
     /// What the API would answer at `now`, when the combined signals had this value. The policy is
@@ -69,6 +101,9 @@ impl<'p> Player<'p> {
             let published = Published { value: it.value.get(), band };
             (published, it.serve_until)
         });
+        if !self.forecasts {
+            return;
+        }
         // Made beside the evaluation when live, so it counts from the next one on here, too.
         let lead = self.policy.lead_time(None).total();
         if let Some(job) = self.memory.forecast_job(self.policy, lead, true, now) {

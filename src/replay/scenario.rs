@@ -4,10 +4,12 @@ use super::load::{Load, Work};
 use super::player;
 use crate::domain::duration::Shown;
 use crate::policy::Policy;
+use crate::policy::forecast::{Choice, Forecast};
 use crate::simulate::SimulateError;
 use crate::simulate::hpa::metric::{MetricSpec, TotalTarget};
 use crate::simulate::hpa::{ControllerSettings, HpaSpec};
 use crate::simulate::judge::Seen;
+use crate::simulate::judge::lead_time::LeadTime;
 use std::time::Duration;
 
 /// How many pods the busiest half percent of the time needs where nothing tells a pod's capacity.
@@ -44,8 +46,10 @@ pub struct Scenario {
     pub capacity_from: CapacityFrom,
     /// By what the recorded values were multiplied so that the HPA can read them.
     pub scaled_by: f64,
-    /// From asking for a pod to its first work.
+    /// From asking for a pod to its first work, in the mean.
     pub lead_time: Duration,
+    /// How far pods are apart in that.
+    pub spread: Spread,
     /// Work that waits longer than this is late.
     pub slo: Duration,
     /// How late the signals are known; whole steps.
@@ -90,6 +94,15 @@ pub struct Score {
     pub from: usize,
 }
 
+/// How far the lead times of pods are apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Spread {
+    /// Their standard deviation as a share of their mean; 0 where all pods take the same.
+    pub variation: f64,
+    /// What decides the draws.
+    pub seed: u64,
+}
+
 /// What a person may have said; the rest follows from the demand.
 #[derive(Clone, Debug, Default)]
 pub struct Wishes {
@@ -97,8 +110,10 @@ pub struct Wishes {
     pub hpa: Option<(HpaSpec, i64)>,
     /// The demand that fills one pod.
     pub pod_capacity: Option<f64>,
-    /// From asking for a pod to its first work.
+    /// From asking for a pod to its first work, in the mean.
     pub lead_time: Duration,
+    /// How far pods are apart in that.
+    pub spread: Spread,
     /// Work that waits longer than this is late.
     pub slo: Duration,
     /// From the beginning of the recording on, what is history.
@@ -115,8 +130,8 @@ impl Scenario {
     /// # Errors
     /// When something lies outside its range.
     pub fn new(mut load: Load, policy: &Policy, wishes: Wishes) -> Result<Self, SimulateError> {
-        let Wishes { hpa, pod_capacity, lead_time, slo, score_from, metric_delay, no_feedback } =
-            wishes;
+        let Wishes { hpa, pod_capacity, lead_time, spread, slo, .. } = wishes;
+        let Wishes { score_from, metric_delay, no_feedback, .. } = wishes;
         let own = policy.capacity.per_pod.map(|it| it.get());
         let of_hpa = hpa.as_ref().map(|(_, target)| *target as f64 / 1e3);
         let is_requests = matches!(load.work, Work::Requests { .. });
@@ -159,6 +174,7 @@ impl Scenario {
             capacity_from,
             scaled_by,
             lead_time,
+            spread,
             slo,
             metric_delay,
             feedback: if no_feedback { Feedback::None } else { Feedback::Queue },
@@ -170,17 +186,41 @@ impl Scenario {
     #[must_use]
     pub fn observed(&self, step: usize, seen: &Seen) -> f64 {
         match (&self.load.work, self.feedback) {
+            (_, Feedback::None) => self.undisturbed(step),
             (Work::Requests { .. }, Feedback::Queue) => seen.in_service + seen.waiting,
-            (Work::Requests { offered, .. }, Feedback::None) => {
-                // The mean of a step is known when it is over.
-                step.checked_sub(1).and_then(|it| offered.mean.get(it)).copied().unwrap_or(0.0)
-            }
-            (Work::Samples { newest, .. }, feedback) => {
-                let sample = newest.get(step).copied().unwrap_or(0.0);
-                let backlog = if feedback == Feedback::Queue { seen.backlog } else { 0.0 };
-                sample + backlog / DRAIN.as_secs_f64()
+            (Work::Samples { .. }, Feedback::Queue) => {
+                self.undisturbed(step) + seen.backlog / DRAIN.as_secs_f64()
             }
         }
+    }
+
+    /// What they are where nothing ever waits.
+    #[must_use]
+    pub fn undisturbed(&self, step: usize) -> f64 {
+        let known = match &self.load.work {
+            // The mean of a step is known when it is over.
+            Work::Requests { offered, .. } => {
+                step.checked_sub(1).and_then(|it| offered.mean.get(it))
+            }
+            Work::Samples { newest, .. } => newest.get(step),
+        };
+        known.copied().unwrap_or(0.0)
+    }
+
+    /// The lead times of pods.
+    #[must_use]
+    pub fn lead_times(&self) -> LeadTime {
+        let Spread { variation, seed } = self.spread;
+        match self.lead_time {
+            mean if variation > 0.0 => LeadTime::Lognormal { mean, variation, seed },
+            fixed => LeadTime::Fixed(fixed),
+        }
+    }
+
+    /// The forecast's settings, where the policy leaves it to Foresail which one to use.
+    #[must_use]
+    pub fn left_to_auto(&self) -> Option<&Forecast> {
+        self.policy.forecast.as_ref().filter(|it| it.model == Choice::Auto)
     }
 
     /// How many requests a pod serves at once.

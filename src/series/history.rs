@@ -143,9 +143,7 @@ impl History {
     /// The oldest and the newest step that are known.
     #[must_use]
     pub fn known_span(&self) -> Option<(i64, i64)> {
-        let (oldest, newest) = self.coarse.oldest().zip(self.coarse.newest())?;
-        let is_known = |index: &i64| !self.coarse.value(*index).is_nan();
-        Some(((oldest..=newest).find(is_known)?, (oldest..=newest).rev().find(is_known)?))
+        self.coarse.known_span()
     }
 
     /// The steps of which live samples turned out to have seen only a part, or nothing, since this

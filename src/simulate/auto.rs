@@ -9,7 +9,9 @@
 
 pub mod candidates;
 pub mod foretold;
+pub mod search;
 
+use std::ops::Range;
 use std::time::Duration;
 
 use crate::forecast::past::{SEASON, Steps};
@@ -18,10 +20,10 @@ use crate::simulate::SimulateError;
 
 use self::candidates::Candidate;
 use self::foretold::Foretold;
+use self::search::Search;
 use super::hpa::behavior::Behavior;
 use super::hpa::metric::{MetricSpec, TotalTarget};
 use super::hpa::{ControllerSettings, HpaSpec};
-use super::judge::choose::Rule;
 use super::judge::fluid::{Fluid, FluidSettings};
 use super::judge::lead_time::LeadTime;
 use super::judge::{Run, Seen, Setting, held, run};
@@ -98,7 +100,7 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Replays the forecasts of this history; `None` when it is too short. Takes a few seconds for
+    /// Replays the forecasts of this history; `None` when it is too short. Takes a second or two for
     /// two weeks.
     #[must_use]
     pub fn new(question: &Question<'_>) -> Option<Self> {
@@ -136,6 +138,13 @@ impl Ground {
         };
         let drain = question.drain;
         Some(Self { setting, demand, observed, foretold, fluid, drain, step: question.step })
+    }
+
+    /// The seasons that are judged, counted from the ground's first.
+    #[must_use]
+    pub fn judged(&self) -> Range<usize> {
+        let Setting { steps, steps_per_day, .. } = &self.setting;
+        steps.start / steps_per_day..steps.end / steps_per_day
     }
 
     /// What all candidates have in common: the autoscaler, the length of a sync, the days judged.
@@ -221,22 +230,7 @@ impl Ground {
 /// When the question's numbers lie outside their range.
 pub fn choose(question: &Question<'_>) -> Result<Option<Choice>, SimulateError> {
     let Some(ground) = Ground::new(question) else { return Ok(None) };
-    let candidates = candidates::all(question.step);
-    let runs: Vec<Run> =
-        candidates.iter().map(|it| ground.judge(it)).collect::<Result<_, SimulateError>>()?;
-    let rule = Rule { late_share_max: question.late_share, decay: DECAY };
-    let end = usize::MAX;
-    let naive = candidates.iter().zip(&runs).filter(|(it, _)| it.is_naive()).map(|(_, run)| run);
-    let naive = rule.choose(naive.clone(), end).and_then(|place| naive.clone().nth(place));
-    let best = rule.choose(&runs, end).and_then(|place| candidates.get(place).zip(runs.get(place)));
-    let Some(((candidate, run), naive)) = best.zip(naive) else { return Ok(None) };
-    let (past, without) = (rule.past(run, end), rule.past(naive, end));
-    Ok(Some(Choice {
-        chosen: candidate.chosen,
-        late_share: past.late_share(),
-        cost_to_naive: past.pod_seconds / without.pod_seconds,
-        seasons: run.days.len(),
-    }))
+    Search::new(&ground, question.late_share).choose(usize::MAX)
 }
 
 /// The history with every hole filled by the value before it: demand is never nothing.
@@ -251,16 +245,18 @@ fn filled(steps: Steps<'_>) -> Vec<f64> {
         .collect()
 }
 
-/// Demand at each sync: straight from step to step.
-#[must_use]
-pub fn finer(values: &[f64]) -> Vec<f64> {
+/// Demand at each sync: straight from the middle of a step to that of the next, for a step of the
+/// history is a mean over it.
+fn finer(values: &[f64]) -> Vec<f64> {
+    let before = values.first().into_iter().chain(values);
     let next = values.iter().skip(1).chain(values.last());
-    let pairs = values.iter().zip(next);
-    pairs
-        .flat_map(|(one, other)| {
+    let steps = before.zip(values).zip(next);
+    steps
+        .flat_map(|((before, value), next)| {
             (0..SYNCS_PER_STEP).map(move |part| {
-                let share = part as f64 / SYNCS_PER_STEP as f64;
-                one + (other - one) * share
+                let from_middle = (part as f64 + 0.5) / SYNCS_PER_STEP as f64 - 0.5;
+                let slope = if from_middle < 0.0 { value - before } else { next - value };
+                value + slope * from_middle
             })
         })
         .collect()

@@ -139,7 +139,7 @@ fn replayed(policy: &Policy, minutes: i64) -> Vec<Arc<Trace>> {
     let traces = memory.traces().unwrap();
     let bytes = traces.bytes();
     assert!(bytes < limits::TRACES_BYTES_MAX, "{bytes}");
-    traces.newest().cloned().collect()
+    traces.newest().collect()
 }
 
 #[test]

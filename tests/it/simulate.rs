@@ -92,6 +92,17 @@ spec:
     scaleDown: {stabilizationWindowSeconds: 600}
 ";
 
+/// The policy as an object, leaving its forecast to Foresail.
+const OBJECT: &str = "apiVersion: foresail.dev/v1alpha1
+kind: MetricPolicy
+metadata: {name: llama, namespace: inference, resourceVersion: '7'}
+spec:
+  metric: {name: llama_demand, type: External}
+  interval: 60s
+  signals: {it: {source: default, prometheus: {query: 'sum(demand)'}}}
+  forecast: {quantile: 0.9}
+";
+
 /// So many days of seeded demand, a value every minute.
 fn samples(days: u32) -> String {
     let demand = Demand::new(7, DemandSettings::default()).unwrap();
@@ -161,7 +172,7 @@ fn what_cannot_be_replayed_is_the_persons_input_and_told_with_a_way_out() {
     folder.write("pods.csv", "time_s,pod,gpu_util_percent\n0,a,1\n");
     folder.write("resource.yaml", &HPA.replace("type: External", "type: Resource"));
     folder.write("other.yaml", &HPA.replace("llama_demand", "other"));
-    let cases: [&[&str]; 13] = [
+    let cases: [&[&str]; 15] = [
         &[],
         &["--trace", "missing.csv"],
         &["--trace", "bad.csv"],
@@ -173,6 +184,8 @@ fn what_cannot_be_replayed_is_the_persons_input_and_told_with_a_way_out() {
         &["--trace", "good.csv", "--name", "pods"],
         &["--trace", "good.csv", "--score-from", "30h"],
         &["--trace", "good.csv", "--pod-capacity", "0"],
+        &["--trace", "good.csv", "--lead-time-spread", "4"],
+        &["--trace", "good.csv", "--explain-at", "25h"],
         &["--from", "yesterday"],
         &["--from", "2026-11-02", "--to", "2026-11-01"],
     ];
@@ -183,6 +196,31 @@ fn what_cannot_be_replayed_is_the_persons_input_and_told_with_a_way_out() {
         writeln!(text, "$ foresail simulate {}\n{shown}", arguments.join(" ")).unwrap();
     }
     insta::assert_snapshot!("simulate_refused", text);
+}
+
+#[test]
+fn an_object_is_a_policy_and_says_what_auto_chose_for_it_and_why_it_published_what_it_did() {
+    let folder = Folder::new();
+    folder.write("policy.yaml", OBJECT);
+    folder.write("demand.csv", &samples(4));
+    let arguments = [
+        "--trace",
+        "demand.csv",
+        "--lead-time-spread",
+        "0.3",
+        "--explain-at",
+        "80h",
+        "--json",
+        "out",
+    ];
+    insta::assert_snapshot!("simulate_auto", folder.shown(&arguments));
+    let report: Value = serde_json::from_str(&folder.read("out")).unwrap();
+    let choices = report["auto"].as_array().unwrap();
+    assert_eq!(choices.len(), 1, "one midnight has three days before it: {choices:?}");
+    assert_eq!((&choices[0]["from"], &choices[0]["judgedSeasons"]), (&259_200.0.into(), &1.into()));
+    assert_eq!(choices[0]["quantile"], 0.9, "the policy's own");
+    let shown = folder.shown(&["--from", "2h"]);
+    assert!(shown.contains("`policy.yaml` does not say where source default is"), "{shown}");
 }
 
 /// The JSON that the page's script draws from.

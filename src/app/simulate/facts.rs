@@ -1,26 +1,36 @@
 //! What a simulation assumed, in sentences: nobody should have to guess what a figure stands for.
 
-use super::Source;
+use super::{Simulation, Source};
 use crate::domain::duration::Shown;
 use crate::domain::finite::Finite;
 use crate::domain::quantity;
+use crate::pipeline::forecast::Chosen;
 use crate::policy::forecast::{Choice, Forecast};
+use crate::replay::auto::Dated;
 use crate::replay::load::{Load, Work};
-use crate::replay::scenario::{BACKLOG_MAX, CapacityFrom, DRAIN, Feedback, PODS_WANTED, Scenario};
+use crate::replay::scenario::{
+    BACKLOG_MAX, CapacityFrom, DRAIN, Feedback, PODS_WANTED, Scenario, Spread,
+};
 use crate::simulate::judge::fluid::pods_for;
 use std::time::Duration;
 
 const DAY_SECONDS: i64 = 86_400;
+/// So many changes of choice fit on a line that is read.
+const CHOICES_SHOWN_MAX: usize = 8;
 
-pub(super) fn of(scenario: &Scenario, source: &Source) -> Vec<(&'static str, String)> {
-    vec![
-        ("demand", demand(scenario, source)),
-        ("policy", policy(scenario)),
-        ("it sees", sees(scenario)),
-        ("pods", pods(scenario, source)),
-        ("hpa", hpa(scenario, source)),
-        ("scored", scored(scenario)),
-    ]
+pub(super) fn of(simulation: &Simulation) -> Vec<(&'static str, String)> {
+    let Simulation { scenario, comparison, source } = simulation;
+    let choices = comparison.choices.as_deref();
+    let facts = [
+        ("demand", Some(demand(scenario, source))),
+        ("policy", Some(policy(scenario))),
+        ("auto", choices.and_then(|it| auto(scenario, it))),
+        ("it sees", Some(sees(scenario))),
+        ("pods", Some(pods(scenario, source))),
+        ("hpa", Some(hpa(scenario, source))),
+        ("scored", Some(scored(scenario))),
+    ];
+    facts.into_iter().filter_map(|(word, text)| Some((word, text?))).collect()
 }
 
 fn demand(scenario: &Scenario, source: &Source) -> String {
@@ -99,6 +109,54 @@ fn forecast_of(forecast: &Forecast) -> String {
     format!(", forecast {model} at {quantile}{shadow}")
 }
 
+/// What `auto` chose, where it changed: `day 8: blendedAnalog 0.92 ×1, window 15m; day 11: …`.
+fn auto(scenario: &Scenario, choices: &[Dated]) -> Option<String> {
+    let forecast = scenario.left_to_auto()?;
+    let first = scenario.score.first_step();
+    let shown = |chosen: Chosen| chosen.settled(forecast).to_string();
+    let begins = shown(Chosen::default());
+    let mut said = Vec::new();
+    if choices.first().is_none_or(|it| it.step > first) {
+        said.push(format!(
+            "{}: {begins} (too little history to choose)",
+            shown_day(scenario, first)
+        ));
+    }
+    let mut last = String::new();
+    for Dated { step, choice } in choices {
+        let new = shown(choice.chosen);
+        if new != last {
+            said.push(format!("{}: {new}", shown_day(scenario, *step)));
+            last = new;
+        }
+    }
+    let more = said.len().saturating_sub(CHOICES_SHOWN_MAX);
+    said.truncate(CHOICES_SHOWN_MAX);
+    if more > 0 {
+        said.push(format!("and {more} more, which --json has"));
+    }
+    Some(said.join("; "))
+}
+
+/// The day that begins with a step, or the moment within one.
+fn shown_day(scenario: &Scenario, step: usize) -> String {
+    let load = &scenario.load;
+    let time = load.time(step);
+    let is_midnight = time.as_second().rem_euclid(DAY_SECONDS) == 0;
+    match (load.is_dated, is_midnight) {
+        (true, true) => time.strftime("%Y-%m-%d").to_string(),
+        (true, false) => format!("{time:.0}"),
+        (false, true) => {
+            let days = time.duration_since(load.midnight).as_secs() / DAY_SECONDS;
+            format!("day {}", days + 1)
+        }
+        (false, false) => {
+            let since = time.duration_since(load.midnight).unsigned_abs();
+            format!("{} after the recording's midnight", Shown(since))
+        }
+    }
+}
+
 fn sees(scenario: &Scenario) -> String {
     let what = match (&scenario.load.work, scenario.feedback) {
         (Work::Requests { .. }, Feedback::Queue) => "requests in flight and waiting".to_owned(),
@@ -137,9 +195,14 @@ fn pods(scenario: &Scenario, source: &Source) -> String {
             format!(", and lost beyond a backlog of {}", Shown(BACKLOG_MAX))
         }
     };
+    let Spread { variation, seed } = scenario.spread;
+    let spread = match variation {
+        it if it > 0.0 => format!(" in the mean (drawn: deviation {} %, seed {seed})", it * 100.0),
+        _ => String::new(),
+    };
     format!(
-        "each serves {} ({why}), {} after it was asked for, with {gpus}; work is late after \
-         {}{lost}",
+        "each serves {} ({why}), {}{spread} after it was asked for, with {gpus}; work is late \
+         after {}{lost}",
         shown(scenario.capacity),
         Shown(scenario.lead_time),
         Shown(scenario.slo),
@@ -183,20 +246,11 @@ fn scored(scenario: &Scenario) -> String {
     let load = &scenario.load;
     let first = scenario.score.first_step();
     let before = span(load, load.first, first);
-    let time = load.time(first);
-    let is_midnight = time.as_second().rem_euclid(DAY_SECONDS) == 0;
-    let from = match (load.is_dated, is_midnight) {
-        (true, _) => format!("from {time:.0}"),
-        (false, true) => {
-            let days = time.duration_since(load.midnight).as_secs() / DAY_SECONDS;
-            format!("from day {}", days + 1)
-        }
-        (false, false) => {
-            let since = time.duration_since(load.midnight).unsigned_abs();
-            format!("from {} after the recording's midnight", Shown(since))
-        }
+    let from = match load.is_dated {
+        true => format!("{:.0}", load.time(first)),
+        false => shown_day(scenario, first),
     };
-    format!("{} {from}; the {before} before them are history", span(load, first, load.end))
+    format!("{} from {from}; the {before} before them are history", span(load, first, load.end))
 }
 
 /// `14.0 days`, `57 min`.

@@ -2,7 +2,10 @@
 
 use super::Simulation;
 use super::table::{clairvoyant, gpu_hours, name, per_day};
+use crate::pipeline::forecast::Chosen;
+use crate::replay::auto::Dated;
 use crate::replay::comparison::{LATE_SHARES, Scored, Swept};
+use crate::simulate::auto::Choice;
 use crate::simulate::judge::Totals;
 use serde_json::{Map, Value, json};
 
@@ -27,6 +30,7 @@ pub(super) fn report(simulation: &Simulation) -> String {
         "assumptions": facts,
         "stepSeconds": load.step.as_secs_f64(),
         "leadTimeSeconds": scenario.lead_time.as_secs_f64(),
+        "leadTimeVariation": scenario.spread.variation,
         "maxWaitSeconds": scenario.slo.as_secs_f64(),
         "podCapacity": scenario.capacity,
         "targetAverageValue": scenario.target_milli as f64 / 1e3,
@@ -44,15 +48,42 @@ pub(super) fn report(simulation: &Simulation) -> String {
         let swept = comparison.swept.iter().map(|it| sweep(simulation, it));
         report.insert("frontier".to_owned(), swept.collect());
     }
+    if let (Some(choices), Some(report)) = (&comparison.choices, report.as_object_mut()) {
+        let choices = choices.iter().map(|it| choice(simulation, it));
+        report.insert("auto".to_owned(), choices.collect());
+    }
     // A value made of maps and finite numbers always has a text.
     serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
+}
+
+/// What `auto` chose at a midnight, and what speaks for it.
+fn choice(simulation: &Simulation, dated: &Dated) -> Value {
+    let Choice { chosen, late_share, cost_to_naive, seasons } = dated.choice;
+    let forecast = simulation.scenario.left_to_auto();
+    let Chosen { model, quantile, headroom, down_window } =
+        forecast.map_or(chosen, |it| chosen.settled(it));
+    json!({
+        "from": time(simulation, dated.step),
+        "model": model.name(),
+        "quantile": quantile,
+        "headroom": headroom,
+        "downWindowSeconds": down_window.as_secs_f64(),
+        "judgedLatePercent": late_share * 100.0,
+        "judgedCostToNaive": cost_to_naive,
+        "judgedSeasons": seasons,
+    })
 }
 
 /// When a period begins: a date, or seconds since the recording's midnight where it has none.
 fn start(simulation: &Simulation, period: usize) -> Value {
     let load = &simulation.scenario.load;
     let step = period * simulation.scenario.score.period;
-    let step = step.max(load.first);
+    time(simulation, step.max(load.first))
+}
+
+/// When a step begins, in the same way.
+fn time(simulation: &Simulation, step: usize) -> Value {
+    let load = &simulation.scenario.load;
     if load.is_dated {
         load.time(step).to_string().into()
     } else {

@@ -3,6 +3,7 @@
 use crate::app::choices::{Choices, ChosenBy};
 use crate::app::supply::SupplyIndex;
 use crate::domain::error_chain::ErrorChain;
+use crate::domain::limits;
 use crate::evaluation::Evaluation;
 use crate::evaluation::choices::{ChoiceMade, Judged};
 use crate::evaluation::forecasts::lead_time;
@@ -11,6 +12,7 @@ use crate::policy::Policy;
 use crate::simulate::SimulateError;
 use jiff::Timestamp;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::task::{JoinError, JoinSet};
 
 /// The choice that is being made: one at a time, so that it takes one core at most.
@@ -19,6 +21,8 @@ pub(super) struct Chooser {
     job: JoinSet<Made>,
     /// For whom.
     policy: Option<Arc<Policy>>,
+    /// Since when nothing was due.
+    idle_since: Option<Instant>,
 }
 
 /// What a choice came to.
@@ -33,7 +37,8 @@ impl Chooser {
         choices: &Choices,
         now: Timestamp,
     ) {
-        if !self.job.is_empty() {
+        let is_early = self.idle_since.is_some_and(|it| it.elapsed() < limits::CHOICE_LOOK);
+        if !self.job.is_empty() || is_early {
             return;
         }
         let is_wanted = |policy: &Policy, at| match choices.chosen_by(&policy.key) {
@@ -46,7 +51,11 @@ impl Chooser {
             let supply = supply.and_then(|it| it.for_policy(policy));
             (lead_time(policy, supply.as_deref()), Surroundings { now, supply })
         });
-        let Some((policy, job)) = next else { return };
+        let Some((policy, job)) = next else {
+            self.idle_since = Some(Instant::now());
+            return;
+        };
+        self.idle_since = None;
         self.policy = Some(policy);
         self.job.spawn_blocking(|| job.run());
     }

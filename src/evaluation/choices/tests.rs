@@ -79,7 +79,7 @@ fn each_policy_chooses_once_a_season_at_a_moment_of_its_own() {
 #[test]
 fn a_replica_that_started_later_chooses_the_same_and_no_sooner_than_it_knows_enough() {
     let begin = 20_000 * SEASON_STEPS;
-    let end = begin + 5 * SEASON_STEPS;
+    let end = begin + 4 * SEASON_STEPS;
     let (mut old, policy) = lived(begin, end);
     let (_, job) = due(&mut old, end).unwrap();
     assert!(due(&mut old, end).is_none(), "asked for already");

@@ -159,7 +159,8 @@ fn judged(verdict: PipelineVerdict, skill: Option<f64>) -> ForecastState {
     let policy = world.verdict.running.as_deref().unwrap();
     let value = Finite::new(13.0).unwrap();
     let chosen = Chosen { model: crate::forecast::Model::Analog, ..Chosen::default() };
-    let told = Told { value, chosen, forecast: Some(20.0), verdict, bound: Bound::Forecast };
+    let told =
+        Told { value, chosen, forecast: Some(20.0), rise: 0.0, verdict, bound: Bound::Forecast };
     let score = gate::Verdict {
         is_open: true,
         reason: gate::Reason::Skilled,

@@ -16,7 +16,8 @@ fn short_gaps_are_bridged_and_long_ones_are_unknown_from_where_the_bridge_ends()
     let mut values = vec![f64::NAN, 2.0, f64::NAN, -1.0, f64::INFINITY, 3.0];
     values.extend([f64::NAN; 7]);
     values.push(4.0);
-    let found = bridged(&values);
+    let mut bridge = Bridge::default();
+    let found: Vec<f64> = values.iter().map(|it| bridge.over(*it)).collect();
     assert!(found[0].is_nan());
     assert_eq!(found[1..11], [2.0, 2.0, 2.0, 2.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0]);
     assert!(found[11].is_nan() && found[12].is_nan());

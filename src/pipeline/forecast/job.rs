@@ -5,13 +5,10 @@ use crate::forecast::past::{SEASON, SEASONS_MAX, Steps};
 use crate::pipeline::forecast::{Key, Recent};
 use crate::series::history::History;
 
-/// Steps for which answers are kept: the longest down window, a day of minutes.
-pub(super) const RECENT_MAX: usize = 1_440;
-
 /// A forecast to be made.
 #[derive(Debug)]
 pub struct Job {
-    forecaster: Option<Box<Forecaster>>,
+    forecaster: Box<Forecaster>,
     key: Key,
     values: Vec<f64>,
     newest: i64,
@@ -32,7 +29,7 @@ pub struct Done {
 impl Job {
     /// Copies what it needs of the history up to the step `newest`.
     pub(super) fn new(
-        forecaster: Option<Box<Forecaster>>,
+        forecaster: Box<Forecaster>,
         key: Key,
         history: &History,
         newest: i64,
@@ -48,11 +45,9 @@ impl Job {
     /// thousandth.
     #[must_use]
     pub fn run(self) -> Done {
-        let Self { forecaster, key, values, newest } = self;
+        let Self { mut forecaster, key, values, newest } = self;
         let steps = Steps::new(&values, newest);
         let oldest = Forecaster::resumes_at(newest);
-        let mut forecaster = forecaster
-            .unwrap_or_else(|| Box::new(Forecaster::new(key.model, key.horizon, key.quantile)));
         let first = forecaster.newest().map_or(oldest, |it| it + 1).clamp(oldest, newest);
         let mut answers = Vec::new();
         let mut answer = None;
@@ -60,10 +55,21 @@ impl Job {
             let open = it.peak.as_ref().filter(|_| it.verdict.is_open);
             let usable = open.map(|peak| peak.quantile(key.quantile));
             answers.push(Recent { at: it.at, usable });
-            answer = Some(it);
+            // Nobody asks for the naive distribution, and it is larger than the model's.
+            answer = Some(Answer { naive: None, ..it });
         });
-        let known = values.iter().copied().filter(|it| it.is_finite());
-        let highest = known.fold(0.0, |highest, it| if it > highest { it } else { highest });
-        Done { forecaster, key, answers, answer, highest }
+        Done { forecaster, key, answers, answer, highest: highest(&values) }
     }
+}
+
+/// The highest of the values that are known; in lanes, because this is done for every step.
+fn highest(values: &[f64]) -> f64 {
+    let higher = |one: f64, other: f64| if other > one { other } else { one };
+    let mut lanes = [0.0; 8];
+    for chunk in values.chunks(lanes.len()) {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = higher(*lane, *value);
+        }
+    }
+    lanes.into_iter().fold(0.0, higher)
 }

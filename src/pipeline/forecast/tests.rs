@@ -7,7 +7,7 @@ use crate::domain::limits;
 use crate::domain::sample::Sample;
 use crate::forecast::Model;
 use crate::forecast::gate::Reason;
-use crate::pipeline::forecast::{Bound, Chosen, Stage, Verdict};
+use crate::pipeline::forecast::{Bound, Chosen, Due, Stage, Verdict};
 use crate::policy::forecast::{Choice, Forecast};
 use crate::series::history::History;
 use jiff::Timestamp;
@@ -122,11 +122,31 @@ fn nothing_is_published_below_the_observed_value_unless_that_is_wanted() {
     let now = 4 * DAY + 13 * 60 - 3;
     let history = history(now, rhythm);
     for (below_observed, bound) in [(false, Bound::Observed), (true, Bound::Forecast)] {
+        let settings = Forecast { below_observed, model: Choice::Auto, ..settings() };
+        let mut stage = answered(&settings, &history, now);
+        stage.choose(Chosen { headroom: 0.4, ..Chosen::default() });
+        let value = rhythm(now - 1);
+        let told = stage.tell(&settings, &history, observed(value), at(now));
+        assert_eq!(told.bound, bound);
+        assert_eq!(told.value.get() < value, below_observed, "{told:?}");
+    }
+}
+
+#[test]
+fn what_the_observed_value_rose_since_a_forecast_was_made_raises_it() {
+    let now = 4 * DAY + 13 * 60 - 3;
+    let history = history(now, rhythm);
+    let known = f64::from(history.values(history.index_of(at(now - 1)), i64::MAX).next().unwrap());
+    for (below_observed, rose, rise) in
+        [(false, 0.0, 0.0), (false, 2.5, 2.5), (false, -2.5, 0.0), (true, 2.5, 0.0)]
+    {
         let settings = Forecast { below_observed, ..settings() };
         let stage = answered(&settings, &history, now);
-        let told = stage.tell(&settings, &history, observed(45.0), at(now));
-        assert_eq!(told.bound, bound);
-        assert_eq!(told.value.get() < 45.0, below_observed, "{told:?}");
+        let plain = stage.tell(&settings, &history, observed(known), at(now));
+        let told = stage.tell(&settings, &history, observed(known + rose), at(now));
+        assert!((f64::from(told.rise) - rise).abs() < 1e-5, "{told:?}");
+        let raised = told.forecast.unwrap() - plain.forecast.unwrap();
+        assert!((raised - rise).abs() < 1e-5, "{told:?}");
     }
 }
 
@@ -238,4 +258,26 @@ fn a_change_of_what_is_wanted_makes_a_new_forecaster_and_drops_a_late_job() {
     stage.begin_anew();
     stage.take(job.run());
     assert!(stage.answer().is_none(), "a job for what is no longer wanted");
+}
+
+#[test]
+fn the_score_is_replayed_once_the_history_is_whole_and_no_step_waits_for_it() {
+    let settings = settings();
+    let now = 4 * DAY + 13 * 60;
+    let mut stage = Stage::default();
+    let mut work = |minute: i64, is_whole: bool| {
+        let history = history(minute, rhythm);
+        let due = stage.due(&settings, &history, lead(), is_whole, at(minute));
+        let job = stage.job(&settings, &history, lead(), is_whole, at(minute));
+        assert_eq!(due.is_some(), job.is_some());
+        job.into_iter().for_each(|it| stage.take(it.run()));
+        due
+    };
+    assert_eq!(work(now, false), Some(Due::Fit));
+    assert_eq!(work(now, false), None, "answered");
+    // Whole by now.
+    assert_eq!(work(now + 1, true), Some(Due::Step));
+    assert_eq!(work(now + 1, true), Some(Due::Fit));
+    assert_eq!(work(now + 1, true), None);
+    assert_eq!(work(now + 2, true), Some(Due::Step));
 }

@@ -50,7 +50,7 @@ impl World {
 
     fn run(&mut self, second: i64) -> Arc<Trace> {
         run(&self.policy, &self.window, &mut self.memory, &at(second).into());
-        Arc::clone(self.traces().newest().next().unwrap())
+        self.traces().newest().next().unwrap()
     }
 
     fn traces(&self) -> &Traces {

@@ -3,6 +3,8 @@
 //! What was good before an edit and is broken after it keeps running as it was. Of two that want
 //! the same, the older has it; the file's policies are older than any object.
 
+pub mod manifests;
+
 use super::{Faults, Loss, Sources, Taken, broken_policy, decode, metric_policy};
 use crate::document::fault::Fault;
 use crate::document::path::{Path, Step};
@@ -155,7 +157,6 @@ impl Known {
 }
 
 fn resolve(object: &PolicyObject, config: &Config) -> Result<Arc<Policy>, Box<BrokenPolicy>> {
-    static SCHEMA: OnceLock<Json> = OnceLock::new();
     let path = Path::default();
     let Some(text) = &object.text else {
         let problem = format!("larger than {} bytes", limits::POLICY_BYTES_MAX);
@@ -169,20 +170,34 @@ fn resolve(object: &PolicyObject, config: &Config) -> Result<Arc<Policy>, Box<Br
         }));
     };
     // Whoever made the object was an API server: what is no JSON reads as nothing at all.
-    let node = Node::from_json(&serde_json::from_str(text).unwrap_or_default());
+    settle(
+        &Node::from_json(&serde_json::from_str(text).unwrap_or_default()),
+        object.id.kind,
+        config,
+    )
+}
+
+/// Settles what people wrote of an object.
+fn settle(
+    node: &Node,
+    kind: PolicyKind,
+    config: &Config,
+) -> Result<Arc<Policy>, Box<BrokenPolicy>> {
+    static SCHEMA: OnceLock<Json> = OnceLock::new();
+    let path = Path::default();
     let schema = SCHEMA.get_or_init(wire::policy_schema);
-    let mut faults = Faults(Schema::new(schema).check(&node));
+    let mut faults = Faults(Schema::new(schema).check(node));
     let sources = Sources::of(config);
-    let policy = decode::<wire::MetricPolicy>(&node, &path, &mut faults)
+    let policy = decode::<wire::MetricPolicy>(node, &path, &mut faults)
         .and_then(|wire| metric_policy::resolve(&wire, &sources, &path, &mut faults));
     let sound = policy.filter(|_| faults.0.is_empty());
-    let policy = match object.id.kind {
+    let policy = match kind {
         PolicyKind::Namespaced => sound.and_then(|it| confined(it, &sources, &mut faults)),
         PolicyKind::Cluster => sound,
     };
     match policy {
         Some(policy) => Ok(Arc::new(policy)),
-        None => Err(Box::new(broken_policy(&node, &path, &faults))),
+        None => Err(Box::new(broken_policy(node, &path, &faults))),
     }
 }
 

@@ -51,7 +51,7 @@ fn wishes() -> Wishes {
 }
 
 fn all(scenario: &Scenario) -> Comparison {
-    let wants = Wants { frames: true, frontier: false };
+    let wants = Wants { frames: true, ..Wants::default() };
     compare(scenario, wants, &mut |_, _| ()).unwrap()
 }
 
@@ -141,7 +141,7 @@ fn the_same_input_gives_the_same_figures() {
 #[test]
 fn a_sweep_tells_the_cost_and_progress_reaches_its_end() {
     let scenario = scenario(samples(3), "", wishes());
-    let wants = Wants { frames: false, frontier: true };
+    let wants = Wants { frontier: true, ..Wants::default() };
     let mut told = Vec::new();
     let comparison = compare(&scenario, wants, &mut |done, of| told.push((done, of))).unwrap();
     assert_eq!(comparison.swept.len(), 3);

@@ -27,8 +27,7 @@ impl Foretold {
     /// units of `capacity`.
     #[must_use]
     pub fn replay(steps: Steps<'_>, first: usize, horizon: usize, capacity: f64) -> Self {
-        // The probability is the gate's, which has no part in this.
-        let mut forecaster = Forecaster::new(Model::BlendedAnalog, horizon, 0.9);
+        let mut forecaster = Forecaster::ungated(Model::BlendedAnalog, horizon);
         let from = steps.oldest().saturating_add_unsigned(first as u64);
         let mut foretold = Self { first, residual: Vec::new(), plain: Vec::new() };
         forecaster.replay(steps, from..=steps.newest(), |forecast| {

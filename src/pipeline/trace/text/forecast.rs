@@ -13,7 +13,7 @@ use jiff::Timestamp;
 /// The forecast, how it was to be made, what its gate says, and what decided in the end.
 pub(super) fn lines(text: &mut Text, policy: &Policy, foreseen: &Foreseen, now: Timestamp) {
     let Foreseen { told, lead_time, made } = foreseen;
-    let Told { value, chosen, forecast, verdict, bound } = told;
+    let Told { value, chosen, forecast, rise, verdict, bound } = told;
     text.stage("lead time", shown_lead_time(lead_time));
     text.stage("chosen", shown_choice(policy, chosen));
     let no_change = (chosen.model == Model::Naive).then_some(*forecast).flatten();
@@ -24,7 +24,7 @@ pub(super) fn lines(text: &mut Text, policy: &Policy, foreseen: &Foreseen, now: 
         }
         (None, None) => text.stage("forecast", "none yet: there is too little history"),
         (Some(made), None) => {
-            shown_forecast(text, made, *forecast, now);
+            shown_forecast(text, made, (*forecast, *rise), now);
             text.stage("gate", shown_gate(&made.verdict));
         }
     }
@@ -67,7 +67,12 @@ fn shown_choice(policy: &Policy, chosen: &Chosen) -> String {
     )
 }
 
-fn shown_forecast(text: &mut Text, made: &Made, forecast: Option<f64>, now: Timestamp) {
+fn shown_forecast(
+    text: &mut Text,
+    made: &Made,
+    (forecast, rise): (Option<f64>, f32),
+    now: Timestamp,
+) {
     let Made { at, horizon, peak, .. } = made;
     let (horizon, age) = (Shown(*horizon), age(*at, now));
     let Some(peak) = peak else {
@@ -76,6 +81,12 @@ fn shown_forecast(text: &mut Text, made: &Made, forecast: Option<f64>, now: Time
     };
     let value = forecast.map_or_else(|| "unknown".to_owned(), number);
     text.stage("forecast", format_args!("{value}: the peak of the next {horizon}, seen {age} ago"));
+    if rise > 0.0 {
+        text.more(format_args!(
+            "raised by {}: what came since it was made",
+            number(f64::from(rise))
+        ));
+    }
     let Peak { model, point, n_similar, weights, band } = peak;
     let basis = match model {
         Model::ResidualAnalog | Model::Analog | Model::BlendedAnalog => "similar moments",

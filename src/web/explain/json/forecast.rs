@@ -15,6 +15,7 @@ pub(super) struct Forecast<'a> {
     chosen: Choice,
     made: Option<Prediction<'a>>,
     value: Option<f64>,
+    rise: f32,
     verdict: &'static str,
     decided_by: &'static str,
     decided: f64,
@@ -80,7 +81,7 @@ struct Gate {
 impl<'a> Forecast<'a> {
     pub(super) fn of(foreseen: &'a Foreseen) -> Self {
         let Foreseen { told, lead_time, made } = foreseen;
-        let Told { value, chosen, forecast, verdict, bound } = told;
+        let Told { value, chosen, forecast, rise, verdict, bound } = told;
         let Chosen { model, quantile, headroom, down_window } = *chosen;
         Self {
             lead_time: lead(lead_time),
@@ -92,6 +93,7 @@ impl<'a> Forecast<'a> {
             },
             made: made.as_deref().map(prediction),
             value: *forecast,
+            rise: *rise,
             verdict: verdict.name(),
             decided_by: bound.name(),
             decided: value.get(),
