@@ -24,6 +24,7 @@ mod tick;
 use crate::api;
 use crate::auth::AuthError;
 use crate::cluster::ClusterError;
+use crate::domain::environment::Environment;
 use crate::published::Published;
 use crate::telemetry::health::{Check, Health};
 use crate::tls::certificates::{Certificates, Origin};
@@ -59,6 +60,8 @@ pub struct Settings {
     pub certificate: Origin,
     /// How long readiness fails before the ports close.
     pub shutdown_delay: Duration,
+    /// What platforms hand to the process.
+    pub environment: Environment,
 }
 
 /// With a cluster or without.
@@ -119,6 +122,18 @@ pub struct App {
     shutdown_delay: Duration,
 }
 
+fn follow_certificates(
+    origin: Origin,
+    tasks: &mut Tasks,
+    stop: &CancellationToken,
+) -> Result<Arc<Certificates>, AppError> {
+    let certificates = Certificates::load(origin, clock::now()).map_err(AppError::Tls)?;
+    let look = |it: &mut Arc<Certificates>| drop(it.reload_once(clock::now()));
+    let run = look_every(Arc::clone(&certificates), look, stop.clone());
+    tasks.spawn("certificates", run);
+    Ok(certificates)
+}
+
 impl App {
     /// Reads the configuration, opens the ports and starts to work. Must be called inside a tokio
     /// runtime.
@@ -126,8 +141,15 @@ impl App {
     /// # Errors
     /// `AppError` when something that it cannot do without is missing or wrong.
     pub async fn build(settings: Settings) -> Result<Self, AppError> {
-        let Settings { config, mode, secure_port, observability_port, certificate, shutdown_delay } =
-            settings;
+        let Settings {
+            config,
+            mode,
+            secure_port,
+            observability_port,
+            certificate,
+            shutdown_delay,
+            environment,
+        } = settings;
         let mut tasks = Tasks::default();
         let stop_work = CancellationToken::new();
         let mut registries = self_metrics::Registries::new();
@@ -136,15 +158,12 @@ impl App {
 
         // The configuration file is read once here and followed from then on.
         let metrics = Metrics::register(registries.own());
-        let (follower, loaded) = Follower::start(&config, &metrics)?;
+        let (follower, loaded) = Follower::start(&config, &metrics, files::reach(environment))?;
         let run = look_every(follower, Follower::look, stop_work.clone());
         tasks.spawn("configuration", run);
 
         // Certificates are read once here and looked at again from then on.
-        let certificates = Certificates::load(certificate, clock::now()).map_err(AppError::Tls)?;
-        let look = |it: &mut Arc<Certificates>| drop(it.reload_once(clock::now()));
-        let run = look_every(Arc::clone(&certificates), look, stop_work.clone());
-        tasks.spawn("certificates", run);
+        let certificates = follow_certificates(certificate, &mut tasks, &stop_work)?;
 
         // The door and the pods, from the cluster or without one.
         let own = Own { loaded, metrics: metrics.clone(), published: Arc::clone(&published) };

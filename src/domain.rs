@@ -5,6 +5,7 @@
 //! and turns them into these words once.
 
 pub mod duration;
+pub mod environment;
 pub mod error_chain;
 pub mod finite;
 pub mod hpa;
@@ -18,5 +19,6 @@ pub mod policy_object;
 pub mod ports;
 pub mod quantity;
 pub mod sample;
+pub mod secret;
 pub mod selector;
 pub mod supply;

@@ -4,6 +4,7 @@
 //! cannot be wrong, and the faults of those that were. Never does I/O; one broken policy or
 //! source never hides the good ones beside it.
 
+pub mod access;
 pub mod capacity;
 pub mod crd;
 pub mod expression;
@@ -22,12 +23,13 @@ use crate::domain::limits;
 use crate::domain::metric::{MetricKey, Subject};
 use crate::domain::name::{MetricName, PolicyKey, SignalName, SourceName};
 use crate::domain::supply::{LeadTime, Startup, Supply};
+use crate::policy::access::Access;
 use crate::policy::capacity::{Capacity, Emit};
 use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
 use crate::policy::promql::SeriesSelector;
 use crate::policy::smoothing::Smoothing;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,6 +70,10 @@ pub enum SourceKind {
         method: QueryMethod,
         /// The label that names the namespace of a series.
         namespace_label: Box<str>,
+        /// Who asks.
+        access: Box<Access>,
+        /// What is sent with every query, by name.
+        parameters: BTreeMap<Box<str>, Box<str>>,
     },
     /// One page in exposition format.
     Scrape {

@@ -5,12 +5,14 @@
 //! size; nothing here knows what a sample is for. A new kind of source is a file here, a variant
 //! of `Source`, and the arms that the compiler then asks for.
 
+mod access;
 mod breaker;
 mod http;
 mod prometheus;
 mod retry;
 mod scrape;
 
+pub use access::Reach;
 pub use breaker::Breaker;
 pub use prometheus::Prometheus;
 pub use retry::RetryBudget;
@@ -21,6 +23,7 @@ use crate::domain::name::{ObjectName, SourceName};
 use crate::domain::sample::Sample;
 use crate::policy::{Ask, SourceKind, SourceSettings};
 use crate::series::Samples;
+use access::Caller;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -28,7 +31,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub enum Source {
     /// The HTTP API of Prometheus or of something compatible with it.
-    Prometheus(Prometheus),
+    Prometheus(Box<Prometheus>),
     /// One page in exposition format.
     Scrape(Scrape),
 }
@@ -53,6 +56,9 @@ pub enum ReadError {
     /// It did not answer several times in a row, and is left alone for a moment.
     #[error("{0} (asked only now and then until it answers)")]
     Resting(Box<Self>),
+    /// The credentials cannot be had.
+    #[error("{0}")]
+    NoCredentials(String),
     /// The answer is larger than the limit.
     #[error("the answer is larger than {0} {1}")]
     TooLarge(usize, &'static str),
@@ -78,6 +84,8 @@ pub enum Reason {
     Refused,
     /// See `ReadError::Resting`.
     Resting,
+    /// See `ReadError::NoCredentials`.
+    NoCredentials,
     /// See `ReadError::TooLarge`.
     TooLarge,
     /// See `ReadError::NotUnderstood` and `ReadError::WrongKind`.
@@ -95,6 +103,7 @@ impl Reason {
             Self::TimedOut => "timed_out",
             Self::Refused => "refused",
             Self::Resting => "resting",
+            Self::NoCredentials => "no_credentials",
             Self::TooLarge => "too_large",
             Self::NotUnderstood => "not_understood",
             Self::Empty => "empty",
@@ -121,6 +130,7 @@ impl ReadError {
             Self::TimedOut(_) => Reason::TimedOut,
             Self::Refused { .. } => Reason::Refused,
             Self::Resting(_) => Reason::Resting,
+            Self::NoCredentials(_) => Reason::NoCredentials,
             Self::TooLarge(..) => Reason::TooLarge,
             Self::NotUnderstood(_) | Self::WrongKind => Reason::NotUnderstood,
             Self::Empty(_) => Reason::Empty,
@@ -138,20 +148,25 @@ pub struct SetupError {
 }
 
 impl Source {
-    /// A source with these settings. Does not connect.
+    /// A source with these settings, which proves who asks with what is found in `reach`. Does not
+    /// connect.
     ///
     /// # Errors
     /// When no HTTP client can be had, e.g. without a TLS provider.
-    pub fn new(settings: &SourceSettings) -> Result<Self, SetupError> {
-        let (SourceKind::Prometheus { url, .. } | SourceKind::Scrape { url }) = &settings.kind;
-        let client = http::client(url, settings.timeout)
-            .map_err(|cause| SetupError { name: settings.name.clone(), cause })?;
-        Ok(match &settings.kind {
-            SourceKind::Prometheus { url, method, namespace_label: _ } => {
-                Self::Prometheus(Prometheus::new(url, *method, client))
+    pub fn new(settings: &SourceSettings, reach: &Reach) -> Result<Self, SetupError> {
+        let SourceSettings { name, kind, timeout } = settings;
+        let made = match kind {
+            SourceKind::Prometheus { url, method, namespace_label: _, access, parameters } => {
+                let caller = Caller::new(url, *timeout, access, reach);
+                let made = caller.map(|it| Prometheus::new(url, *method, parameters, it));
+                made.map(|it| Self::Prometheus(Box::new(it)))
             }
-            SourceKind::Scrape { url } => Self::Scrape(Scrape::new(url, client)),
-        })
+            SourceKind::Scrape { url } => {
+                let http = http::client(url, *timeout, |builder| builder);
+                http.map(|it| Self::Scrape(Scrape::new(url, it)))
+            }
+        };
+        made.map_err(|cause| SetupError { name: name.clone(), cause })
     }
 
     /// The samples that answer `ask` about the instant `at`. A page is fetched once for all

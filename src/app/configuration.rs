@@ -11,7 +11,7 @@ use crate::domain::name::SourceName;
 use crate::policy::crd::{self, Unsupported};
 use crate::policy::resolve::objects::manifests::{self, Manifests};
 use crate::policy::{Config, resolve};
-use crate::source::Source;
+use crate::source::{Reach, Source};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -112,6 +112,7 @@ pub(crate) struct Follower {
     content: Vec<u8>,
     is_unreadable: bool,
     metrics: Metrics,
+    reach: Reach,
     loaded: watch::Sender<Arc<Loaded>>,
 }
 
@@ -120,17 +121,19 @@ impl Follower {
     pub(crate) fn start(
         path: &Path,
         metrics: &Metrics,
+        reach: Reach,
     ) -> Result<(Self, watch::Receiver<Arc<Loaded>>), ConfigError> {
         let content = content(path)?;
         let config = parse(path, &content)?;
         log_faults(path, &config.faults);
         metrics.config_loaded(&config);
-        let (sender, receiver) = watch::channel(Arc::new(load(config, metrics)));
+        let (sender, receiver) = watch::channel(Arc::new(load(config, metrics, &reach)));
         let follower = Self {
             path: path.to_owned(),
             content,
             is_unreadable: false,
             metrics: metrics.clone(),
+            reach,
             loaded: sender,
         };
         Ok((follower, receiver))
@@ -165,7 +168,7 @@ impl Follower {
         }
         self.metrics.config_loaded(&config);
         tracing::info!(policies = config.policies.len(), "configuration reloaded");
-        self.loaded.send_replace(Arc::new(load(config, &self.metrics)));
+        self.loaded.send_replace(Arc::new(load(config, &self.metrics, &self.reach)));
     }
 
     fn refuse(&self, error: &ConfigError) {
@@ -190,9 +193,9 @@ impl Follower {
     }
 }
 
-fn load(config: Config, metrics: &Metrics) -> Loaded {
+fn load(config: Config, metrics: &Metrics, reach: &Reach) -> Loaded {
     let sources = config.sources.iter().map(|settings| {
-        let source = Source::new(settings).map_err(|error| {
+        let source = Source::new(settings, reach).map_err(|error| {
             let error = ErrorChain(&error).to_string();
             tracing::error!(source = %settings.name, error, "source cannot be used");
             error

@@ -140,6 +140,7 @@ async fn chunk_recording(chunk: &Chunk, sources: &Sources) -> Result<Recording, 
                 Reason::Unreachable
                 | Reason::Refused
                 | Reason::Resting
+                | Reason::NoCredentials
                 | Reason::NotUnderstood
                 | Reason::Empty => ChunkFailure::Other,
             }

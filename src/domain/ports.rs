@@ -5,6 +5,7 @@ use crate::domain::name::{Namespace, ObjectName};
 use crate::domain::selector::Selector;
 use std::fmt::Debug;
 use std::pin::Pin;
+use std::sync::Arc;
 
 /// Which pods exist.
 pub trait Pods: Debug + Send + Sync {
@@ -17,6 +18,15 @@ pub trait Pods: Debug + Send + Sync {
         namespace: &Namespace,
         selector: &Selector,
     ) -> Result<Vec<ObjectName>, PodsUnknown>;
+}
+
+/// The files that an operator names in the configuration: certificates and tokens.
+pub trait Files: Debug + Send + Sync {
+    /// What stands in a file now, or did a moment ago.
+    ///
+    /// # Errors
+    /// Why it cannot be read, for a person.
+    fn content(&self, path: &str) -> Result<Arc<[u8]>, String>;
 }
 
 /// Why it is not known which pods exist.

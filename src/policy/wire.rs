@@ -3,6 +3,7 @@
 //! Only shapes and descriptions: the JSON schema made from these types finds unknown and
 //! misspelt keys, `resolve` finds everything else.
 
+pub mod access;
 pub mod capacity;
 pub mod forecast;
 pub mod smoothing;
@@ -65,6 +66,16 @@ pub struct PrometheusSource {
     /// The label that names the namespace of a series; `namespace` when left out. The queries of
     /// MetricPolicy objects see only series of their own namespace.
     pub namespace_label: Option<String>,
+    /// How Foresail proves who it is: exactly one way.
+    pub auth: Option<access::Auth>,
+    /// Further headers of every request, by name, e.g. `X-Scope-OrgID`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, access::Header>,
+    /// Certificates of the connection.
+    pub tls: Option<access::Tls>,
+    /// Further parameters of every query, e.g. `dedup: "true"` for Thanos.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
 }
 
 /// How a query travels.

@@ -3,7 +3,7 @@
 
 use crate::domain::limits;
 use crate::source::ReadError;
-use reqwest::{Client, RequestBuilder, Response, redirect};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect};
 use std::error::Error;
 use std::time::Duration;
 
@@ -17,10 +17,16 @@ pub(super) struct Http {
 /// A client whose requests end within `timeout`, bodies included.
 ///
 /// It follows no redirect: where a source lies is the operator's decision, not its answer's.
-pub(super) fn client(url: &str, timeout: Duration) -> Result<Http, reqwest::Error> {
+/// `configure` says whose certificates it takes and shows.
+pub(super) fn client(
+    url: &str,
+    timeout: Duration,
+    configure: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<Http, reqwest::Error> {
     let builder = Client::builder();
     // A plain source needs no authorities, and must not fail on a machine that has none.
     let builder = if url.starts_with("https:") { builder } else { builder.tls_certs_only([]) };
+    let builder = configure(builder);
     let client = builder
         .timeout(timeout)
         .connect_timeout(timeout)

@@ -9,9 +9,11 @@ use crate::domain::sample::Sample;
 use crate::policy::{Ask, QueryMethod};
 use crate::series::Samples;
 use crate::source::ReadError;
+use crate::source::access::Caller;
 use crate::source::http::{Answer, Http};
 use jiff::Timestamp;
 use response::{Data, Point, Series};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A server that speaks Prometheus' HTTP API.
@@ -19,12 +21,20 @@ use std::time::Duration;
 pub struct Prometheus {
     url: String,
     method: QueryMethod,
-    http: Http,
+    /// What is sent with every query.
+    parameters: Vec<(String, String)>,
+    caller: Caller,
 }
 
 impl Prometheus {
-    pub(super) fn new(url: &str, method: QueryMethod, http: Http) -> Self {
-        Self { url: url.to_owned(), method, http }
+    pub(super) fn new(
+        url: &str,
+        method: QueryMethod,
+        parameters: &BTreeMap<Box<str>, Box<str>>,
+        caller: Caller,
+    ) -> Self {
+        let parameters = parameters.iter().map(|(name, text)| (name.to_string(), text.to_string()));
+        Self { url: url.to_owned(), method, parameters: parameters.collect(), caller }
     }
 
     /// The samples that the query of `ask` has at the instant `at`.
@@ -38,8 +48,8 @@ impl Prometheus {
             // Without it a series that nobody writes any more would look fresh for five minutes.
             ("lookback_delta", shown_seconds(*lookback)),
         ];
-        let body = self.ask("query", &parameters).await?;
-        match response::parse(&body)? {
+        let data = self.ask("query", &parameters).await?;
+        match data {
             Data::Vector(series) => instant_samples(series, pod_label.as_deref()),
             Data::Scalar(point) if pod_label.is_none() => {
                 let sample = sample(point).ok_or_else(|| no_number("the query"))?;
@@ -68,8 +78,8 @@ impl Prometheus {
             ("step", shown_seconds(step)),
             ("lookback_delta", shown_seconds(*lookback)),
         ];
-        let body = self.ask("query_range", &parameters).await?;
-        let Data::Matrix(series) = response::parse(&body)? else {
+        let data = self.ask("query_range", &parameters).await?;
+        let Data::Matrix(series) = data else {
             return Err(unexpected("vector"));
         };
         if pod_label.is_none() && series.len() > 1 {
@@ -84,22 +94,28 @@ impl Prometheus {
         Ok(samples)
     }
 
-    async fn ask(
-        &self,
-        endpoint: &str,
-        parameters: &[(&str, String)],
-    ) -> Result<Vec<u8>, ReadError> {
+    /// What a query came to.
+    async fn ask(&self, endpoint: &str, parameters: &[(&str, String)]) -> Result<Data, ReadError> {
         let url = format!("{}/api/v1/{endpoint}", self.url);
-        let request = match self.method {
-            QueryMethod::Post => self.http.client.post(url).form(parameters),
-            QueryMethod::Get => self.http.client.get(url).query(parameters),
+        let make = |http: &Http| {
+            let parameters = self.with_own(parameters);
+            match self.method {
+                QueryMethod::Post => http.client.post(&url).form(&parameters),
+                QueryMethod::Get => http.client.get(&url).query(&parameters),
+            }
         };
-        let Answer { status, body } = self.http.send(request).await?;
-        if (200..300).contains(&status) {
-            return Ok(body);
-        }
-        let message = response::error_message(&body);
-        Err(ReadError::Refused { status, message })
+        let (Answer { status, body }, hidden) = self.caller.send(make).await?;
+        let read = if (200..300).contains(&status) {
+            response::parse(&body)
+        } else {
+            Err(ReadError::Refused { status, message: response::error_message(&body) })
+        };
+        read.map_err(|error| hidden.redacted(error))
+    }
+
+    fn with_own<'a>(&'a self, parameters: &'a [(&str, String)]) -> Vec<(&'a str, &'a str)> {
+        let own = self.parameters.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        parameters.iter().map(|(name, text)| (*name, text.as_str())).chain(own).collect()
     }
 }
 

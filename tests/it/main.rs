@@ -17,6 +17,7 @@ mod secrets;
 mod self_metrics;
 mod shutdown;
 mod simulate;
+mod source_access;
 mod source_pages;
 mod source_queries;
 mod support;

@@ -49,6 +49,8 @@ pub(crate) struct Asked {
     pub(crate) parameters: BTreeMap<String, String>,
     /// Whether the parameters were in the URL.
     pub(crate) in_url: bool,
+    /// By their names in lower case.
+    pub(crate) headers: BTreeMap<String, String>,
 }
 
 /// A running source; it ends with the test.
@@ -115,7 +117,8 @@ impl Drop for Web {
 }
 
 fn is_below(path: &str, asked: &str) -> bool {
-    asked.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path == "/"
+        || asked.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// An address on which connections are refused: taken, but nobody listens.
@@ -129,6 +132,10 @@ pub(crate) fn refusing() -> Refusing {
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
     Refusing { _socket: socket, address }
+}
+
+fn header_text((name, text): (&http::HeaderName, &http::HeaderValue)) -> (String, String) {
+    (name.to_string(), text.to_str().unwrap().to_owned())
 }
 
 async fn answer(
@@ -145,6 +152,7 @@ async fn answer(
         path: path.clone(),
         parameters: [url.as_str(), form.as_str()].into_iter().flat_map(parameters).collect(),
         in_url: !url.is_empty(),
+        headers: head.headers.iter().map(header_text).collect(),
     };
     let behaviour = {
         let mut state = state.lock().unwrap();
