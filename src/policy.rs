@@ -10,6 +10,7 @@ pub mod crd;
 pub mod expression;
 pub mod forecast;
 mod keep_good;
+pub mod partial;
 pub mod promql;
 pub mod resolve;
 pub mod smoothing;
@@ -27,6 +28,7 @@ use crate::policy::access::Access;
 use crate::policy::capacity::{Capacity, Emit};
 use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
+use crate::policy::partial::OnPartial;
 use crate::policy::promql::SeriesSelector;
 use crate::policy::smoothing::Smoothing;
 use std::collections::{BTreeMap, BTreeSet};
@@ -192,6 +194,8 @@ pub enum Ask {
         pod_label: Option<Box<str>>,
         /// Samples older than this do not count: the policy's `maxAge`.
         lookback: Duration,
+        /// What an answer is worth that is about a part of the data only.
+        on_partial: OnPartial,
     },
     /// Series of a scraped page.
     Series {

@@ -30,7 +30,7 @@ const ROOMS: &[Room] = &[
         name: "source",
         level: 3,
         may_name: &["domain", "policy", "series"],
-        outside: &["reqwest", "serde", "serde_json", "tokio"],
+        outside: &["aws_sigv4", "reqwest", "ring", "serde", "serde_json", "tokio"],
     },
     Room {
         name: "pipeline",
@@ -138,6 +138,7 @@ const ROOMS: &[Room] = &[
 const FENCED: &[&str] = &[
     "anyhow",
     "arc_swap",
+    "aws_sigv4",
     "axum",
     "cel",
     "clap",
@@ -148,6 +149,7 @@ const FENCED: &[&str] = &[
     "promql_parser",
     "rcgen",
     "reqwest",
+    "ring",
     "rustls",
     "saphyr_parser",
     "schemars",

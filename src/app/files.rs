@@ -1,5 +1,6 @@
 //! Files that may change at any time: looked at again and again, off the runtime's own threads.
 
+use crate::app::clock;
 use crate::domain::environment::Environment;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
@@ -77,5 +78,9 @@ impl Files for NamedFiles {
 
 /// Where sources find what proves who asks.
 pub(super) fn reach(environment: Environment) -> Reach {
-    Reach { files: Arc::new(NamedFiles::default()), environment: Arc::new(environment) }
+    Reach {
+        files: Arc::new(NamedFiles::default()),
+        environment: Arc::new(environment),
+        now: clock::now,
+    }
 }

@@ -49,4 +49,48 @@ pub enum Authentication {
         /// The file with the token.
         token_file: Box<str>,
     },
+    /// A token that a server gives for a client's secret (OAuth 2.0, RFC 6749, 4.4).
+    OAuth2(Box<OAuth2>),
+    /// A token of Microsoft Entra for a workload identity.
+    Azure {
+        /// What the token is for.
+        scope: Box<str>,
+    },
+    /// A token of Google.
+    Google {
+        /// What the token is for.
+        scope: Box<str>,
+        /// The key file of a service account; the machine's own account without it.
+        credentials_file: Option<Box<str>>,
+    },
+    /// A signature of Amazon (SigV4) on each request.
+    Aws(Box<Aws>),
+}
+
+/// Who asks a server for tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OAuth2 {
+    /// Where tokens are given.
+    pub token_url: Box<str>,
+    /// The client's name.
+    pub client_id: Box<str>,
+    /// The file with its secret.
+    pub client_secret_file: Box<str>,
+    /// What the token is for, with a space between two.
+    pub scope: Option<Box<str>>,
+    /// Further parameters of the request.
+    pub parameters: BTreeMap<Box<str>, Box<str>>,
+    /// Certificates of that server.
+    pub tls: Tls,
+}
+
+/// Who signs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Aws {
+    /// Where; as the environment says without it.
+    pub region: Option<Box<str>>,
+    /// For which service; `aps` for Amazon Managed Prometheus.
+    pub service: Box<str>,
+    /// The file with the keys and the profile in it; what the environment offers without it.
+    pub credentials_file: Option<(Box<str>, Box<str>)>,
 }

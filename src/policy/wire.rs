@@ -211,6 +211,21 @@ pub struct PrometheusSignal {
     pub query: String,
     /// The label that names the pod of each series, for a Pods metric; `pod` when left out.
     pub pod_label: Option<String>,
+    /// What an answer is worth that the server says is about a part of the data; scaleUpOnly when left
+    /// out.
+    pub on_partial: Option<OnPartial>,
+}
+
+/// What becomes of a number that is made from a part of the data.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum OnPartial {
+    /// It is used as it is.
+    Use,
+    /// It is used if it is above the last one, so that silence never scales down.
+    ScaleUpOnly,
+    /// It is not used.
+    Refuse,
 }
 
 /// Series of a scraped page.

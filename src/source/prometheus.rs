@@ -1,18 +1,22 @@
 //! The HTTP API of Prometheus: instant queries for the newest sample, range queries for history.
 
+mod partial;
 mod response;
 
 use crate::domain::finite::Finite;
 use crate::domain::limits;
 use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
+use crate::policy::partial::OnPartial;
 use crate::policy::{Ask, QueryMethod};
 use crate::series::Samples;
 use crate::source::ReadError;
 use crate::source::access::Caller;
-use crate::source::http::{Answer, Http};
+use crate::source::http::Answer;
 use jiff::Timestamp;
-use response::{Data, Point, Series};
+use partial::Lasts;
+use reqwest::Client;
+use response::{Data, Point, Series, Told};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -24,6 +28,7 @@ pub struct Prometheus {
     /// What is sent with every query.
     parameters: Vec<(String, String)>,
     caller: Caller,
+    lasts: Lasts,
 }
 
 impl Prometheus {
@@ -34,12 +39,18 @@ impl Prometheus {
         caller: Caller,
     ) -> Self {
         let parameters = parameters.iter().map(|(name, text)| (name.to_string(), text.to_string()));
-        Self { url: url.to_owned(), method, parameters: parameters.collect(), caller }
+        Self {
+            url: url.to_owned(),
+            method,
+            parameters: parameters.collect(),
+            caller,
+            lasts: Lasts::default(),
+        }
     }
 
     /// The samples that the query of `ask` has at the instant `at`.
     pub(super) async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Samples, ReadError> {
-        let Ask::Query { query, pod_label, lookback } = ask else {
+        let Ask::Query { query, pod_label, lookback, on_partial } = ask else {
             return Err(ReadError::WrongKind);
         };
         let parameters = [
@@ -48,16 +59,18 @@ impl Prometheus {
             // Without it a series that nobody writes any more would look fresh for five minutes.
             ("lookback_delta", shown_seconds(*lookback)),
         ];
-        let data = self.ask("query", &parameters).await?;
-        match data {
-            Data::Vector(series) => instant_samples(series, pod_label.as_deref()),
+        let Told { data, missing } = self.ask("query", &parameters).await?;
+        let samples = match data {
+            Data::Vector(series) => instant_samples(series, pod_label.as_deref())?,
             Data::Scalar(point) if pod_label.is_none() => {
                 let sample = sample(point).ok_or_else(|| no_number("the query"))?;
-                Ok(Samples::from([(None, sample)]))
+                Samples::from([(None, sample)])
             }
-            Data::Scalar(_) => Err(ReadError::Empty(NO_PODS.to_owned())),
-            Data::Matrix(_) => Err(unexpected("matrix")),
-        }
+            Data::Scalar(_) => return Err(ReadError::Empty(NO_PODS.to_owned())),
+            Data::Matrix(_) => return Err(unexpected("matrix")),
+        };
+        let question = (query.clone(), pod_label.clone());
+        self.lasts.judged(question, at, samples, (*on_partial, missing.as_deref()))
     }
 
     /// The samples that the query of `ask` had from `from` to `to`, oldest first.
@@ -68,7 +81,7 @@ impl Prometheus {
         to: Timestamp,
         step: Duration,
     ) -> Result<Vec<(Option<ObjectName>, Sample)>, ReadError> {
-        let Ask::Query { query, pod_label, lookback } = ask else {
+        let Ask::Query { query, pod_label, lookback, on_partial } = ask else {
             return Err(ReadError::WrongKind);
         };
         let parameters = [
@@ -78,10 +91,15 @@ impl Prometheus {
             ("step", shown_seconds(step)),
             ("lookback_delta", shown_seconds(*lookback)),
         ];
-        let data = self.ask("query_range", &parameters).await?;
+        let Told { data, missing } = self.ask("query_range", &parameters).await?;
         let Data::Matrix(series) = data else {
             return Err(unexpected("vector"));
         };
+        // A past with a hole in it is asked for again later.
+        if let Some(missing) = missing.filter(|_| *on_partial != OnPartial::Use) {
+            let problem = format!("the past is about a part of the data ({missing})");
+            return Err(ReadError::Empty(problem));
+        }
         if pod_label.is_none() && series.len() > 1 {
             return Err(too_many(series.len()));
         }
@@ -95,13 +113,13 @@ impl Prometheus {
     }
 
     /// What a query came to.
-    async fn ask(&self, endpoint: &str, parameters: &[(&str, String)]) -> Result<Data, ReadError> {
+    async fn ask(&self, endpoint: &str, parameters: &[(&str, String)]) -> Result<Told, ReadError> {
         let url = format!("{}/api/v1/{endpoint}", self.url);
-        let make = |http: &Http| {
+        let make = |client: &Client| {
             let parameters = self.with_own(parameters);
             match self.method {
-                QueryMethod::Post => http.client.post(&url).form(&parameters),
-                QueryMethod::Get => http.client.get(&url).query(&parameters),
+                QueryMethod::Post => client.post(&url).form(&parameters),
+                QueryMethod::Get => client.get(&url).query(&parameters),
             }
         };
         let (Answer { status, body }, hidden) = self.caller.send(make).await?;
@@ -115,9 +133,14 @@ impl Prometheus {
 
     fn with_own<'a>(&'a self, parameters: &'a [(&str, String)]) -> Vec<(&'a str, &'a str)> {
         let own = self.parameters.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-        parameters.iter().map(|(name, text)| (*name, text.as_str())).chain(own).collect()
+        let asked = parameters.iter().map(|(name, text)| (*name, text.as_str()));
+        asked.chain([NO_DELAY]).chain(own).collect()
     }
 }
+
+/// VictoriaMetrics otherwise answers what was half a minute ago, as if it were of now. Others do not
+/// know the parameter.
+const NO_DELAY: (&str, &str) = ("nocache", "1");
 
 const NO_PODS: &str = "no series has a usable label that names its pod";
 

@@ -19,5 +19,7 @@ mod shutdown;
 mod simulate;
 mod source_access;
 mod source_pages;
+mod source_partial;
 mod source_queries;
+mod source_tokens;
 mod support;

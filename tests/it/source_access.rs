@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// A setup with one policy for each of these sources: a name, its URL and further keys, in which
 /// `FOLDER` stands for the folder of the files.
-fn setup(sources: &[(&str, String, &str)]) -> Setup {
+pub(crate) fn setup(sources: &[(&str, String, &str)]) -> Setup {
     let setup = Setup::new("");
     let folder = setup.file("");
     let folder = folder.to_str().unwrap().trim_end_matches('/');
@@ -28,7 +28,7 @@ fn setup(sources: &[(&str, String, &str)]) -> Setup {
     setup
 }
 
-fn write(path: &Path, text: &str) {
+pub(crate) fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
 }
 
@@ -39,7 +39,7 @@ fn last(web: &Web, path: &str, header: &str) -> Result<String, String> {
     last.headers.get(header).cloned().ok_or_else(|| format!("{:?}", last.headers))
 }
 
-async fn shows(web: &Web, path: &str, header: &str, expected: &str) {
+pub(crate) async fn shows(web: &Web, path: &str, header: &str, expected: &str) {
     wait::until(&format!("{path} is shown {header}: {expected}"), async || {
         let shown = last(web, path, header)?;
         wait::seen(shown == expected, shown)

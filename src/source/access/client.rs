@@ -5,10 +5,10 @@ use super::Reach;
 use crate::domain::error_chain::ErrorChain;
 use crate::policy::access::Tls;
 use crate::source::ReadError;
-use crate::source::http::{self, Http};
+use crate::source::http::{self, Answer, Http};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::HeaderValue;
-use reqwest::{Certificate, ClientBuilder, Identity};
+use reqwest::header::{HOST, HeaderValue};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -80,6 +80,22 @@ impl Clients {
             // The configuration was checked for that; who gets here would ask under the other name.
             tracing::error!(%error, name, "no host has this name");
         }
+    }
+
+    /// Sends one request that needs no other proof.
+    pub(super) async fn send(
+        &self,
+        make: impl Fn(&Client) -> RequestBuilder,
+    ) -> Result<Answer, ReadError> {
+        let http = self.current()?;
+        let mut request = make(&http.client)
+            .build()
+            .map_err(|_| ReadError::NoCredentials("the request cannot be made".to_owned()))?;
+        self.named(request.url_mut());
+        if let Some(host) = self.host() {
+            request.headers_mut().insert(HOST, host.clone());
+        }
+        http.send(RequestBuilder::from_parts(http.client.clone(), request)).await
     }
 
     /// The client that fits what stands in the files now.

@@ -41,7 +41,7 @@ pub(crate) enum Behaviour {
 }
 
 /// One request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Asked {
     pub(crate) method: String,
     pub(crate) path: String,
@@ -49,6 +49,9 @@ pub(crate) struct Asked {
     pub(crate) parameters: BTreeMap<String, String>,
     /// Whether the parameters were in the URL.
     pub(crate) in_url: bool,
+    /// As they came.
+    pub(crate) query: String,
+    pub(crate) body: String,
     /// By their names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
 }
@@ -152,6 +155,8 @@ async fn answer(
         path: path.clone(),
         parameters: [url.as_str(), form.as_str()].into_iter().flat_map(parameters).collect(),
         in_url: !url.is_empty(),
+        query: url.clone(),
+        body: form.clone(),
         headers: head.headers.iter().map(header_text).collect(),
     };
     let behaviour = {

@@ -5,6 +5,7 @@ use crate::document::path::Path;
 use crate::domain::limits;
 use crate::domain::name::{SignalName, SourceName};
 use crate::policy::expression::{PODS, Used};
+use crate::policy::partial::OnPartial;
 use crate::policy::promql::{self, Answer, BadQuery, SeriesSelector};
 use crate::policy::resolve::{Faults, Sources};
 use crate::policy::wire;
@@ -85,7 +86,7 @@ fn ask(
 ) -> Option<Ask> {
     let is_per_pod = matches!(metric_type, wire::MetricType::Pods);
     match (&wire.prometheus, &wire.scrape) {
-        (Some(wire::PrometheusSignal { query, pod_label }), None) => {
+        (Some(wire::PrometheusSignal { query, pod_label, on_partial }), None) => {
             let path = path.key("prometheus");
             if pod_label.is_some() && !is_per_pod {
                 let fault = Fault::new(path.key("podLabel"), "only a Pods metric has a pod label");
@@ -94,7 +95,12 @@ fn ask(
             }
             take_query(path.key("query"), promql::check(query), faults)?;
             let pod_label = is_per_pod.then(|| pod_label.as_deref().unwrap_or(POD_LABEL).into());
-            Some(Ask::Query { query: query.clone(), pod_label, lookback })
+            let on_partial = match on_partial {
+                Some(wire::OnPartial::Use) => OnPartial::Use,
+                Some(wire::OnPartial::Refuse) => OnPartial::Refuse,
+                Some(wire::OnPartial::ScaleUpOnly) | None => OnPartial::ScaleUpOnly,
+            };
+            Some(Ask::Query { query: query.clone(), pod_label, lookback, on_partial })
         }
         (None, Some(_)) if is_per_pod => {
             let problem = "a page gives one number, a Pods metric needs one for each pod";

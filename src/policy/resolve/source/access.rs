@@ -3,7 +3,7 @@
 use super::{Faults, checked_url};
 use crate::document::fault::Fault;
 use crate::document::path::Path;
-use crate::policy::access::{Access, Authentication, HeaderText, Tls};
+use crate::policy::access::{Access, Authentication, Aws, HeaderText, OAuth2, Tls};
 use crate::policy::wire;
 use crate::policy::wire::access as written;
 use std::collections::BTreeMap;
@@ -21,7 +21,15 @@ const OWN_HEADERS: [&str; 8] = [
 ];
 
 /// Parameters that Foresail writes itself.
-const OWN_PARAMETERS: [&str; 6] = ["query", "time", "start", "end", "step", "lookback_delta"];
+const OWN_PARAMETERS: [&str; 7] =
+    ["query", "time", "start", "end", "step", "lookback_delta", "nocache"];
+
+/// The same of a request for a token.
+const OWN_TOKEN_PARAMETERS: [&str; 4] = ["grant_type", "client_id", "client_secret", "scope"];
+
+/// What tokens are for when nothing else is said: reading metrics.
+const AZURE_SCOPE: &str = "https://prometheus.monitor.azure.com/.default";
+const GOOGLE_SCOPE: &str = "https://www.googleapis.com/auth/monitoring.read";
 
 /// Settles who asks, and how the server is checked; `None` when something is wrong with it.
 pub(super) fn resolve(
@@ -31,19 +39,12 @@ pub(super) fn resolve(
 ) -> Option<Access> {
     let before = faults.0.len();
     let authentication = match &wire.auth {
-        Some(auth) => authentication(auth, &path.key("auth"), faults),
+        Some(auth) => authentication(auth, &wire.url, &path.key("auth"), faults),
         None => None,
     };
     let headers = headers(wire, &path.key("headers"), faults);
     let tls = match &wire.tls {
-        Some(tls) => {
-            let path = path.key("tls");
-            if !wire.url.starts_with("https:") {
-                let fault = Fault::new(path.clone(), "`tls` of a source that speaks http");
-                faults.add(fault.hint("write an https URL, or leave `tls` out"));
-            }
-            certificates(tls, &path, faults)
-        }
+        Some(tls) => certificates(tls, &wire.url, &path.key("tls"), faults),
         None => Tls::default(),
     };
     (faults.0.len() == before).then_some(Access { authentication, headers, tls })
@@ -64,31 +65,102 @@ pub(super) fn parameters(
 
 fn authentication(
     wire: &written::Auth,
+    url: &str,
     path: &Path,
     faults: &mut Faults,
 ) -> Option<Authentication> {
-    let written::Auth { basic, bearer } = wire;
-    match (basic, bearer) {
-        (Some(basic), None) => {
-            let written::Basic { username, password_file } = basic;
-            let path = path.key("basic");
-            if username.contains(':') {
-                let fault = Fault::new(path.key("username"), "a name cannot have a `:`");
-                faults.add(fault.hint("what follows it would be taken for the password"));
-            }
-            let password_file = file(password_file, &path.key("passwordFile"), faults);
-            Some(Authentication::Basic { username: username.as_str().into(), password_file })
+    let written::Auth { basic, bearer, oauth2, azure, google, aws } = wire;
+    let basic = basic.as_ref().map(|it| self::basic(it, &path.key("basic"), faults));
+    let bearer = bearer.as_ref().map(|written::Bearer { token_file }| {
+        let token_file = file(token_file, &path.key("bearer").key("tokenFile"), faults);
+        Authentication::Bearer { token_file }
+    });
+    let oauth2 = oauth2.as_ref().map(|it| self::oauth2(it, &path.key("oauth2"), faults));
+    let azure = azure.as_ref().map(|written::Azure { scope }| Authentication::Azure {
+        scope: scope.as_deref().unwrap_or(AZURE_SCOPE).into(),
+    });
+    let google = google.as_ref().map(|written::Google { credentials_file, scope }| {
+        let path = path.key("google").key("credentialsFile");
+        Authentication::Google {
+            scope: scope.as_deref().unwrap_or(GOOGLE_SCOPE).into(),
+            credentials_file: credentials_file.as_ref().map(|it| file(it, &path, faults)),
         }
-        (None, Some(written::Bearer { token_file })) => {
-            let token_file = file(token_file, &path.key("bearer").key("tokenFile"), faults);
-            Some(Authentication::Bearer { token_file })
-        }
+    });
+    let aws = aws.as_ref().map(|it| self::aws(it, url, &path.key("aws"), faults));
+    let mut given = [basic, bearer, oauth2, azure, google, aws].into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(one), None) => Some(one),
         _ => {
             let fault = Fault::new(path.clone(), "expected exactly one way to prove who asks");
-            faults.add(fault.hint("write one of `basic` and `bearer`"));
+            let hint = "write one of `basic`, `bearer`, `oauth2`, `azure`, `google` and `aws`";
+            faults.add(fault.hint(hint));
             None
         }
     }
+}
+
+fn basic(wire: &written::Basic, path: &Path, faults: &mut Faults) -> Authentication {
+    let written::Basic { username, password_file } = wire;
+    if username.contains(':') {
+        let fault = Fault::new(path.key("username"), "a name cannot have a `:`");
+        faults.add(fault.hint("what follows it would be taken for the password"));
+    }
+    let password_file = file(password_file, &path.key("passwordFile"), faults);
+    Authentication::Basic { username: username.as_str().into(), password_file }
+}
+
+fn oauth2(wire: &written::OAuth2, path: &Path, faults: &mut Faults) -> Authentication {
+    let written::OAuth2 {
+        token_url,
+        client_id,
+        client_secret_file,
+        scopes,
+        audience,
+        endpoint_params,
+        tls,
+    } = wire;
+    // Where something is wrong with it, nobody asks it.
+    let url = checked_url(token_url, &path.key("tokenUrl"), faults).unwrap_or_default();
+    let client_secret_file = file(client_secret_file, &path.key("clientSecretFile"), faults);
+    let mut parameters = BTreeMap::new();
+    for (name, text) in endpoint_params {
+        if OWN_TOKEN_PARAMETERS.contains(&name.as_str()) {
+            let path = path.key("endpointParams").key(name);
+            let fault = Fault::new(path, "Foresail writes this parameter itself");
+            faults.add(fault.hint("leave it out; scopes have a key of their own"));
+        }
+        parameters.insert(name.as_str().into(), text.as_str().into());
+    }
+    parameters.extend(audience.as_deref().map(|it| ("audience".into(), it.into())));
+    let tls = tls.as_ref().map(|it| certificates(it, &url, &path.key("tls"), faults));
+    Authentication::OAuth2(Box::new(OAuth2 {
+        token_url: url.into(),
+        client_id: client_id.as_str().into(),
+        client_secret_file,
+        scope: (!scopes.is_empty()).then(|| scopes.join(" ").into()),
+        parameters,
+        tls: tls.unwrap_or_default(),
+    }))
+}
+
+fn aws(wire: &written::Aws, url: &str, path: &Path, faults: &mut Faults) -> Authentication {
+    let written::Aws { region, service, credentials_file, profile } = wire;
+    if profile.is_some() && credentials_file.is_none() {
+        let fault = Fault::new(path.key("profile"), "a profile of no file");
+        faults.add(fault.hint("write `credentialsFile`, too"));
+    }
+    let credentials_file = credentials_file.as_ref().map(|it| {
+        let profile = profile.as_deref().unwrap_or("default");
+        (file(it, &path.key("credentialsFile"), faults), profile.into())
+    });
+    // https://aps-workspaces.REGION.amazonaws.com/…
+    let mut labels = url.split(['/', '.']).skip_while(|it| *it != "aps-workspaces");
+    let of_url = labels.nth(1).filter(|_| labels.next() == Some("amazonaws"));
+    Authentication::Aws(Box::new(Aws {
+        region: region.as_deref().or(of_url).map(Into::into),
+        service: service.as_deref().unwrap_or("aps").into(),
+        credentials_file,
+    }))
 }
 
 fn headers(
@@ -136,7 +208,11 @@ fn headers(
     headers
 }
 
-fn certificates(wire: &written::Tls, path: &Path, faults: &mut Faults) -> Tls {
+fn certificates(wire: &written::Tls, url: &str, path: &Path, faults: &mut Faults) -> Tls {
+    if !url.starts_with("https:") {
+        let fault = Fault::new(path.clone(), "`tls` of a server that speaks http");
+        faults.add(fault.hint("write an https URL, or leave `tls` out"));
+    }
     let written::Tls { ca_file, cert_file, key_file, server_name } = wire;
     let ca_file = ca_file.as_ref().map(|it| file(it, &path.key("caFile"), faults));
     let own = match (cert_file, key_file) {
