@@ -19,7 +19,7 @@ demo: setup-build ## A simulated fleet scaled by Foresail in this terminal: no c
 	cargo run --quiet --locked -- demo $(DEMO)
 
 .PHONY: test
-test: setup lint doc-test bench-test check-test browser-test cluster-test ## Everything: format, clippy, all tests, a real control plane
+test: setup lint doc-test bench-test check-test browser-test backends-test cluster-test ## Everything: format, clippy, all tests, a real control plane
 
 .PHONY: check
 check: setup-build lint check-test ## The quick loop: the same without doc tests, browser and control plane
@@ -84,15 +84,20 @@ browser-test: setup
 cluster-test: setup
 	cargo test --locked --test cluster
 
+# Real Prometheus 2 and 3 and VictoriaMetrics; the first time Prometheus 3 is built.
+.PHONY: backends-test
+backends-test: setup
+	cargo test --locked --test backends
+
 # Whatever lies in tests/ apart from those that need more than cargo: Cargo cannot leave one out, only
 # name the rest.
 QUICK_TESTS := $(basename $(notdir $(wildcard tests/*.rs))) \
-	$(filter-out browser cluster,$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
+	$(filter-out backends browser cluster,$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
 
 # ---- what a fresh Debian machine lacks -------------------------------------------------------
 
 BUILD_PACKAGES := build-essential:cc
-TEST_PACKAGES := prometheus:prometheus chromium:chromium
+TEST_PACKAGES := prometheus:prometheus victoria-metrics:victoria-metrics chromium:chromium
 
 .PHONY: setup
 setup: setup-build ## Install what is missing (as root), or say what to install
