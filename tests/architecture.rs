@@ -30,7 +30,7 @@ const ROOMS: &[Room] = &[
         name: "source",
         level: 3,
         may_name: &["domain", "policy", "series"],
-        outside: &["aws_sigv4", "reqwest", "ring", "serde", "serde_json", "tokio"],
+        outside: &["aws_sigv4", "reqwest", "serde", "serde_json", "tokio"],
     },
     Room {
         name: "pipeline",
@@ -149,7 +149,6 @@ const FENCED: &[&str] = &[
     "promql_parser",
     "rcgen",
     "reqwest",
-    "ring",
     "rustls",
     "saphyr_parser",
     "schemars",

@@ -148,7 +148,8 @@ impl Bed {
         file
     }
 
-    /// An authority, a server's certificate for a name at which it does not lie, and a client's.
+    /// An authority, a server's certificate for a name at which it does not lie, a client's, and one that no
+    /// authority made.
     fn make_certificates(&self) {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -156,6 +157,11 @@ impl Bed {
         let authority = params.self_signed(&key).unwrap();
         fs::write(self.file("ca.pem"), authority.pem()).unwrap();
         let issuer = Issuer::new(params, key);
+        let stranger = KeyPair::generate().unwrap();
+        let own = CertificateParams::new(["foresail.example".to_owned()]).unwrap();
+        let certificate = own.self_signed(&stranger).unwrap();
+        fs::write(self.file("stranger.pem"), certificate.pem()).unwrap();
+        fs::write(self.file("stranger.key"), stranger.serialize_pem()).unwrap();
         for (name, host) in [("server", "prometheus.example"), ("client", "foresail.example")] {
             let key = KeyPair::generate().unwrap();
             let params = CertificateParams::new([host.to_owned()]).unwrap();

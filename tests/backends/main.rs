@@ -93,6 +93,32 @@ fn number(text: &str) -> Option<f64> {
 }
 
 #[tokio::test]
+async fn a_client_certificate_is_taken_over_when_its_files_change() {
+    let (bed, page) = (Bed::new(), Page::start());
+    let server = bed.prometheus_3(&page);
+    let copy = |from: &str, to: &str| {
+        fs::copy(bed.file(from), bed.file(to)).unwrap();
+    };
+    copy("stranger.pem", "used.pem");
+    copy("stranger.key", "used.key");
+    let [ca, certificate, key] = ["ca.pem", "used.pem", "used.key"].map(|it| bed.file(it));
+    let source = format!(
+        "{{name: three, prometheus: {{url: '{}', tls: {{caFile: '{ca}', certFile: '{certificate}', \
+         keyFile: '{key}', serverName: prometheus.example}}}}}}",
+        server.url
+    );
+    let policy = external("three", "1s", &query_signal("three", "sum(waiting)"));
+    let adapter = Setup::new(&config(&[source], &[policy])).start().await;
+    adapter.refuses("three", &["source three: received fatal alert"]).await;
+    // Between the two files they do not fit together.
+    copy("client.pem", "used.pem");
+    adapter.logs(&["WARN", "cannot use the certificate files; the last good ones stay"]).await;
+    copy("client.key", "used.key");
+    adapter.serves("three", "42").await;
+    assert!(!adapter.log().contains("PRIVATE KEY"));
+}
+
+#[tokio::test]
 async fn the_past_is_what_was_read_at_each_instant() {
     let (bed, page) = (Bed::new(), Page::start());
     let servers = servers(&bed, &page);
