@@ -4,11 +4,13 @@
 //! cannot be wrong, and the faults of those that were. Never does I/O; one broken policy or
 //! source never hides the good ones beside it.
 
+pub mod access;
 pub mod capacity;
 pub mod crd;
 pub mod expression;
 pub mod forecast;
 mod keep_good;
+pub mod partial;
 pub mod pods;
 pub mod profile;
 pub mod promql;
@@ -25,15 +27,17 @@ use crate::domain::limits;
 use crate::domain::metric::{MetricKey, Subject};
 use crate::domain::name::{MetricName, PolicyKey, SignalName, SourceName};
 use crate::domain::supply::{LeadTime, Startup, Supply};
+use crate::policy::access::Access;
 use crate::policy::capacity::{Capacity, Emit};
 use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
+use crate::policy::partial::OnPartial;
 use crate::policy::pods::PodsAsk;
 use crate::policy::promql::SeriesSelector;
 use crate::policy::queue::QueueAsk;
 use crate::policy::queue::reach::AllowedHost;
 use crate::policy::smoothing::Smoothing;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,6 +80,10 @@ pub enum SourceKind {
         method: QueryMethod,
         /// The label that names the namespace of a series.
         namespace_label: Box<str>,
+        /// Who asks.
+        access: Box<Access>,
+        /// What is sent with every query, by name.
+        parameters: BTreeMap<Box<str>, Box<str>>,
     },
     /// One page in exposition format.
     Scrape {
@@ -195,6 +203,8 @@ pub enum Ask {
         pod_label: Option<Box<str>>,
         /// Samples older than this do not count: the policy's `maxAge`.
         lookback: Duration,
+        /// What an answer is worth that is about a part of the data only.
+        on_partial: OnPartial,
     },
     /// Series of a scraped page.
     Series {

@@ -90,6 +90,17 @@ pub const SOURCE_TIMEOUT_MAX: Duration = TICK_DEADLINE;
 pub const SOURCE_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How much of a source's error answer is read; the rest says nothing more.
 pub const SOURCE_ERROR_BYTES_MAX: usize = 4 * 1024;
+/// So long before it expires a token is fetched anew, or for a fifth of its lifetime if that is less:
+/// clocks differ, and a token must not expire on its way.
+pub const TOKEN_MARGIN: Duration = Duration::from_secs(60);
+/// How long a token that cannot be had is not asked for again.
+pub const TOKEN_RETRY: Duration = Duration::from_secs(2);
+/// A token that is refused is fetched anew once it is so old; a younger one is refused for another
+/// reason.
+pub const TOKEN_REFETCH: Duration = Duration::from_secs(10);
+/// How long the last answer to a query is remembered that is not asked any more, to tell whether a
+/// part of the data has grown beyond it.
+pub const PARTIAL_MEMORY: Duration = Duration::from_secs(600);
 /// Series in one answer: ten thousand pods with room to spare.
 pub const SOURCE_SERIES_MAX: usize = 20_000;
 /// One line of an exposition page; longer ones are no metrics.

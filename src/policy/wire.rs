@@ -3,6 +3,7 @@
 //! Only shapes and descriptions: the JSON schema made from these types finds unknown and
 //! misspelt keys, `resolve` finds everything else.
 
+pub mod access;
 pub mod capacity;
 pub mod forecast;
 pub mod pods;
@@ -69,6 +70,16 @@ pub struct PrometheusSource {
     /// The label that names the namespace of a series; `namespace` when left out. The queries of
     /// MetricPolicy objects see only series of their own namespace.
     pub namespace_label: Option<String>,
+    /// How Foresail proves who it is: exactly one way.
+    pub auth: Option<access::Auth>,
+    /// Further headers of every request, by name, e.g. `X-Scope-OrgID`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, access::Header>,
+    /// Certificates of the connection.
+    pub tls: Option<access::Tls>,
+    /// Further parameters of every query, e.g. `dedup: "true"` for Thanos.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
 }
 
 /// How a query travels.
@@ -222,6 +233,21 @@ pub struct PrometheusSignal {
     pub query: String,
     /// The label that names the pod of each series, for a Pods metric; `pod` when left out.
     pub pod_label: Option<String>,
+    /// What an answer is worth that the server says is about a part of the data; scaleUpOnly when left
+    /// out.
+    pub on_partial: Option<OnPartial>,
+}
+
+/// What becomes of a number that is made from a part of the data.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum OnPartial {
+    /// It is used as it is.
+    Use,
+    /// It is used if it is above the last one, so that silence never scales down.
+    ScaleUpOnly,
+    /// It is not used.
+    Refuse,
 }
 
 /// Series of a scraped page.

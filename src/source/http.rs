@@ -20,8 +20,17 @@ pub(super) struct Http {
 /// A client whose requests end within `timeout`, bodies included.
 ///
 /// It follows no redirect: where a source lies is the operator's decision, not its answer's.
-pub(super) fn client(url: &str, timeout: Duration) -> Result<Http, reqwest::Error> {
-    client_trusting(url, timeout, &Trust::default())
+/// `configure` says whose certificates it takes and shows.
+pub(super) fn client(
+    url: &str,
+    timeout: Duration,
+    configure: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<Http, reqwest::Error> {
+    let builder = Client::builder();
+    // A plain source needs no authorities, and must not fail on a machine that has none.
+    let builder = if url.starts_with("https:") { builder } else { builder.tls_certs_only([]) };
+    let client = usual(configure(builder)).timeout(timeout).connect_timeout(timeout).build()?;
+    Ok(Http { client, timeout })
 }
 
 /// Whose certificates a client takes.
@@ -41,19 +50,19 @@ pub(super) fn client_trusting(
     timeout: Duration,
     trust: &Trust<'_>,
 ) -> Result<Http, reqwest::Error> {
-    let builder = Client::builder().tls_danger_accept_invalid_certs(trust.is_unsafe);
-    // A plain source needs no authorities, and must not fail on a machine that has none.
-    let builder = match trust.authorities {
-        _ if !url.starts_with("https:") => builder.tls_certs_only([]),
-        Some(pem) => builder.tls_certs_only(Certificate::from_pem_bundle(pem.as_bytes())?),
-        None => builder,
-    };
-    let builder = match &trust.resolver {
-        Some(resolver) => builder.dns_resolver(Arc::clone(resolver)),
-        None => builder,
-    };
-    let client = usual(builder).timeout(timeout).connect_timeout(timeout).build()?;
-    Ok(Http { client, timeout })
+    let own = trust.authorities.filter(|_| url.starts_with("https:"));
+    let own = own.map(|pem| Certificate::from_pem_bundle(pem.as_bytes())).transpose()?;
+    client(url, timeout, |builder| {
+        let builder = builder.tls_danger_accept_invalid_certs(trust.is_unsafe);
+        let builder = match own {
+            Some(own) => builder.tls_certs_only(own),
+            None => builder,
+        };
+        match &trust.resolver {
+            Some(resolver) => builder.dns_resolver(Arc::clone(resolver)),
+            None => builder,
+        }
+    })
 }
 
 /// What all clients have in common.

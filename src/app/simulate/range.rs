@@ -12,7 +12,7 @@ use crate::policy::smoothing::Smoothing;
 use crate::policy::{Config, Policy, Signal};
 use crate::replay::trace::{Content, Trace};
 use crate::series::Window;
-use crate::source::Source;
+use crate::source::{Reach, Source};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -59,11 +59,12 @@ pub(super) async fn read(
     config: &Config,
     policy: &Policy,
     range: Range,
+    reach: &Reach,
 ) -> Result<Trace, SimulationError> {
     let mut recordings = Vec::new();
     for signal in &policy.signals {
         let source = config.sources.iter().find(|it| it.name == signal.source);
-        let source = source.and_then(|it| Source::new(it).ok());
+        let source = source.and_then(|it| Source::new(it, reach).ok());
         let Some(source) = source.filter(Source::has_history) else {
             return Err(SimulationError::Past(format!(
                 "source {} has no past to ask for; record the demand yourself and give it with \

@@ -8,6 +8,7 @@ use crate::document::path::Path;
 use crate::domain::limits;
 use crate::domain::name::{Namespace, SignalName, SourceName};
 use crate::policy::expression::{PODS, Used};
+use crate::policy::partial::OnPartial;
 use crate::policy::promql::{self, Answer, BadQuery, SeriesSelector};
 use crate::policy::resolve::{Faults, Sources};
 use crate::policy::smoothing::Smoothing;
@@ -138,7 +139,7 @@ fn ask(
             let ask = pods::ask(wire, is_per_pod, &path.key("pods"), faults)?;
             Some(Ask::Pods(Arc::new(ask)))
         }
-        (Some(wire::PrometheusSignal { query, pod_label }), None, None) => {
+        (Some(wire::PrometheusSignal { query, pod_label, on_partial }), None, None) => {
             let path = path.key("prometheus");
             if pod_label.is_some() && !is_per_pod {
                 let fault = Fault::new(path.key("podLabel"), "only a Pods metric has a pod label");
@@ -147,7 +148,8 @@ fn ask(
             }
             take_query(path.key("query"), promql::check(query), faults)?;
             let pod_label = is_per_pod.then(|| pod_label.as_deref().unwrap_or(POD_LABEL).into());
-            Some(Ask::Query { query: query.clone(), pod_label, lookback })
+            let on_partial = on_partial_of(*on_partial);
+            Some(Ask::Query { query: query.clone(), pod_label, lookback, on_partial })
         }
         (None, Some(_), None) if is_per_pod => {
             let problem = "a page gives one number, a Pods metric needs one for each pod";
@@ -179,6 +181,14 @@ fn not_one(path: &Path) -> Fault {
     let kinds: Vec<String> = kinds.map(|it| format!("`{it}`")).collect();
     let problem = format!("expected exactly one of {}", kinds.join(", "));
     Fault::new(path.clone(), problem).hint("a second read needs a second signal")
+}
+
+fn on_partial_of(written: Option<wire::OnPartial>) -> OnPartial {
+    match written {
+        Some(wire::OnPartial::Use) => OnPartial::Use,
+        Some(wire::OnPartial::Refuse) => OnPartial::Refuse,
+        Some(wire::OnPartial::ScaleUpOnly) | None => OnPartial::ScaleUpOnly,
+    }
 }
 
 fn take_query<T>(path: Path, result: Result<T, BadQuery>, faults: &mut Faults) -> Option<T> {
