@@ -37,8 +37,8 @@ impl Config {
     /// Whether there still is what a policy that was good reads from.
     pub(in crate::policy) fn can_read(&self, policy: &Policy) -> bool {
         policy.signals.iter().all(|signal| match &signal.ask {
-            // Pods are no source.
-            Ask::Pods(_) => true,
+            // Pods and a calendar are no source.
+            Ask::Pods(_) | Ask::Schedule(_) => true,
             // A queue's server is named by the signal itself, and what may be named can change.
             Ask::Queue(ask) => match &ask.server.reach {
                 Reach::Anywhere => true,

@@ -8,6 +8,7 @@ pub mod capacity;
 pub mod forecast;
 pub mod pods;
 pub mod queue;
+pub mod schedule;
 pub mod smoothing;
 
 use schemars::JsonSchema;
@@ -207,6 +208,8 @@ pub struct Signal {
     pub scrape: Option<ScrapeSignal>,
     /// Asked of pods.
     pub pods: Option<pods::PodsSignal>,
+    /// Planned: a value for each instant.
+    pub schedule: Option<schedule::ScheduleSignal>,
     /// The length of a list, set, sorted set or hash of a Redis.
     pub redis: Option<queue::RedisSignal>,
     /// A stream of a Redis.
