@@ -19,7 +19,7 @@ demo: setup-build ## A simulated fleet scaled by Foresail in this terminal: no c
 	cargo run --quiet --locked -- demo $(DEMO)
 
 .PHONY: test
-test: setup lint doc-test bench-test check-test browser-test queues-test cluster-test ## Everything: format, clippy, all tests, real servers, a real control plane
+test: setup lint doc-test bench-test check-test browser-test backends-test queues-test cluster-test ## Everything: format, clippy, all tests, real servers, a real control plane
 
 .PHONY: check
 check: setup-build lint check-test ## The quick loop: the same without doc tests, browser, queues and control plane
@@ -89,16 +89,21 @@ queues-test: setup
 cluster-test: setup
 	cargo test --locked --test cluster
 
+# Real Prometheus 2 and 3 and VictoriaMetrics; the first time Prometheus 3 is built.
+.PHONY: backends-test
+backends-test: setup
+	cargo test --locked --test backends
+
 # Whatever lies in tests/ apart from those that need more than cargo: Cargo cannot leave one out, only
 # name the rest.
 QUICK_TESTS := $(basename $(notdir $(wildcard tests/*.rs))) \
-	$(filter-out browser cluster queues,$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
+	$(filter-out backends browser cluster queues,$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
 
 # ---- what a fresh Debian machine lacks -------------------------------------------------------
 
 BUILD_PACKAGES := build-essential:cc
-TEST_PACKAGES := prometheus:prometheus chromium:chromium redis-server:redis-server rabbitmq-server:rabbitmqctl \
-	nats-server:nats-server postgresql:pg_ctlcluster
+TEST_PACKAGES := prometheus:prometheus victoria-metrics:victoria-metrics chromium:chromium redis-server:redis-server rabbitmq-server:rabbitmqctl \
+	nats-server:nats-server postgresql:pg_ctlcluster default-jre-headless:java maven:mvn
 
 .PHONY: setup
 setup: setup-build ## Install what is missing (as root), or say what to install

@@ -27,14 +27,16 @@ mod tick;
 use crate::api;
 use crate::auth::AuthError;
 use crate::cluster::ClusterError;
+use crate::domain::environment::Environment;
 use crate::published::Published;
+use crate::source::Reach;
 use crate::source::pods::PodReader;
 use crate::telemetry::health::{Check, Health};
 use crate::tls::certificates::{Certificates, Origin};
 use crate::tls::{Acceptor, TlsError};
 use crate::web;
-use configuration::{ConfigError, Follower};
-use files::{NamedFiles, look_every};
+use configuration::{ConfigError, Follower, Loaded};
+use files::look_every;
 use metrics::Metrics;
 use outside::{Outside, Own};
 use queues::Queues;
@@ -42,11 +44,12 @@ use secrets::Vault;
 use self_metrics::OfForecasts;
 use servers::{BindError, Drain, Listener, Served, ServerMetrics};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tasks::{Ended, Tasks};
 use tick::{Pulse, Tick};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +68,8 @@ pub struct Settings {
     pub certificate: Origin,
     /// How long readiness fails before the ports close.
     pub shutdown_delay: Duration,
+    /// What platforms hand to the process.
+    pub environment: Environment,
 }
 
 /// With a cluster or without.
@@ -125,6 +130,35 @@ pub struct App {
     shutdown_delay: Duration,
 }
 
+/// Reads the configuration and looks at it again from then on; also where its queues will find their
+/// credentials.
+fn follow_configuration(
+    config: &Path,
+    reach: Reach,
+    metrics: &Metrics,
+    tasks: &mut Tasks,
+    stop_work: &CancellationToken,
+) -> Result<(watch::Receiver<Arc<Loaded>>, Arc<Vault>), AppError> {
+    let vault = Arc::new(Vault::default());
+    let queues = Arc::new(Queues::new(Arc::clone(&vault), metrics));
+    let (follower, loaded) = Follower::start(config, metrics, (queues, reach))?;
+    let run = look_every(follower, Follower::look, stop_work.clone());
+    tasks.spawn("configuration", run);
+    Ok((loaded, vault))
+}
+
+fn follow_certificates(
+    origin: Origin,
+    tasks: &mut Tasks,
+    stop: &CancellationToken,
+) -> Result<Arc<Certificates>, AppError> {
+    let certificates = Certificates::load(origin, clock::now()).map_err(AppError::Tls)?;
+    let look = |it: &mut Arc<Certificates>| drop(it.reload_once(clock::now()));
+    let run = look_every(Arc::clone(&certificates), look, stop.clone());
+    tasks.spawn("certificates", run);
+    Ok(certificates)
+}
+
 impl App {
     /// Reads the configuration, opens the ports and starts to work. Must be called inside a tokio
     /// runtime.
@@ -132,8 +166,15 @@ impl App {
     /// # Errors
     /// `AppError` when something that it cannot do without is missing or wrong.
     pub async fn build(settings: Settings) -> Result<Self, AppError> {
-        let Settings { config, mode, secure_port, observability_port, certificate, shutdown_delay } =
-            settings;
+        let Settings {
+            config,
+            mode,
+            secure_port,
+            observability_port,
+            certificate,
+            shutdown_delay,
+            environment,
+        } = settings;
         let mut tasks = Tasks::default();
         let stop_work = CancellationToken::new();
         let mut registries = self_metrics::Registries::new();
@@ -142,21 +183,17 @@ impl App {
 
         // The configuration file is read once here and followed from then on.
         let metrics = Metrics::register(registries.own());
-        let vault = Arc::new(Vault::default());
-        let queues = Arc::new(Queues::new(Arc::clone(&vault), &metrics));
-        let (follower, loaded) = Follower::start(&config, &metrics, queues)?;
-        let run = look_every(follower, Follower::look, stop_work.clone());
-        tasks.spawn("configuration", run);
+        let reach = files::reach(environment);
+        let named_files = Arc::clone(&reach.files);
+        let (loaded, vault) =
+            follow_configuration(&config, reach, &metrics, &mut tasks, &stop_work)?;
 
         // Certificates are read once here and looked at again from then on.
-        let certificates = Certificates::load(certificate, clock::now()).map_err(AppError::Tls)?;
-        let look = |it: &mut Arc<Certificates>| drop(it.reload_once(clock::now()));
-        let run = look_every(Arc::clone(&certificates), look, stop_work.clone());
-        tasks.spawn("certificates", run);
+        let certificates = follow_certificates(certificate, &mut tasks, &stop_work)?;
 
         // The door and the pods, from the cluster or without one.
-        let published_to = Arc::clone(&published);
-        let own = Own { loaded, metrics: metrics.clone(), published: published_to, vault };
+        let own =
+            Own { loaded, metrics: metrics.clone(), published: Arc::clone(&published), vault };
         let Outside { door, pods, places, loaded, supply, choices } = outside::connect(
             mode.clone(),
             own,
@@ -168,11 +205,9 @@ impl App {
         .await?;
         let door = Arc::new(door);
 
-        let of_forecasts = OfForecasts {
-            loaded: loaded.clone(),
-            published: Arc::clone(&published),
-            supply: supply.clone(),
-        };
+        let (in_use, known) = (loaded.clone(), supply.clone());
+        let of_forecasts =
+            OfForecasts { loaded: in_use, published: Arc::clone(&published), supply: known };
 
         // The tick reads, evaluates and publishes; a pulse shows that it turns.
         let pulse = Pulse::start();
@@ -180,11 +215,10 @@ impl App {
         tasks.spawn("pulse", pulse.clone().watch(alive, stop_work.clone()));
         let first = health.add_ready("first-evaluation");
         let (desk, inquiries) = web::explain::desk();
-        let published_to = Arc::clone(&published);
-        let reader = Arc::new(PodReader::new(places, Arc::new(NamedFiles::default())));
-        self_metrics::pod_pages(registries.own(), reader.counts());
-        let reach = tick::Reach { supply, choices, pods: reader, inquiries };
-        let tick = Tick::new(published_to, reach, &metrics, pulse, first);
+        let pod_reader = Arc::new(PodReader::new(places, named_files));
+        self_metrics::pod_pages(registries.own(), pod_reader.counts());
+        let reach = tick::Reach { supply, choices, pods: pod_reader, inquiries };
+        let tick = Tick::new(Arc::clone(&published), reach, &metrics, pulse, first);
         tasks.spawn("tick", tick.run(loaded, stop_work.clone()));
 
         // The servers answer from what is published.

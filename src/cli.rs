@@ -14,6 +14,7 @@ mod simulate;
 
 use crate::app::explain::SERVER_DEFAULT;
 use crate::domain::duration::{self, BadDuration, Shown};
+use crate::domain::environment::Environment;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
 use crate::domain::name::{MetricName, Namespace};
@@ -281,4 +282,10 @@ fn begin_logs(format: LogFormat, default: &str) -> anyhow::Result<()> {
     let filter = std::env::var("RUST_LOG").ok();
     logs::begin(format, filter.as_deref().unwrap_or(default))?;
     Ok(())
+}
+
+/// What platforms hand to the process.
+fn environment() -> Environment {
+    let text = |it: std::ffi::OsString| it.into_string().ok();
+    Environment::new(std::env::vars_os().filter_map(|(name, it)| text(name).zip(text(it))))
 }

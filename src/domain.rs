@@ -5,6 +5,7 @@
 //! and turns them into these words once.
 
 pub mod duration;
+pub mod environment;
 pub mod error_chain;
 pub mod finite;
 pub mod hpa;

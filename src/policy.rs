@@ -4,16 +4,19 @@
 //! cannot be wrong, and the faults of those that were. Never does I/O; one broken policy or
 //! source never hides the good ones beside it.
 
+pub mod access;
 pub mod capacity;
 pub mod crd;
 pub mod expression;
 pub mod forecast;
 mod keep_good;
+pub mod partial;
 pub mod pods;
 pub mod profile;
 pub mod promql;
 pub mod queue;
 pub mod resolve;
+pub mod schedule;
 pub mod smoothing;
 pub mod status;
 pub mod wire;
@@ -25,14 +28,18 @@ use crate::domain::limits;
 use crate::domain::metric::{MetricKey, Subject};
 use crate::domain::name::{MetricName, PolicyKey, SignalName, SourceName};
 use crate::domain::supply::{LeadTime, Startup, Supply};
+use crate::policy::access::Access;
 use crate::policy::capacity::{Capacity, Emit};
 use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
+use crate::policy::partial::OnPartial;
 use crate::policy::pods::PodsAsk;
 use crate::policy::promql::SeriesSelector;
 use crate::policy::queue::QueueAsk;
+use crate::policy::queue::reach::AllowedHost;
+use crate::policy::schedule::Schedule;
 use crate::policy::smoothing::Smoothing;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +54,8 @@ pub struct Config {
     pub broken: Vec<BrokenPolicy>,
     /// The names of the sources that cannot be read, as they are written.
     pub broken_sources: BTreeSet<String>,
+    /// What MetricPolicy objects may ask beside the Services of their own namespace.
+    pub allowed_hosts: Arc<[AllowedHost]>,
     /// Everything that is wrong, each with its line, in the order of the file.
     pub faults: Vec<Fault>,
 }
@@ -73,6 +82,10 @@ pub enum SourceKind {
         method: QueryMethod,
         /// The label that names the namespace of a series.
         namespace_label: Box<str>,
+        /// Who asks.
+        access: Box<Access>,
+        /// What is sent with every query, by name.
+        parameters: BTreeMap<Box<str>, Box<str>>,
     },
     /// One page in exposition format.
     Scrape {
@@ -173,8 +186,8 @@ impl Policy {
 pub struct Signal {
     /// Its name in `combine`.
     pub name: SignalName,
-    /// Where it is read; `pods` for what is read straight from pods, and a name of its own making for
-    /// a queue's server, which are no sources of the file.
+    /// Where it is read; `pods` for what is read straight from pods, `schedule` for what is planned,
+    /// and a name of its own making for a queue's server, which are no sources of the file.
     pub source: SourceName,
     /// What is asked.
     pub ask: Ask,
@@ -192,6 +205,8 @@ pub enum Ask {
         pod_label: Option<Box<str>>,
         /// Samples older than this do not count: the policy's `maxAge`.
         lookback: Duration,
+        /// What an answer is worth that is about a part of the data only.
+        on_partial: OnPartial,
     },
     /// Series of a scraped page.
     Series {
@@ -204,6 +219,8 @@ pub enum Ask {
     Pods(Arc<PodsAsk>),
     /// What waits in a queue.
     Queue(Arc<QueueAsk>),
+    /// What is planned, which is asked of nobody.
+    Schedule(Arc<Schedule>),
 }
 
 /// How the values of several series become one.

@@ -5,6 +5,7 @@
 //! size; nothing here knows what a sample is for. A new kind of source is a file here, a variant
 //! of `Source`, and the arms that the compiler then asks for.
 
+mod access;
 mod breaker;
 mod http;
 pub mod pods;
@@ -13,6 +14,7 @@ mod queue;
 mod retry;
 mod scrape;
 
+pub use access::Reach;
 pub use breaker::Breaker;
 pub use prometheus::Prometheus;
 pub use queue::Queue;
@@ -24,6 +26,7 @@ use crate::domain::name::{ObjectName, SourceName};
 use crate::domain::sample::Sample;
 use crate::policy::{Ask, SourceKind, SourceSettings};
 use crate::series::Samples;
+use access::Caller;
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -31,7 +34,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub enum Source {
     /// The HTTP API of Prometheus or of something compatible with it.
-    Prometheus(Prometheus),
+    Prometheus(Box<Prometheus>),
     /// One page in exposition format.
     Scrape(Scrape),
     /// A server that has queues.
@@ -64,6 +67,9 @@ pub enum ReadError {
     /// The credentials cannot be had.
     #[error("{0}")]
     NoCredentials(String),
+    /// The server may not be asked for this policy.
+    #[error("{0}")]
+    NotAllowed(String),
     /// The answer is larger than the limit.
     #[error("the answer is larger than {0} {1}")]
     TooLarge(usize, &'static str),
@@ -85,7 +91,7 @@ pub enum Reason {
     Unreachable,
     /// See `ReadError::TimedOut`.
     TimedOut,
-    /// See `ReadError::Refused` and `ReadError::Denied`.
+    /// See `ReadError::Refused`, `ReadError::Denied` and `ReadError::NotAllowed`.
     Refused,
     /// See `ReadError::Resting`.
     Resting,
@@ -127,6 +133,22 @@ impl ReadError {
         }
     }
 
+    /// The same error, with what others said in it passed through `reword`: what they repeat may be
+    /// a secret.
+    pub(crate) fn reworded(self, reword: &dyn Fn(String) -> String) -> Self {
+        match self {
+            Self::Unreachable(text) => Self::Unreachable(reword(text)),
+            Self::Refused { status, message } => Self::Refused { status, message: reword(message) },
+            Self::Resting(error) => Self::Resting(Box::new(error.reworded(reword))),
+            Self::Denied(text) => Self::Denied(reword(text)),
+            Self::NoCredentials(text) => Self::NoCredentials(reword(text)),
+            Self::NotAllowed(text) => Self::NotAllowed(reword(text)),
+            Self::NotUnderstood(text) => Self::NotUnderstood(reword(text)),
+            Self::Empty(text) => Self::Empty(reword(text)),
+            Self::TimedOut(_) | Self::TooLarge(..) | Self::WrongKind => self,
+        }
+    }
+
     /// The kind of failure.
     #[must_use]
     pub fn reason(&self) -> Reason {
@@ -134,7 +156,7 @@ impl ReadError {
             Self::Unreachable(_) => Reason::Unreachable,
             Self::TimedOut(_) => Reason::TimedOut,
             Self::Resting(_) => Reason::Resting,
-            Self::Refused { .. } | Self::Denied(_) => Reason::Refused,
+            Self::Refused { .. } | Self::Denied(_) | Self::NotAllowed(_) => Reason::Refused,
             Self::NoCredentials(_) => Reason::NoCredentials,
             Self::TooLarge(..) => Reason::TooLarge,
             Self::NotUnderstood(_) | Self::WrongKind => Reason::NotUnderstood,
@@ -153,20 +175,25 @@ pub struct SetupError {
 }
 
 impl Source {
-    /// A source with these settings. Does not connect.
+    /// A source with these settings, which proves who asks with what is found in `reach`. Does not
+    /// connect.
     ///
     /// # Errors
     /// When no HTTP client can be had, e.g. without a TLS provider.
-    pub fn new(settings: &SourceSettings) -> Result<Self, SetupError> {
-        let (SourceKind::Prometheus { url, .. } | SourceKind::Scrape { url }) = &settings.kind;
-        let client = http::client(url, settings.timeout)
-            .map_err(|cause| SetupError { name: settings.name.clone(), cause })?;
-        Ok(match &settings.kind {
-            SourceKind::Prometheus { url, method, namespace_label: _ } => {
-                Self::Prometheus(Prometheus::new(url, *method, client))
+    pub fn new(settings: &SourceSettings, reach: &Reach) -> Result<Self, SetupError> {
+        let SourceSettings { name, kind, timeout } = settings;
+        let made = match kind {
+            SourceKind::Prometheus { url, method, namespace_label: _, access, parameters } => {
+                let caller = Caller::new(url, *timeout, access, reach);
+                let made = caller.map(|it| Prometheus::new(url, *method, parameters, it));
+                made.map(|it| Self::Prometheus(Box::new(it)))
             }
-            SourceKind::Scrape { url } => Self::Scrape(Scrape::new(url, client)),
-        })
+            SourceKind::Scrape { url } => {
+                let http = http::client(url, *timeout, |builder| builder);
+                http.map(|it| Self::Scrape(Scrape::new(url, it)))
+            }
+        };
+        made.map_err(|cause| SetupError { name: name.clone(), cause })
     }
 
     /// The samples that answer `ask` about the instant `at`. A page is fetched once for all

@@ -12,7 +12,7 @@ use crate::domain::name::SourceName;
 use crate::policy::crd::{self, Unsupported};
 use crate::policy::resolve::objects::manifests::{self, Manifests};
 use crate::policy::{Config, resolve};
-use crate::source::Source;
+use crate::source::{Reach, Source};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -114,6 +114,7 @@ pub(crate) struct Follower {
     is_unreadable: bool,
     metrics: Metrics,
     queues: Arc<Queues>,
+    reach: Reach,
     loaded: watch::Sender<Arc<Loaded>>,
 }
 
@@ -122,19 +123,21 @@ impl Follower {
     pub(crate) fn start(
         path: &Path,
         metrics: &Metrics,
-        queues: Arc<Queues>,
+        (queues, reach): (Arc<Queues>, Reach),
     ) -> Result<(Self, watch::Receiver<Arc<Loaded>>), ConfigError> {
         let content = content(path)?;
         let config = parse(path, &content)?;
         log_faults(path, &config.faults);
         metrics.config_loaded(&config);
-        let (sender, receiver) = watch::channel(Arc::new(load(config, metrics, &queues)));
+        let loading = load(config, metrics, (&queues, &reach));
+        let (sender, receiver) = watch::channel(Arc::new(loading));
         let follower = Self {
             path: path.to_owned(),
             content,
             is_unreadable: false,
             metrics: metrics.clone(),
             queues,
+            reach,
             loaded: sender,
         };
         Ok((follower, receiver))
@@ -169,7 +172,8 @@ impl Follower {
         }
         self.metrics.config_loaded(&config);
         tracing::info!(policies = config.policies.len(), "configuration reloaded");
-        self.loaded.send_replace(Arc::new(load(config, &self.metrics, &self.queues)));
+        let loading = load(config, &self.metrics, (&self.queues, &self.reach));
+        self.loaded.send_replace(Arc::new(loading));
     }
 
     fn refuse(&self, error: &ConfigError) {
@@ -194,9 +198,9 @@ impl Follower {
     }
 }
 
-fn load(config: Config, metrics: &Metrics, queues: &Arc<Queues>) -> Loaded {
+fn load(config: Config, metrics: &Metrics, (queues, reach): (&Arc<Queues>, &Reach)) -> Loaded {
     let sources = config.sources.iter().map(|settings| {
-        let source = Source::new(settings).map_err(|error| {
+        let source = Source::new(settings, reach).map_err(|error| {
             let error = ErrorChain(&error).to_string();
             tracing::error!(source = %settings.name, error, "source cannot be used");
             error

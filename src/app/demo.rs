@@ -10,6 +10,7 @@ mod page;
 use crate::app::servers::BindError;
 use crate::app::{App, AppError, Mode, Settings};
 use crate::domain::duration::Shown;
+use crate::domain::environment::Environment;
 use crate::domain::error_chain::ErrorChain;
 use crate::simulate::SimulateError;
 use crate::simulate::demand::{Demand, DemandSettings};
@@ -144,6 +145,7 @@ impl Demo {
             observability_port: 0,
             certificate: Origin::SelfSigned,
             shutdown_delay: Duration::ZERO,
+            environment: Environment::default(),
         })
         .await?;
         let (secure, observability) = (app.secure_address(), app.observability_address());

@@ -1,8 +1,11 @@
 //! Files that may change at any time: looked at again and again, off the runtime's own threads.
 
+use crate::app::clock;
+use crate::domain::environment::Environment;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
 use crate::domain::ports::Files;
+use crate::source::Reach;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -70,5 +73,14 @@ impl Files for NamedFiles {
         };
         known.insert(path.into(), (Instant::now(), Arc::clone(&content)));
         Ok(content)
+    }
+}
+
+/// Where sources find what proves who asks.
+pub(super) fn reach(environment: Environment) -> Reach {
+    Reach {
+        files: Arc::new(NamedFiles::default()),
+        environment: Arc::new(environment),
+        now: clock::now,
     }
 }

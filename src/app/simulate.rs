@@ -10,8 +10,10 @@ pub use self::table::Table;
 
 use crate::app::clock;
 use crate::app::configuration::{self, ConfigError};
+use crate::app::files;
 use crate::document::fault::Fault;
 use crate::domain::duration::{self, Shown};
+use crate::domain::environment::Environment;
 use crate::domain::limits;
 use crate::domain::metric::Subject;
 use crate::domain::name::SourceName;
@@ -87,6 +89,8 @@ pub enum DemandFrom {
         from: String,
         /// Until when; now, if left out.
         to: Option<String>,
+        /// What platforms hand to the process.
+        environment: Environment,
     },
 }
 
@@ -173,14 +177,15 @@ pub async fn simulate(
     let hpa = order.hpa.as_deref().map(|path| read_hpa(path, &policy)).transpose()?;
     let (demand, trace) = match &order.demand {
         DemandFrom::File(path) => (file_name(path), read_trace(path, &order.service)?),
-        DemandFrom::Sources { from, to } => {
+        DemandFrom::Sources { from, to, environment } => {
             let range = Range::parse(from, to.as_deref(), clock::now())?;
             if let Some(signal) =
                 policy.signals.iter().find(|it| unknown_sources.contains(&it.source))
             {
                 return Err(nowhere(&order.policy, &signal.source));
             }
-            let trace = range::read(&config, &policy, range).await?;
+            let trace =
+                range::read(&config, &policy, range, &files::reach(environment.clone())).await?;
             (format!("the policy's signals, {range}"), trace)
         }
     };

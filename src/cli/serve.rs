@@ -55,7 +55,15 @@ fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
         None => Origin::SelfSigned,
     };
     let shutdown_delay = shutdown_delay.0;
-    Ok(Settings { config, mode, secure_port, observability_port, certificate, shutdown_delay })
+    Ok(Settings {
+        config,
+        mode,
+        secure_port,
+        observability_port,
+        certificate,
+        shutdown_delay,
+        environment: super::environment(),
+    })
 }
 
 /// Cancels `stop` at the first SIGTERM or Ctrl-C.

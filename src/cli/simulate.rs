@@ -203,7 +203,11 @@ fn order(args: SimulateArgs) -> Order {
     Order {
         demand: match args.trace {
             Some(path) => DemandFrom::File(path),
-            None => DemandFrom::Sources { from: args.from.unwrap_or_default(), to: args.to },
+            None => DemandFrom::Sources {
+                from: args.from.unwrap_or_default(),
+                to: args.to,
+                environment: super::environment(),
+            },
         },
         policy: args.policy,
         name: args.name,

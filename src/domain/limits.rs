@@ -2,6 +2,7 @@
 //! logged by whoever keeps it. A bound that only makes sense beside its code stands there.
 
 pub mod pods;
+pub mod schedule;
 
 use std::time::Duration;
 
@@ -92,6 +93,17 @@ pub const SOURCE_TIMEOUT_MAX: Duration = TICK_DEADLINE;
 pub const SOURCE_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// How much of a source's error answer is read; the rest says nothing more.
 pub const SOURCE_ERROR_BYTES_MAX: usize = 4 * 1024;
+/// So long before it expires a token is fetched anew, or for a fifth of its lifetime if that is less:
+/// clocks differ, and a token must not expire on its way.
+pub const TOKEN_MARGIN: Duration = Duration::from_secs(60);
+/// How long a token that cannot be had is not asked for again.
+pub const TOKEN_RETRY: Duration = Duration::from_secs(2);
+/// A token that is refused is fetched anew once it is so old; a younger one is refused for another
+/// reason.
+pub const TOKEN_REFETCH: Duration = Duration::from_secs(10);
+/// How long the last answer to a query is remembered that is not asked any more, to tell whether a
+/// part of the data has grown beyond it.
+pub const PARTIAL_MEMORY: Duration = Duration::from_secs(600);
 /// Series in one answer: ten thousand pods with room to spare.
 pub const SOURCE_SERIES_MAX: usize = 20_000;
 /// One line of an exposition page; longer ones are no metrics.
@@ -105,6 +117,9 @@ pub const SECRET_TTL: Duration = Duration::from_secs(60);
 pub const SECRET_REREAD: Duration = Duration::from_secs(5);
 /// How often a RabbitMQ and its client show each other that they live.
 pub const QUEUE_HEARTBEAT_SECONDS: u16 = 10;
+/// Hosts that an operator may list for the queues of namespaces: all are looked through for each
+/// connection.
+pub const ALLOWED_HOSTS_MAX: usize = 1_000;
 /// How often a policy's past is asked for before it begins without one.
 pub const BACKFILL_TRIES: u32 = 3;
 /// Samples this far in the future mean that the clock was set back. Less is a page's own time.

@@ -30,6 +30,7 @@ const BOUNDS: &[(&str, &str, usize)] = &[
     ("SecretKeyRef", "key", 253),
     ("PrometheusSignal", "query", limits::QUERY_BYTES_MAX),
     ("PodsSignal", "series", limits::QUERY_BYTES_MAX),
+    ("ScheduleSignal", "windows", limits::schedule::WINDOWS_MAX),
     ("PolicyStatus", "hpas", HPAS_MAX),
 ];
 
@@ -70,13 +71,28 @@ const RULES: &[Rule] = &[
         needs: &["signals", "metric"],
         rule: "self.metric.type != 'Pods' || self.signals.all(name, \
                has(self.signals[name].prometheus) || has(self.signals[name].pods))",
-        message: "a page or a queue gives one number, a Pods metric needs one for each pod",
+        message: "a page, a queue or a calendar gives one number, a Pods metric needs one for each pod",
     },
     Rule {
         of: "Signal",
         needs: &["source", "prometheus", "scrape"],
         rule: "has(self.source) == (has(self.prometheus) || has(self.scrape))",
         message: "`prometheus` and `scrape` need a `source`, the others say themselves where to read",
+    },
+    Rule {
+        of: "ScheduleSignal",
+        needs: &["windows"],
+        rule: "size(self.windows) > 0",
+        message: "a calendar has at least one window",
+    },
+    Rule {
+        of: "ScheduleWindow",
+        needs: &["start", "end", "from", "to", "duration"],
+        rule: "has(self.start) ? !has(self.from) && !has(self.to) && \
+               has(self.end) != has(self.duration) : has(self.from) && !has(self.end) && \
+               has(self.to) != has(self.duration)",
+        message: "expected `start` with one of `end` and `duration`, or `from` with one of `to` and \
+                  `duration`",
     },
     Rule {
         of: "MetricPolicySpec",

@@ -1,5 +1,6 @@
 //! What was good before an edit and is broken after it keeps running as it was.
 
+use crate::policy::queue::reach::Reach;
 use crate::policy::{Ask, Config, Policy, SourceSettings};
 use std::sync::Arc;
 
@@ -36,8 +37,13 @@ impl Config {
     /// Whether there still is what a policy that was good reads from.
     pub(in crate::policy) fn can_read(&self, policy: &Policy) -> bool {
         policy.signals.iter().all(|signal| match &signal.ask {
-            // Pods are no source, and a queue's server is named by the signal itself.
-            Ask::Pods(_) | Ask::Queue(_) => true,
+            // Pods and a calendar are no source.
+            Ask::Pods(_) | Ask::Schedule(_) => true,
+            // A queue's server is named by the signal itself, and what may be named can change.
+            Ask::Queue(ask) => match &ask.server.reach {
+                Reach::Anywhere => true,
+                Reach::Within { listed, .. } => *listed == self.allowed_hosts,
+            },
             Ask::Query { .. } | Ask::Series { .. } => {
                 self.sources.iter().any(|it| it.name == signal.source)
             }

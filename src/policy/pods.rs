@@ -2,6 +2,7 @@
 
 use crate::domain::finite::Finite;
 use crate::domain::selector::Selector;
+use crate::policy::partial::OnPartial;
 use crate::policy::promql::SeriesSelector;
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,19 +105,6 @@ pub enum Across {
     One(PodReduce, OnPartial),
     /// One number from the observations of all pods together.
     Pooled(OnPartial),
-}
-
-/// What becomes of one number when some pods do not answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnPartial {
-    /// It is used.
-    Use,
-    /// It is used if it is above the last one. A sum, and a maximum, over a part is a lower bound of
-    /// the whole: above the last value it says that demand grew, below it says nothing.
-    #[default]
-    ScaleUpOnly,
-    /// It is not used.
-    Refuse,
 }
 
 impl PodsAsk {

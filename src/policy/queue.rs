@@ -3,12 +3,16 @@
 //! Parameters and results are those of KEDA's scalers of the same names, so that whoever comes
 //! from there sees the same numbers. Thresholds are the HPA's.
 
+pub mod kafka;
 pub mod rabbitmq;
+pub mod reach;
 pub mod value_path;
 
 use crate::domain::secret::SecretRef;
 use crate::policy::promql::SeriesSelector;
+use crate::policy::queue::kafka::KafkaQuestion;
 use crate::policy::queue::rabbitmq::{RabbitHost, RabbitQuestion};
+use crate::policy::queue::reach::Reach;
 use crate::policy::queue::value_path::ValuePath;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,6 +37,33 @@ pub struct QueueServer {
     pub credentials: Credentials,
     /// How long one read may take.
     pub timeout: Duration,
+    /// Where it may be; for what a server or a credential says as well as for its place.
+    pub reach: Reach,
+}
+
+impl QueueServer {
+    /// The hosts that are written down, as names or addresses.
+    #[must_use]
+    pub fn hosts(&self) -> Vec<&str> {
+        match &self.place {
+            Place::Redis { address, .. } | Place::Postgresql { address, .. } => vec![&address.host],
+            Place::Rabbitmq { host: Some(it), .. } => vec![without_port(&it.authority)],
+            Place::SecretPostgresql | Place::Rabbitmq { host: None, .. } => Vec::new(),
+            Place::Kafka { servers, .. } => servers.iter().map(|it| &*it.host).collect(),
+            Place::Sqs { endpoint: url, .. } | Place::Nats { url } | Place::Web { url, .. } => {
+                let origin = origin(url);
+                vec![without_port(origin.split_once("://").map_or(origin, |(_, rest)| rest))]
+            }
+        }
+    }
+}
+
+/// The host of `host:port` or `[address]:port`.
+fn without_port(authority: &str) -> &str {
+    match authority.strip_prefix('[').and_then(|it| it.split_once(']')) {
+        Some((address, _)) => address,
+        None => authority.split_once(':').map_or(authority, |(host, _)| host),
+    }
 }
 
 /// Where each credential is kept.
@@ -55,6 +86,12 @@ pub enum Credential {
     ApiKey,
     /// A bearer token.
     Token,
+    /// The id of an access key of AWS.
+    AccessKeyId,
+    /// An access key of AWS.
+    SecretAccessKey,
+    /// The token of a temporary access key of AWS.
+    SessionToken,
 }
 
 impl fmt::Display for Credential {
@@ -67,6 +104,9 @@ impl fmt::Display for Credential {
             Self::Connection => "connection",
             Self::ApiKey => "apiKey",
             Self::Token => "token",
+            Self::AccessKeyId => "awsAccessKeyID",
+            Self::SecretAccessKey => "awsSecretAccessKey",
+            Self::SessionToken => "awsSessionToken",
         })
     }
 }
@@ -134,6 +174,24 @@ pub enum Place {
         /// Whether its certificate is taken unseen.
         is_unsafe: bool,
     },
+    /// A Kafka.
+    Kafka {
+        /// Brokers to begin with.
+        servers: Vec<Address>,
+        /// Whether a name and a password are wanted.
+        logs_in: bool,
+        /// As whom, where that is no secret.
+        username: Option<Box<str>>,
+        /// TLS or not.
+        encryption: Encryption,
+    },
+    /// AWS SQS.
+    Sqs {
+        /// `https://sqs.eu-central-1.amazonaws.com`.
+        endpoint: Box<str>,
+        /// The region for which requests are signed.
+        region: Box<str>,
+    },
     /// The monitoring port of a NATS server.
     Nats {
         /// `http://host:8222`.
@@ -191,6 +249,11 @@ impl fmt::Display for QueueServer {
                 write!(f, "{scheme}://{authority}")
             }
             Place::Rabbitmq { host: None, .. } => reference(f, "rabbitmq", Credential::Host),
+            Place::Kafka { servers, .. } => {
+                let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
+                write!(f, "kafka://{}", servers.join("/"))
+            }
+            Place::Sqs { endpoint, .. } => f.write_str(origin(endpoint)),
             Place::Nats { url } => f.write_str(url),
             // A path may hold what is nobody's business.
             Place::Web { url, .. } => f.write_str(origin(url)),
@@ -199,7 +262,7 @@ impl fmt::Display for QueueServer {
 }
 
 /// Scheme and host of a URL.
-fn origin(url: &str) -> &str {
+pub(in crate::policy) fn origin(url: &str) -> &str {
     let host = url.find("://").map_or(0, |at| at + 3);
     let path = url.get(host..).and_then(|rest| rest.find(['/', '?', '#']));
     path.and_then(|at| url.get(..host + at)).unwrap_or(url)
@@ -237,6 +300,17 @@ pub enum Question {
         stream: Box<str>,
         /// The consumer.
         consumer: Box<str>,
+    },
+    /// The lag of a consumer group of a Kafka.
+    Kafka(KafkaQuestion),
+    /// The messages in a queue of SQS.
+    Sqs {
+        /// The queue's URL.
+        queue: Box<str>,
+        /// Whether those count that somebody is working on.
+        with_in_flight: bool,
+        /// Whether those count that nobody may see yet.
+        with_delayed: bool,
     },
     /// A number in a document.
     Document(ValueLocation),

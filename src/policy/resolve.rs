@@ -1,6 +1,7 @@
 //! From the text of a configuration file to a `Config`: all faults in one pass, and the good
 //! parts usable whatever is wrong beside them.
 
+mod hosts;
 mod metric_policy;
 pub mod objects;
 mod source;
@@ -49,8 +50,9 @@ pub fn load(text: &str) -> Result<Config, Vec<Fault>> {
     let mut found = Schema::new(&schema).check(&document);
     check_kind(&document, &mut found);
     let mut resolver = Resolver { document: &document, schema_faults: found };
-    let whole = resolver.faults_of_the_whole();
-    let config = resolver.resolve();
+    let mut whole = resolver.faults_of_the_whole();
+    let allowed_hosts = hosts::listed(&document, &mut whole);
+    let config = Config { allowed_hosts, ..resolver.resolve() };
     let faults = whole.iter().cloned().chain(config.faults.iter().cloned());
     let faults = placed(&document, faults);
     if whole.is_empty() { Ok(Config { faults, ..config }) } else { Err(faults) }

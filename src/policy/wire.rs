@@ -3,10 +3,12 @@
 //! Only shapes and descriptions: the JSON schema made from these types finds unknown and
 //! misspelt keys, `resolve` finds everything else.
 
+pub mod access;
 pub mod capacity;
 pub mod forecast;
 pub mod pods;
 pub mod queue;
+pub mod schedule;
 pub mod smoothing;
 
 use schemars::JsonSchema;
@@ -40,6 +42,8 @@ pub struct AdapterConfig {
     /// Recipes of published metrics.
     #[serde(default)]
     pub policies: Vec<MetricPolicy>,
+    /// What holds for the queues of all policies.
+    pub queues: Option<queue::QueueRules>,
 }
 
 /// A place to read from: exactly one kind.
@@ -67,6 +71,16 @@ pub struct PrometheusSource {
     /// The label that names the namespace of a series; `namespace` when left out. The queries of
     /// MetricPolicy objects see only series of their own namespace.
     pub namespace_label: Option<String>,
+    /// How Foresail proves who it is: exactly one way.
+    pub auth: Option<access::Auth>,
+    /// Further headers of every request, by name, e.g. `X-Scope-OrgID`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, access::Header>,
+    /// Certificates of the connection.
+    pub tls: Option<access::Tls>,
+    /// Further parameters of every query, e.g. `dedup: "true"` for Thanos.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
 }
 
 /// How a query travels.
@@ -194,6 +208,8 @@ pub struct Signal {
     pub scrape: Option<ScrapeSignal>,
     /// Asked of pods.
     pub pods: Option<pods::PodsSignal>,
+    /// Planned: a value for each instant.
+    pub schedule: Option<schedule::ScheduleSignal>,
     /// The length of a list, set, sorted set or hash of a Redis.
     pub redis: Option<queue::RedisSignal>,
     /// A stream of a Redis.
@@ -204,6 +220,10 @@ pub struct Signal {
     pub rabbitmq: Option<queue::RabbitmqSignal>,
     /// What a consumer of a NATS JetStream has before it.
     pub nats_jetstream: Option<queue::NatsJetstreamSignal>,
+    /// The messages of a Kafka that a consumer group has before it.
+    pub kafka: Option<queue::kafka::KafkaSignal>,
+    /// The messages in a queue of AWS SQS.
+    pub aws_sqs_queue: Option<queue::sqs::SqsSignal>,
     /// A number in a document that is read over HTTP.
     pub metrics_api: Option<queue::MetricsApiSignal>,
 }
@@ -216,6 +236,21 @@ pub struct PrometheusSignal {
     pub query: String,
     /// The label that names the pod of each series, for a Pods metric; `pod` when left out.
     pub pod_label: Option<String>,
+    /// What an answer is worth that the server says is about a part of the data; scaleUpOnly when left
+    /// out.
+    pub on_partial: Option<OnPartial>,
+}
+
+/// What becomes of a number that is made from a part of the data.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum OnPartial {
+    /// It is used as it is.
+    Use,
+    /// It is used if it is above the last one, so that silence never scales down.
+    ScaleUpOnly,
+    /// It is not used.
+    Refuse,
 }
 
 /// Series of a scraped page.

@@ -3,9 +3,11 @@
 
 use crate::domain::limits;
 use crate::source::ReadError;
+use crate::source::queue::Resolver;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, StatusCode, redirect};
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An HTTP client and the deadline of its requests.
@@ -18,17 +20,28 @@ pub(super) struct Http {
 /// A client whose requests end within `timeout`, bodies included.
 ///
 /// It follows no redirect: where a source lies is the operator's decision, not its answer's.
-pub(super) fn client(url: &str, timeout: Duration) -> Result<Http, reqwest::Error> {
-    client_trusting(url, timeout, &Trust::default())
+/// `configure` says whose certificates it takes and shows.
+pub(super) fn client(
+    url: &str,
+    timeout: Duration,
+    configure: impl FnOnce(ClientBuilder) -> ClientBuilder,
+) -> Result<Http, reqwest::Error> {
+    let builder = Client::builder();
+    // A plain source needs no authorities, and must not fail on a machine that has none.
+    let builder = if url.starts_with("https:") { builder } else { builder.tls_certs_only([]) };
+    let client = usual(configure(builder)).timeout(timeout).connect_timeout(timeout).build()?;
+    Ok(Http { client, timeout })
 }
 
 /// Whose certificates a client takes.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Trust<'t> {
     /// The authorities, as PEM; the machine's own without them.
     pub(super) authorities: Option<&'t str>,
     /// Anybody's.
     pub(super) is_unsafe: bool,
+    /// Who looks up names; the machine without one.
+    pub(super) resolver: Option<Arc<Resolver>>,
 }
 
 /// The same, for a server with a certificate of its own authorities.
@@ -37,15 +50,19 @@ pub(super) fn client_trusting(
     timeout: Duration,
     trust: &Trust<'_>,
 ) -> Result<Http, reqwest::Error> {
-    let builder = Client::builder().tls_danger_accept_invalid_certs(trust.is_unsafe);
-    // A plain source needs no authorities, and must not fail on a machine that has none.
-    let builder = match trust.authorities {
-        _ if !url.starts_with("https:") => builder.tls_certs_only([]),
-        Some(pem) => builder.tls_certs_only(Certificate::from_pem_bundle(pem.as_bytes())?),
-        None => builder,
-    };
-    let client = usual(builder).timeout(timeout).connect_timeout(timeout).build()?;
-    Ok(Http { client, timeout })
+    let own = trust.authorities.filter(|_| url.starts_with("https:"));
+    let own = own.map(|pem| Certificate::from_pem_bundle(pem.as_bytes())).transpose()?;
+    client(url, timeout, |builder| {
+        let builder = builder.tls_danger_accept_invalid_certs(trust.is_unsafe);
+        let builder = match own {
+            Some(own) => builder.tls_certs_only(own),
+            None => builder,
+        };
+        match &trust.resolver {
+            Some(resolver) => builder.dns_resolver(Arc::clone(resolver)),
+            None => builder,
+        }
+    })
 }
 
 /// What all clients have in common.

@@ -1,17 +1,23 @@
 //! The HTTP API of Prometheus: instant queries for the newest sample, range queries for history.
 
+mod partial;
 mod response;
 
 use crate::domain::finite::Finite;
 use crate::domain::limits;
 use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
+use crate::policy::partial::OnPartial;
 use crate::policy::{Ask, QueryMethod};
 use crate::series::Samples;
 use crate::source::ReadError;
-use crate::source::http::{Answer, Http};
+use crate::source::access::Caller;
+use crate::source::http::Answer;
 use jiff::Timestamp;
-use response::{Data, Point, Series};
+use partial::Lasts;
+use reqwest::Client;
+use response::{Data, Point, Series, Told};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A server that speaks Prometheus' HTTP API.
@@ -19,17 +25,32 @@ use std::time::Duration;
 pub struct Prometheus {
     url: String,
     method: QueryMethod,
-    http: Http,
+    /// What is sent with every query.
+    parameters: Vec<(String, String)>,
+    caller: Caller,
+    lasts: Lasts,
 }
 
 impl Prometheus {
-    pub(super) fn new(url: &str, method: QueryMethod, http: Http) -> Self {
-        Self { url: url.to_owned(), method, http }
+    pub(super) fn new(
+        url: &str,
+        method: QueryMethod,
+        parameters: &BTreeMap<Box<str>, Box<str>>,
+        caller: Caller,
+    ) -> Self {
+        let parameters = parameters.iter().map(|(name, text)| (name.to_string(), text.to_string()));
+        Self {
+            url: url.to_owned(),
+            method,
+            parameters: parameters.collect(),
+            caller,
+            lasts: Lasts::default(),
+        }
     }
 
     /// The samples that the query of `ask` has at the instant `at`.
     pub(super) async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Samples, ReadError> {
-        let Ask::Query { query, pod_label, lookback } = ask else {
+        let Ask::Query { query, pod_label, lookback, on_partial } = ask else {
             return Err(ReadError::WrongKind);
         };
         let parameters = [
@@ -38,16 +59,18 @@ impl Prometheus {
             // Without it a series that nobody writes any more would look fresh for five minutes.
             ("lookback_delta", shown_seconds(*lookback)),
         ];
-        let body = self.ask("query", &parameters).await?;
-        match response::parse(&body)? {
-            Data::Vector(series) => instant_samples(series, pod_label.as_deref()),
+        let Told { data, missing } = self.ask("query", &parameters).await?;
+        let samples = match data {
+            Data::Vector(series) => instant_samples(series, pod_label.as_deref())?,
             Data::Scalar(point) if pod_label.is_none() => {
                 let sample = sample(point).ok_or_else(|| no_number("the query"))?;
-                Ok(Samples::from([(None, sample)]))
+                Samples::from([(None, sample)])
             }
-            Data::Scalar(_) => Err(ReadError::Empty(NO_PODS.to_owned())),
-            Data::Matrix(_) => Err(unexpected("matrix")),
-        }
+            Data::Scalar(_) => return Err(ReadError::Empty(NO_PODS.to_owned())),
+            Data::Matrix(_) => return Err(unexpected("matrix")),
+        };
+        let question = (query.clone(), pod_label.clone());
+        self.lasts.judged(question, at, samples, (*on_partial, missing.as_deref()))
     }
 
     /// The samples that the query of `ask` had from `from` to `to`, oldest first.
@@ -58,7 +81,7 @@ impl Prometheus {
         to: Timestamp,
         step: Duration,
     ) -> Result<Vec<(Option<ObjectName>, Sample)>, ReadError> {
-        let Ask::Query { query, pod_label, lookback } = ask else {
+        let Ask::Query { query, pod_label, lookback, on_partial } = ask else {
             return Err(ReadError::WrongKind);
         };
         let parameters = [
@@ -68,10 +91,15 @@ impl Prometheus {
             ("step", shown_seconds(step)),
             ("lookback_delta", shown_seconds(*lookback)),
         ];
-        let body = self.ask("query_range", &parameters).await?;
-        let Data::Matrix(series) = response::parse(&body)? else {
+        let Told { data, missing } = self.ask("query_range", &parameters).await?;
+        let Data::Matrix(series) = data else {
             return Err(unexpected("vector"));
         };
+        // A past with a hole in it is asked for again later.
+        if let Some(missing) = missing.filter(|_| *on_partial != OnPartial::Use) {
+            let problem = format!("the past is about a part of the data ({missing})");
+            return Err(ReadError::Empty(problem));
+        }
         if pod_label.is_none() && series.len() > 1 {
             return Err(too_many(series.len()));
         }
@@ -84,24 +112,35 @@ impl Prometheus {
         Ok(samples)
     }
 
-    async fn ask(
-        &self,
-        endpoint: &str,
-        parameters: &[(&str, String)],
-    ) -> Result<Vec<u8>, ReadError> {
+    /// What a query came to.
+    async fn ask(&self, endpoint: &str, parameters: &[(&str, String)]) -> Result<Told, ReadError> {
         let url = format!("{}/api/v1/{endpoint}", self.url);
-        let request = match self.method {
-            QueryMethod::Post => self.http.client.post(url).form(parameters),
-            QueryMethod::Get => self.http.client.get(url).query(parameters),
+        let make = |client: &Client| {
+            let parameters = self.with_own(parameters);
+            match self.method {
+                QueryMethod::Post => client.post(&url).form(&parameters),
+                QueryMethod::Get => client.get(&url).query(&parameters),
+            }
         };
-        let Answer { status, body, content_type: _ } = self.http.send(request).await?;
-        if (200..300).contains(&status) {
-            return Ok(body);
-        }
-        let message = response::error_message(&body);
-        Err(ReadError::Refused { status, message })
+        let (Answer { status, body, content_type: _ }, hidden) = self.caller.send(make).await?;
+        let read = if (200..300).contains(&status) {
+            response::parse(&body)
+        } else {
+            Err(ReadError::Refused { status, message: response::error_message(&body) })
+        };
+        read.map_err(|error| hidden.redacted(error))
+    }
+
+    fn with_own<'a>(&'a self, parameters: &'a [(&str, String)]) -> Vec<(&'a str, &'a str)> {
+        let own = self.parameters.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+        let asked = parameters.iter().map(|(name, text)| (*name, text.as_str()));
+        asked.chain([NO_DELAY]).chain(own).collect()
     }
 }
+
+/// VictoriaMetrics otherwise answers what was half a minute ago, as if it were of now. Others do not
+/// know the parameter.
+const NO_DELAY: (&str, &str) = ("nocache", "1");
 
 const NO_PODS: &str = "no series has a usable label that names its pod";
 

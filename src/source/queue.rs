@@ -4,13 +4,16 @@
 //! common is here and in `kept`: a deadline over everything, one connection for all who ask the
 //! same server, and errors without credentials.
 
+mod dial;
 mod documents;
+mod kafka;
 mod kept;
 mod login;
 mod nats;
 mod postgresql;
 mod rabbitmq;
 mod redis;
+mod sqs;
 mod tls;
 mod web;
 
@@ -21,6 +24,7 @@ use crate::policy::Ask;
 use crate::policy::queue::{Place, Question, QueueServer};
 use crate::series::Samples;
 use crate::source::ReadError;
+pub(in crate::source) use dial::Resolver;
 use jiff::Timestamp;
 use kept::Kept;
 use login::Login;
@@ -42,6 +46,8 @@ enum Client {
     Postgresql(Kept<postgresql::Postgresql>),
     Rabbitmq(Kept<rabbitmq::Rabbitmq>),
     Nats(Kept<nats::Nats>),
+    Kafka(Kept<kafka::Kafka>),
+    Sqs(Kept<sqs::Sqs>),
     Documents(Kept<documents::Documents>),
 }
 
@@ -56,11 +62,13 @@ trait Protocol: Send + Sync {
         login: &Login,
     ) -> impl Future<Output = Result<Self::Connection, Failed>> + Send;
 
-    /// The answer, as the server gave it: it may be negative or no number at all.
+    /// The answer, as the server gave it: it may be negative or no number at all. `at` is the
+    /// instant that is asked about, which is now or just over.
     fn ask(
         &self,
         connection: &Self::Connection,
         question: &Question,
+        at: Timestamp,
     ) -> impl Future<Output = Result<f64, Failed>> + Send;
 }
 
@@ -97,6 +105,8 @@ impl Queue {
             }
             Place::Rabbitmq { .. } => Client::Rabbitmq(Kept::new(rabbitmq::Rabbitmq)),
             Place::Nats { .. } => Client::Nats(Kept::new(nats::Nats)),
+            Place::Kafka { .. } => Client::Kafka(Kept::new(kafka::Kafka::default())),
+            Place::Sqs { .. } => Client::Sqs(Kept::new(sqs::Sqs)),
             Place::Web { .. } => Client::Documents(Kept::new(documents::Documents)),
         };
         Self { server: server.clone(), secrets, client }
@@ -107,7 +117,7 @@ impl Queue {
         let Ask::Queue(ask) = ask else { return Err(ReadError::WrongKind) };
         let deadline = self.server.timeout;
         // The clients' state machines are large, and many reads are in flight.
-        let read = Box::pin(self.answer(&ask.question));
+        let read = Box::pin(self.answer(&ask.question, at));
         let answer = tokio::time::timeout(deadline, read).await;
         let number = answer.unwrap_or(Err(ReadError::TimedOut(deadline)))?;
         let usable = Finite::new(number).filter(|it| !it.is_negative());
@@ -118,14 +128,17 @@ impl Queue {
         Ok(Samples::from([(None, Sample { at, value })]))
     }
 
-    async fn answer(&self, question: &Question) -> Result<f64, ReadError> {
+    async fn answer(&self, question: &Question, at: Timestamp) -> Result<f64, ReadError> {
         let login = Login::read(&self.server.credentials, self.secrets.as_ref()).await?;
+        let asked = (question, at);
         let answer = match &self.client {
-            Client::Redis(kept) => kept.ask(&self.server, &login, question).await,
-            Client::Postgresql(kept) => kept.ask(&self.server, &login, question).await,
-            Client::Rabbitmq(kept) => kept.ask(&self.server, &login, question).await,
-            Client::Nats(kept) => kept.ask(&self.server, &login, question).await,
-            Client::Documents(kept) => kept.ask(&self.server, &login, question).await,
+            Client::Redis(kept) => kept.ask(&self.server, &login, asked).await,
+            Client::Postgresql(kept) => kept.ask(&self.server, &login, asked).await,
+            Client::Rabbitmq(kept) => kept.ask(&self.server, &login, asked).await,
+            Client::Nats(kept) => kept.ask(&self.server, &login, asked).await,
+            Client::Kafka(kept) => kept.ask(&self.server, &login, asked).await,
+            Client::Sqs(kept) => kept.ask(&self.server, &login, asked).await,
+            Client::Documents(kept) => kept.ask(&self.server, &login, asked).await,
         };
         answer.map_err(|failed| {
             let error = match failed {

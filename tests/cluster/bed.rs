@@ -12,6 +12,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub(crate) mod adapter;
+pub(crate) mod cache;
 pub(crate) mod certificates;
 pub(crate) mod control_plane;
 pub(crate) mod exporter;

@@ -1,5 +1,6 @@
 //! What the tests that run the real binary share: sources to read from, and the adapter itself.
 
 pub(crate) mod adapter;
+pub(crate) mod sigv4;
 pub(crate) mod wait;
 pub(crate) mod web;

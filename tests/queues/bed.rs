@@ -1,6 +1,8 @@
 //! The servers as processes on free ports in a temporary folder, and what all kinds of queue have
 //! to hold when theirs goes away. Processes and ports are those of `tests/cluster`.
 
+#[path = "../cluster/bed/cache.rs"]
+mod cache;
 #[path = "../cluster/bed/keeper.rs"]
 mod keeper;
 #[path = "../cluster/bed/ports.rs"]
@@ -11,6 +13,7 @@ mod process;
 #[path = "../cluster/bed/wait.rs"]
 mod wait;
 
+pub(crate) use cache::made_once;
 pub(crate) use ports::free_port;
 
 use crate::support::adapter::{Adapter, Setup, config};

@@ -10,9 +10,11 @@
 
 mod bed;
 mod documents;
+mod kafka;
 mod nats;
 mod postgresql;
 mod rabbitmq;
 mod redis;
+mod sqs;
 #[expect(dead_code, reason = "shared with tests/it, which uses all of it")]
 mod support;

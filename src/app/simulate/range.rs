@@ -9,10 +9,10 @@ use crate::pipeline::combine;
 use crate::pipeline::facts::{Facts, Rates};
 use crate::pipeline::smooth::Chain;
 use crate::policy::smoothing::Smoothing;
-use crate::policy::{Config, Policy, Signal, SourceKind};
+use crate::policy::{Ask, Config, Policy, Signal, SourceKind};
 use crate::replay::trace::{Content, Trace};
 use crate::series::Window;
-use crate::source::Source;
+use crate::source::{Reach, Source};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -59,14 +59,19 @@ pub(super) async fn read(
     config: &Config,
     policy: &Policy,
     range: Range,
+    reach: &Reach,
 ) -> Result<Trace, SimulationError> {
     let mut recordings = Vec::new();
     for signal in &policy.signals {
+        if let Ask::Schedule(schedule) = &signal.ask {
+            recordings.push(schedule.samples((range.from, range.to), policy.interval));
+            continue;
+        }
         let settings = config.sources.iter().find(|it| it.name == signal.source);
         let url = settings.map_or("", |it| match &it.kind {
             SourceKind::Prometheus { url, .. } | SourceKind::Scrape { url } => url,
         });
-        let source = settings.and_then(|it| Source::new(it).ok());
+        let source = settings.and_then(|it| Source::new(it, reach).ok());
         let Some(source) = source.filter(Source::has_history) else {
             return Err(SimulationError::Past(format!(
                 "source {} has no past to ask for; record the demand yourself and give it with \

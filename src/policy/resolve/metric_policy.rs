@@ -57,7 +57,12 @@ pub(super) fn resolve(
     let lookback = guard.map_or(limits::MAX_AGE_DEFAULT, |it| it.max_age);
     let path_of_signals = path.key("signals");
     let metric_type = metric.metric_type;
-    let about = signals::About { namespace: namespace.as_ref(), metric_type, lookback };
+    let about = signals::About {
+        namespace: namespace.as_ref(),
+        metric_type,
+        lookback,
+        interval: interval.unwrap_or(limits::INTERVAL_DEFAULT),
+    };
     let signals = signals::resolve(signals, about, sources, &path_of_signals, faults);
     let smooth = smoothing::resolve(smooth, interval, &path.key("smooth"), faults);
 

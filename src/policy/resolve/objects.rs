@@ -5,7 +5,7 @@
 
 pub mod manifests;
 
-use super::{Faults, Loss, Sources, Taken, broken_policy, decode, metric_policy};
+use super::{Faults, Loss, Sources, Taken, broken_policy, decode, hosts, metric_policy};
 use crate::document::fault::Fault;
 use crate::document::path::{Path, Step};
 use crate::document::schema::Schema;
@@ -15,6 +15,7 @@ use crate::domain::metric::Subject;
 use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
 use crate::domain::secret::SecretRef;
 use crate::policy::promql::{self, BadQuery};
+use crate::policy::queue::reach::AllowedHost;
 use crate::policy::{Ask, BrokenPolicy, Config, Policy, SourceKind, SourceSettings, wire};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -26,6 +27,8 @@ pub struct Objects {
     known: BTreeMap<PolicyObjectId, Known>,
     /// The sources that `known` was resolved with.
     sources: Vec<SourceSettings>,
+    /// What its namespaces' policies could ask.
+    allowed_hosts: Arc<[AllowedHost]>,
 }
 
 /// A configuration of file and objects, and what became of each object.
@@ -85,8 +88,9 @@ struct Known {
 impl Objects {
     /// Joins `objects` with the configuration of the file. Only what changed is resolved anew.
     pub fn join(&mut self, file: &Config, objects: &[Arc<PolicyObject>]) -> Joined {
-        if self.sources != file.sources {
+        if self.sources != file.sources || self.allowed_hosts != file.allowed_hosts {
             self.sources.clone_from(&file.sources);
+            self.allowed_hosts = Arc::clone(&file.allowed_hosts);
             self.known.values_mut().for_each(|known| known.resolved = None);
         }
         let mut by_age: Vec<&PolicyObject> = objects.iter().map(AsRef::as_ref).collect();
@@ -194,7 +198,9 @@ fn settle(
     let sound = policy.filter(|_| faults.0.is_empty());
     let sound = sound.filter(|it| without_files(it, &mut faults));
     let policy = match kind {
-        PolicyKind::Namespaced => sound.and_then(|it| confined(it, &sources, &mut faults)),
+        PolicyKind::Namespaced => sound
+            .and_then(|it| confined(it, &sources, &mut faults))
+            .and_then(|it| hosts::within_reach(it, &config.allowed_hosts, &mut faults)),
         PolicyKind::Cluster => sound,
     };
     match policy {

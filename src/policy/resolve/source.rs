@@ -1,5 +1,7 @@
 //! From the written shape of a source to its settings.
 
+mod access;
+
 use super::Faults;
 use crate::document::fault::Fault;
 use crate::document::path::Path;
@@ -23,22 +25,10 @@ pub(super) fn resolve(
     let name = faults.take(path.key("name"), SourceName::new(name));
     let (kind, timeout) = match (prometheus, scrape) {
         (Some(prometheus), None) => {
-            let wire::PrometheusSource { url, timeout, method, namespace_label } = prometheus;
             let path = path.key("prometheus");
-            let url = checked_url(url, &path.key("url"), faults);
-            let method = match method {
-                Some(wire::Method::Get) => QueryMethod::Get,
-                Some(wire::Method::Post) | None => QueryMethod::Post,
-            };
-            let timeout = checked_timeout(timeout.as_deref(), &path.key("timeout"), faults);
-            let label = namespace_label.as_deref().unwrap_or(NAMESPACE_LABEL);
-            let label = checked_label(label, &path.key("namespaceLabel"), faults);
-            let kind = url.zip(label).map(|(url, label)| SourceKind::Prometheus {
-                url,
-                method,
-                namespace_label: label.into(),
-            });
-            (kind, timeout)
+            let timeout = prometheus.timeout.as_deref();
+            let timeout = checked_timeout(timeout, &path.key("timeout"), faults);
+            (resolve_prometheus(prometheus, &path, faults), timeout)
         }
         (None, Some(scrape)) => {
             let wire::ScrapeSource { url, timeout } = scrape;
@@ -55,6 +45,31 @@ pub(super) fn resolve(
         }
     };
     Some(SourceSettings { name: name?, kind: kind?, timeout: timeout? })
+}
+
+fn resolve_prometheus(
+    wire: &wire::PrometheusSource,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<SourceKind> {
+    let url = checked_url(&wire.url, &path.key("url"), faults);
+    let method = match wire.method {
+        Some(wire::Method::Get) => QueryMethod::Get,
+        Some(wire::Method::Post) | None => QueryMethod::Post,
+    };
+    let label = wire.namespace_label.as_deref().unwrap_or(NAMESPACE_LABEL);
+    let label = checked_label(label, &path.key("namespaceLabel"), faults);
+    let access = access::resolve(wire, path, faults);
+    let before = faults.0.len();
+    let parameters = access::parameters(&wire.parameters, &path.key("parameters"), faults);
+    let is_sound = faults.0.len() == before;
+    Some(SourceKind::Prometheus {
+        url: url?,
+        method,
+        namespace_label: label?.into(),
+        access: Box::new(access?),
+        parameters: is_sound.then_some(parameters)?,
+    })
 }
 
 fn checked_label<'l>(label: &'l str, path: &Path, faults: &mut Faults) -> Option<&'l str> {
@@ -83,7 +98,7 @@ fn checked_url(url: &str, path: &Path, faults: &mut Faults) -> Option<String> {
     };
     if authority.as_str().contains('@') {
         // It would show in logs, errors and metrics.
-        let hint = "it would show in logs; let a proxy beside Foresail add credentials";
+        let hint = "it would show in logs; write `auth` and name a file with the password";
         faults.add(fault("a URL must not carry a password").hint(hint));
         return None;
     }

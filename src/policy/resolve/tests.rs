@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::finite::Finite;
 use crate::policy::smoothing::Smoothing;
 use crate::policy::{Ask, Combine, QueryMethod, Reduce, SourceKind};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The example of the README, plus one policy each of the other types.
@@ -50,6 +51,8 @@ fn a_good_file_becomes_sources_and_policies() {
                 url: "http://prometheus:9090".into(),
                 method: QueryMethod::Post,
                 namespace_label: "namespace".into(),
+                access: Box::default(),
+                parameters: BTreeMap::new(),
             },
             SourceKind::Scrape { url: "http://127.0.0.1:9400/metrics".into() },
         ]

@@ -1,6 +1,6 @@
 //! The shape of a signal that is read straight from pods.
 
-use crate::policy::wire::IntOrText;
+use crate::policy::wire::{IntOrText, OnPartial};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -111,16 +111,4 @@ pub struct PodTls {
 pub struct PodAuth {
     /// A file with a bearer token, read again when it changes.
     pub bearer_token_file: String,
-}
-
-/// What becomes of a number when some pods do not answer.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub enum OnPartial {
-    /// It is used: in a sum, those that do not answer count as much as the mean of the others.
-    Use,
-    /// It is used if it is above the last one, so that silence never scales down.
-    ScaleUpOnly,
-    /// It is not used.
-    Refuse,
 }

@@ -1,8 +1,22 @@
 //! The shape of signals that are read from queues, with the parameters of KEDA's scalers of the
 //! same names. What is a threshold there is the HPA's business here.
 
+pub mod kafka;
+pub mod sqs;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
+
+/// What holds for the queues of all policies.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct QueueRules {
+    /// Hosts that MetricPolicy objects may ask beside the Services of their own namespace: names, in
+    /// which `*` stands for any text, and addresses or networks such as `10.0.0.0/8`. Loopback and
+    /// link-local addresses only when they are listed as such.
+    #[serde(default)]
+    pub allowed_hosts: Vec<String>,
+}
 
 /// Where a credential is kept: exactly one of the two.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -6,7 +6,8 @@ use crate::domain::finite::Finite;
 use crate::domain::limits;
 use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
-use crate::policy::pods::{Across, Lately, OnPartial, PodReduce, PodValue, PodsAsk};
+use crate::policy::partial::OnPartial;
+use crate::policy::pods::{Across, Lately, PodReduce, PodValue, PodsAsk};
 use crate::series::Samples;
 use crate::source::ReadError;
 use crate::source::pods::quantile::Buckets;
@@ -175,12 +176,10 @@ impl Heard {
         let why_not = match on_partial {
             OnPartial::Use if share >= limits::pods::ANSWERED_MIN_SHARE => return Ok(()),
             OnPartial::Use => "which is more than half".to_owned(),
-            OnPartial::ScaleUpOnly => match last {
-                Some(last) if value > last => return Ok(()),
-                Some(last) => format!("and {value} of the others is not above the last {last}"),
-                None => "and there is no earlier value to tell whether it grew".to_owned(),
+            OnPartial::ScaleUpOnly | OnPartial::Refuse => match on_partial.judge(value, last) {
+                Ok(()) => return Ok(()),
+                Err(why_not) => why_not,
             },
-            OnPartial::Refuse => "and the policy refuses a part".to_owned(),
         };
         Err(ReadError::Empty(format!("{silence}; {why_not}")))
     }

@@ -10,6 +10,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
+/// What a query came to, and what the server says about it.
+pub(super) struct Told {
+    pub(super) data: Data,
+    /// Why the answer is of a part of the data only, in the server's words where it has some.
+    pub(super) missing: Option<String>,
+}
+
 /// What a query came to.
 pub(super) enum Data {
     Vector(Vec<Series>),
@@ -32,11 +39,19 @@ pub(super) struct Series {
     value: Option<Pair>,
     #[serde(default)]
     values: Vec<Pair>,
+    /// A native histogram, or several: in the place of numbers.
+    #[serde(rename = "histogram", alias = "histograms")]
+    histogram: Option<IgnoredAny>,
 }
 
 impl Series {
     pub(super) fn label(&self, name: &str) -> Option<&str> {
         self.metric.get(name).map(String::as_str)
+    }
+
+    /// Whether there are native histograms where numbers should be.
+    pub(super) fn has_histograms(&self) -> bool {
+        self.histogram.is_some()
     }
 
     /// Its points; one whose number cannot be read is NaN, so that it counts as no value.
@@ -66,7 +81,30 @@ struct Reply<'a> {
     error: Option<Cow<'a, str>>,
     #[serde(borrow)]
     data: Option<RawData<'a>>,
+    /// Of VictoriaMetrics: some of its storage did not answer.
+    #[serde(default, rename = "isPartial")]
+    is_partial: bool,
+    #[serde(borrow, default)]
+    warnings: Option<Vec<Cow<'a, str>>>,
 }
+
+impl Reply<'_> {
+    /// Why the answer is of a part of the data only. What Prometheus remarks about the query itself
+    /// comes in the same list.
+    fn missing(&self) -> Option<String> {
+        let of_query = |it: &str| REMARKS.iter().any(|remark| it.starts_with(remark));
+        let warnings = self.warnings.iter().flatten();
+        let mut missing = warnings.map(AsRef::as_ref).filter(|it| !of_query(it));
+        match (missing.next(), self.is_partial) {
+            (Some(warning), _) => Some(shortened(warning)),
+            (None, true) => Some("a part of its storage did not answer".to_owned()),
+            (None, false) => None,
+        }
+    }
+}
+
+/// How remarks of Prometheus about a query begin.
+const REMARKS: [&str; 2] = ["PromQL info: ", "PromQL warning: "];
 
 #[derive(Deserialize)]
 struct RawData<'a> {
@@ -91,7 +129,7 @@ enum Member {
 }
 
 /// Reads a good answer.
-pub(super) fn parse(body: &[u8]) -> Result<Data, ReadError> {
+pub(super) fn parse(body: &[u8]) -> Result<Told, ReadError> {
     let reply: Reply<'_> = serde_json::from_slice(body).map_err(|error| {
         if error.to_string().contains(TOO_MANY) {
             ReadError::TooLarge(limits::SOURCE_SERIES_MAX, "series")
@@ -103,20 +141,30 @@ pub(super) fn parse(body: &[u8]) -> Result<Data, ReadError> {
         let message = reply.error.unwrap_or_default().into_owned();
         return Err(ReadError::NotUnderstood(format!("the query failed: {message}")));
     }
+    let missing = reply.missing();
     let data = reply.data.ok_or_else(|| ReadError::NotUnderstood("no data".to_owned()))?;
-    match (&*data.result_type, data.result) {
-        ("vector", Outcome::Series(series)) => Ok(Data::Vector(series)),
-        ("matrix", Outcome::Series(series)) => Ok(Data::Matrix(series)),
+    let data = match (&*data.result_type, data.result) {
+        ("vector", Outcome::Series(series)) => Data::Vector(series),
+        ("matrix", Outcome::Series(series)) => Data::Matrix(series),
         ("scalar", Outcome::Point(pair)) => {
             let no_time = || ReadError::NotUnderstood("a time out of range".to_owned());
-            pair.point().map(Data::Scalar).ok_or_else(no_time)
+            Data::Scalar(pair.point().ok_or_else(no_time)?)
         }
         (other, _) => {
             let other: String = other.chars().take(20).collect();
-            Err(ReadError::NotUnderstood(format!("unexpected result type {other}")))
+            return Err(ReadError::NotUnderstood(format!("unexpected result type {other}")));
         }
+    };
+    if let Data::Vector(series) | Data::Matrix(series) = &data
+        && series.iter().any(Series::has_histograms)
+    {
+        return Err(ReadError::NotUnderstood(HISTOGRAMS.to_owned()));
     }
+    Ok(Told { data, missing })
 }
+
+const HISTOGRAMS: &str = "the query answers native histograms, not numbers; wrap it in \
+    histogram_quantile(…), histogram_count(…) or histogram_sum(…)";
 
 /// What an error answer says: Prometheus' own text, else the beginning of the page.
 pub(super) fn error_message(body: &[u8]) -> String {
@@ -125,8 +173,13 @@ pub(super) fn error_message(body: &[u8]) -> String {
         Some(error) => error.into_owned(),
         None => String::from_utf8_lossy(body).into_owned(),
     };
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if line.is_empty() { "no message".to_owned() } else { line.chars().take(300).collect() }
+    let line = shortened(&text);
+    if line.is_empty() { "no message".to_owned() } else { line }
+}
+
+/// On one line, and not more than one reads.
+fn shortened(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(300).collect()
 }
 
 const TOO_MANY: &str = "too many series";

@@ -5,6 +5,7 @@ mod location;
 use super::{Failed, Login, Protocol, web};
 use crate::policy::queue::{Auth, Credential, Place, Question, QueueServer};
 use crate::source::http::Http;
+use jiff::Timestamp;
 
 /// How a server of documents is spoken to.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl Protocol for Documents {
         Ok(Reader { http, url: url.clone(), auth })
     }
 
-    async fn ask(&self, reader: &Reader, question: &Question) -> Result<f64, Failed> {
+    async fn ask(&self, reader: &Reader, question: &Question, _: Timestamp) -> Result<f64, Failed> {
         let Question::Document(location) = question else { return Err(Failed::wrong_kind()) };
         let request = reader.http.client.get(&*reader.url);
         let request = match &reader.auth {

@@ -3,6 +3,7 @@
 
 use super::login::Login;
 use super::{Failed, Protocol, Question, QueueServer};
+use jiff::Timestamp;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,13 +48,13 @@ impl<P: Protocol> Kept<P> {
         &self,
         server: &QueueServer,
         login: &Login,
-        question: &Question,
+        asked: (&Question, Timestamp),
     ) -> Result<f64, Failed> {
         let (held, is_new) = self.held(server, login).await?;
-        match self.ask_over(&held, question).await {
+        match self.ask_over(&held, asked).await {
             Err(Failed::Connection(_)) if !is_new => {
                 let (held, _) = self.held(server, login).await?;
-                self.ask_over(&held, question).await
+                self.ask_over(&held, asked).await
             }
             answer => answer,
         }
@@ -62,10 +63,10 @@ impl<P: Protocol> Kept<P> {
     async fn ask_over(
         &self,
         held: &Held<P::Connection>,
-        question: &Question,
+        (question, at): (&Question, Timestamp),
     ) -> Result<f64, Failed> {
         let mut doubt = Doubt { is_broken: &held.is_broken, is_cleared: false };
-        let answer = self.protocol.ask(&held.connection, question).await;
+        let answer = self.protocol.ask(&held.connection, question, at).await;
         doubt.is_cleared = matches!(answer, Ok(_) | Err(Failed::Answer(_)));
         answer
     }

@@ -36,18 +36,7 @@ impl Login {
 
     /// The error without what must not be seen, should a server or a client repeat it.
     pub(super) fn redacted(&self, error: ReadError) -> ReadError {
-        match error {
-            ReadError::Unreachable(text) => ReadError::Unreachable(self.hidden(text)),
-            ReadError::Refused { status, message } => {
-                ReadError::Refused { status, message: self.hidden(message) }
-            }
-            ReadError::Denied(text) => ReadError::Denied(self.hidden(text)),
-            ReadError::NotUnderstood(text) => ReadError::NotUnderstood(self.hidden(text)),
-            ReadError::Empty(text) => ReadError::Empty(self.hidden(text)),
-            ReadError::NoCredentials(text) => ReadError::NoCredentials(self.hidden(text)),
-            ReadError::Resting(error) => ReadError::Resting(Box::new(self.redacted(*error))),
-            ReadError::TimedOut(_) | ReadError::TooLarge(..) | ReadError::WrongKind => error,
-        }
+        error.reworded(&|text| self.hidden(text))
     }
 
     fn hidden(&self, text: String) -> String {

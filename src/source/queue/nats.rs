@@ -1,9 +1,11 @@
 //! NATS JetStream, by the monitoring port of its servers.
 
 use super::{Failed, Login, Protocol, web};
+use crate::policy::queue::reach::Reach;
 use crate::policy::queue::{Place, Question, QueueServer};
 use crate::source::ReadError;
 use crate::source::http::Http;
+use jiff::Timestamp;
 use serde::Deserialize;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -20,6 +22,8 @@ pub(super) struct Nats;
 pub(super) struct Monitor {
     http: Http,
     url: Box<str>,
+    /// Where the other servers may be.
+    reach: Reach,
     /// The servers that led somebody's consumer; all consumers of a stream tend to be there.
     leaders: Mutex<BTreeSet<String>>,
 }
@@ -99,10 +103,16 @@ impl Protocol for Nats {
     async fn connect(&self, server: &QueueServer, login: &Login) -> Result<Monitor, Failed> {
         let Place::Nats { url } = &server.place else { return Err(Failed::wrong_kind()) };
         let http = web::client(url, server, login, false)?;
-        Ok(Monitor { http, url: url.clone(), leaders: Mutex::default() })
+        let reach = server.reach.clone();
+        Ok(Monitor { http, url: url.clone(), reach, leaders: Mutex::default() })
     }
 
-    async fn ask(&self, monitor: &Monitor, question: &Question) -> Result<f64, Failed> {
+    async fn ask(
+        &self,
+        monitor: &Monitor,
+        question: &Question,
+        _: Timestamp,
+    ) -> Result<f64, Failed> {
         let Question::NatsJetstream { account, account_id, stream, consumer } = question else {
             return Err(Failed::wrong_kind());
         };
@@ -135,7 +145,7 @@ impl Monitor {
             return Ok(consumer);
         }
         let mut failure = None;
-        for url in others(&self.url, &own).into_iter().take(SERVERS_MAX) {
+        for url in others(&self.url, &own, &self.reach).into_iter().take(SERVERS_MAX) {
             match self.led(&url, wanted).await {
                 Ok(Some(consumer)) => {
                     self.note(&url, true);
@@ -193,12 +203,14 @@ impl Consumer {
 
 /// The monitoring ports of the other servers, as one of them knows them: by the addresses that it
 /// gives to clients, or by their names below that of the service.
-fn others(url: &str, known: &Varz) -> Vec<String> {
+fn others(url: &str, known: &Varz, reach: &Reach) -> Vec<String> {
     let Some((scheme, authority)) = url.split_once("://") else { return Vec::new() };
     let (_, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
     let host = |text: &str| text.rsplit_once(':').map_or(text.to_owned(), |(host, _)| host.into());
-    if !known.connect_urls.is_empty() {
-        let hosts: BTreeSet<String> = known.connect_urls.iter().map(|it| host(it)).collect();
+    // What a server says may be anything.
+    let hosts = known.connect_urls.iter().map(|it| host(it));
+    let hosts: BTreeSet<String> = hosts.filter(|it| reach.permits(it).is_ok()).collect();
+    if !hosts.is_empty() {
         return hosts.iter().map(|it| format!("{scheme}://{it}:{port}")).collect();
     }
     let names = known.cluster.urls.iter().chain([&known.server_name]);
@@ -225,11 +237,19 @@ mod tests {
             cluster: VarzCluster { urls: cluster.iter().map(ToString::to_string).collect() },
         };
         assert_eq!(
-            others("http://nats:8222", &varz(&["10.0.0.1:4222", "10.0.0.2:4222"], &[])),
+            others(
+                "http://nats:8222",
+                &varz(&["10.0.0.1:4222", "10.0.0.2:4222"], &[]),
+                &Reach::Anywhere
+            ),
             ["http://10.0.0.1:8222", "http://10.0.0.2:8222"]
         );
         assert_eq!(
-            others("https://nats.jobs:8222", &varz(&[], &["nats-1.nats.jobs:6222"])),
+            others(
+                "https://nats.jobs:8222",
+                &varz(&[], &["nats-1.nats.jobs:6222"]),
+                &Reach::Anywhere
+            ),
             ["https://nats-0.nats.jobs:8222", "https://nats-1.nats.jobs:8222"]
         );
     }

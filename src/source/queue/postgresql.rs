@@ -1,18 +1,24 @@
 //! PostgreSQL: one query, one row, one number.
 
-use super::{Failed, Login, Protocol, tls};
-use crate::policy::queue::{Credential, Encryption, Place, Question, QueueServer};
+use super::{Failed, Login, Protocol, dial, tls};
+use crate::policy::queue::reach::Reach;
+use crate::policy::queue::{Address, Credential, Encryption, Place, Question, QueueServer};
 use crate::source::ReadError;
 use crate::source::http::innermost;
 use futures::StreamExt;
+use jiff::Timestamp;
+use std::net::SocketAddr;
 use std::pin::pin;
 use tokio::task::AbortHandle;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{
     CancelToken, Client, Config, Error, NoTls, SimpleQueryMessage, SimpleQueryRow,
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+/// Where a PostgreSQL listens when nothing else is said.
+const PORT: u16 = 5432;
 
 /// How a PostgreSQL is spoken to.
 #[derive(Debug)]
@@ -55,6 +61,7 @@ impl Protocol for Postgresql {
 
     async fn connect(&self, server: &QueueServer, login: &Login) -> Result<Session, Failed> {
         let mut config = config(server, login)?;
+        within_reach(&mut config, &server.reach).await?;
         config.application_name("foresail").connect_timeout(server.timeout);
         if config.get_ssl_mode() == SslMode::Disable {
             let (client, connection) = config.connect(NoTls).await.map_err(|it| failed(&it))?;
@@ -69,7 +76,12 @@ impl Protocol for Postgresql {
         Ok(Session { client, carrier, tls: Some(tls) })
     }
 
-    async fn ask(&self, session: &Session, question: &Question) -> Result<f64, Failed> {
+    async fn ask(
+        &self,
+        session: &Session,
+        question: &Question,
+        _: Timestamp,
+    ) -> Result<f64, Failed> {
         let Question::Postgresql { query } = question else { return Err(Failed::wrong_kind()) };
         let mut cancelled = Cancelled(Some((session.client.cancel_token(), session)));
         let answer = number(&session.client, query).await;
@@ -110,6 +122,36 @@ fn config(server: &QueueServer, login: &Login) -> Result<Config, Failed> {
         }
         _ => Err(Failed::wrong_kind()),
     }
+}
+
+/// Checks each host, and has the client take the addresses that were checked.
+async fn within_reach(config: &mut Config, reach: &Reach) -> Result<(), Failed> {
+    if *reach == Reach::Anywhere {
+        return Ok(());
+    }
+    let ports = config.get_ports().to_vec();
+    let hosts = config.get_hosts().to_vec();
+    let mut checked = config.get_hostaddrs().to_vec();
+    for address in &checked {
+        dial::permitted(reach, &address.to_string())?;
+    }
+    let finds_out = checked.is_empty();
+    for (index, host) in hosts.iter().enumerate() {
+        let Host::Tcp(name) = host else {
+            let problem = "a socket of the machine may not be asked".to_owned();
+            return Err(Failed::Answer(ReadError::NotAllowed(problem)));
+        };
+        if finds_out {
+            let port = ports.get(index).or(ports.first()).copied().unwrap_or(PORT);
+            let found = Address { host: name.as_str().into(), port };
+            let found = dial::addresses(reach, &found).await?;
+            checked.extend(found.first().map(SocketAddr::ip));
+        }
+    }
+    if finds_out {
+        checked.iter().for_each(|it| _ = config.hostaddr(*it));
+    }
+    Ok(())
 }
 
 /// The only number of the only row. Numbers are read as text, so that each type of number will do.

@@ -8,6 +8,7 @@ use crate::policy::queue::rabbitmq::{Mode, RabbitHost, RabbitQuestion, UserInfo}
 use crate::policy::queue::{Credential, Place, Question, QueueServer};
 use crate::source::ReadError;
 use amqp::Amqp;
+use jiff::Timestamp;
 use management::Management;
 
 /// How a RabbitMQ is spoken to.
@@ -36,11 +37,16 @@ impl Protocol for Rabbitmq {
         Ok(if target.host.is_http() {
             Connection::Management(Management::new(target, server, login)?)
         } else {
-            Connection::Amqp(Amqp::open(target, login).await?)
+            Connection::Amqp(Amqp::open(target, server, login).await?)
         })
     }
 
-    async fn ask(&self, connection: &Connection, question: &Question) -> Result<f64, Failed> {
+    async fn ask(
+        &self,
+        connection: &Connection,
+        question: &Question,
+        _: Timestamp,
+    ) -> Result<f64, Failed> {
         let Question::Rabbitmq(question) = question else { return Err(Failed::wrong_kind()) };
         match connection {
             Connection::Management(management) => management.ask(question).await,

@@ -1,9 +1,10 @@
 //! Redis: lists, sets, sorted sets, hashes and streams.
 
-use super::{Failed, Login, Protocol};
+use super::{Failed, Login, Protocol, dial};
 use crate::policy::queue::{Credential, Encryption, Place, Question, QueueServer, StreamCount};
 use crate::source::ReadError;
 use crate::source::http::innermost;
+use jiff::Timestamp;
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Cmd, ConnectionAddr, ErrorKind, FromRedisValue, IntoConnectionInfo,
@@ -24,6 +25,11 @@ impl Protocol for Redis {
     ) -> Result<MultiplexedConnection, Failed> {
         let Place::Redis { address, database, username, encryption } = &server.place else {
             return Err(Failed::wrong_kind());
+        };
+        // With TLS the name has to stay, for the certificate.
+        let address = match (encryption, dial::address(&server.reach, address).await?) {
+            (Encryption::None, found) => found,
+            (Encryption::Tls, _) => address.clone(),
         };
         let (host, port) = (address.host.to_string(), address.port);
         // What the library would tell the server about itself needs a right of its own there.
@@ -62,6 +68,7 @@ impl Protocol for Redis {
         &self,
         connection: &MultiplexedConnection,
         question: &Question,
+        _: Timestamp,
     ) -> Result<f64, Failed> {
         let mut connection = connection.clone();
         let count = match question {

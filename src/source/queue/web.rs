@@ -1,10 +1,10 @@
 //! Servers that are asked over HTTP: what they answer is JSON, or an error in words.
 
-use super::{Failed, Login, QueueServer};
+use super::{Failed, Login, QueueServer, dial};
 use crate::policy::queue::Credential;
 use crate::source::ReadError;
 use crate::source::http::{Answer, Http, Trust, client_trusting};
-use reqwest::RequestBuilder;
+use reqwest::{RequestBuilder, Url};
 use serde::de::DeserializeOwned;
 
 /// How much of what a server says about an error is passed on.
@@ -17,7 +17,11 @@ pub(super) fn client(
     login: &Login,
     is_unsafe: bool,
 ) -> Result<Http, Failed> {
-    let trust = Trust { authorities: login.get(Credential::Ca), is_unsafe };
+    // As the client sees it: `127.1` is an address to it, and no resolver is asked for one.
+    let parsed = Url::parse(url).map_err(|_| Failed::not_understood("the URL is none"))?;
+    dial::permitted(&server.reach, parsed.host_str().unwrap_or_default())?;
+    let resolver = dial::Resolver::within(&server.reach);
+    let trust = Trust { authorities: login.get(Credential::Ca), is_unsafe, resolver };
     client_trusting(url, server.timeout, &trust).map_err(|_| {
         let problem = "no client can be made: is `caFrom` in PEM?";
         Failed::Answer(ReadError::NoCredentials(problem.to_owned()))

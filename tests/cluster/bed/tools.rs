@@ -1,6 +1,6 @@
 //! The programs of the bed: built once from the Go module beside, and Debian's Prometheus.
 
-use std::fs::{self, File};
+use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,12 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::cache;
 use super::keeper::Keeper;
 use super::process::Process;
 
 /// Where go.mod with its tool block is.
 const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster");
-
-/// Where to keep what is built; outside the tree, so that a clean checkout does not lose it.
-const CACHE_FOLDER: &str = "FORESAIL_TESTBED_CACHE";
 
 /// The name that other projects' test environments gave to a folder with such programs.
 const READY_MADE: &str = "KUBEBUILDER_ASSETS";
@@ -92,26 +90,13 @@ fn find(folders: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
 
 /// The folder with the finished build of this go.mod and go.sum.
 fn built(keeper: &Arc<Keeper>) -> PathBuf {
-    let cache = cache_folder();
-    fs::create_dir_all(&cache).unwrap();
-    let key = module_key();
-    let folder = cache.join(&key);
-    // Two builders at the same time: the second one waits here and then finds it done. The lock
-    // goes with its holder, so a killed builder blocks nobody.
-    let lock = File::create(cache.join(format!("{key}.lock"))).unwrap();
-    lock.lock().unwrap();
-    if !folder.is_dir() {
+    cache::made_once(&module_key(), |partial| {
         let go = on_path("go").unwrap_or_else(|| {
             panic!("the cluster test builds Kubernetes with `go` 1.26 or newer: https://go.dev/dl")
         });
-        let partial = cache.join(format!("{key}.partial"));
-        fs::remove_dir_all(&partial).ok();
-        fs::create_dir_all(&partial).unwrap();
-        build(keeper, &go, &partial);
+        build(keeper, &go, partial);
         copy_stages(&go, &partial.join(STAGES));
-        fs::rename(&partial, &folder).unwrap();
-    }
-    folder
+    })
 }
 
 fn build(keeper: &Arc<Keeper>, go: &Path, into: &Path) {
@@ -182,18 +167,6 @@ fn copy_stages(go: &Path, into: &Path) {
                 fs::write(target.join(name), fs::read(&source).unwrap()).unwrap();
             }
         }
-    }
-}
-
-fn cache_folder() -> PathBuf {
-    let from_cache_home = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let from_home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache"));
-    match std::env::var_os(CACHE_FOLDER) {
-        Some(folder) => PathBuf::from(folder),
-        None => from_cache_home
-            .or(from_home)
-            .unwrap_or_else(|| panic!("neither HOME nor {CACHE_FOLDER} says where to build"))
-            .join("foresail-testbed"),
     }
 }
 

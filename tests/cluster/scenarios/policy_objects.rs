@@ -203,7 +203,19 @@ fn what_is_wrong_is_refused_or_told() {
         (
             "waiting: {source: default, prometheus:",
             "waiting: {source: default, scrape: {series: x}, prometheus:",
-            "expected exactly one of `prometheus`, `scrape`",
+            "expected exactly one of `metricsApi`, `natsJetstream`, ",
+        ),
+        (
+            "waiting: {source: default, prometheus:",
+            "waiting: {source: default, redis: {address: a, listName: l}}\n    x: {source: default, \
+             prometheus:",
+            "`prometheus` and `scrape` need a `source`, the others say themselves",
+        ),
+        (
+            "waiting: {source: default, prometheus:",
+            "waiting: {schedule: {windows: [{start: 0 8 * * *, value: 1}]}}\n    x: {source: default, \
+             prometheus:",
+            "expected `start` with one of `end` and `duration`, or `from`",
         ),
         (
             "(vllm:num_requests_waiting{model_name=\"llama\"})'}",
@@ -233,6 +245,25 @@ fn what_is_wrong_is_refused_or_told() {
     );
     bed.kubectl.apply(&team.sample(&[]));
     stage.wait_served(&team.path("llama_demand"), 13.0);
+}
+
+#[test]
+fn an_object_has_its_calendar_too() {
+    let bed = Bed::exclusive();
+    let stage = Stage::new(&bed, &config(&bed, &[]));
+    let team = Team::new(&bed, "planned");
+    team.demand(9.0, 4.0);
+    let planned = "planned: {schedule: {windows: [{start: '* * * * *', duration: 1m, value: 20}]}}";
+    let changes = [
+        ("waiting: {source: default,", format!("{planned}\n    waiting: {{source: default,")),
+        ("running + waiting", "max(running + waiting, planned)".to_owned()),
+    ];
+    let changes = changes.each_ref().map(|(from, to)| (*from, to.as_str()));
+    bed.kubectl.apply(&team.sample(&changes));
+    stage.wait_served(&team.path("llama_demand"), 20.0);
+    team.demand(9.0, 14.0);
+    stage.wait_served(&team.path("llama_demand"), 23.0);
+    team.wait_condition("llama-demand", "Ready", ("True", "Published"));
 }
 
 #[test]

@@ -35,6 +35,7 @@ pub(crate) fn foresail() -> Command {
 pub(crate) struct Setup {
     folder: TempDir,
     arguments: Vec<String>,
+    environment: Vec<(&'static str, String)>,
     log_filter: &'static str,
 }
 
@@ -43,7 +44,7 @@ impl Setup {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("foresail.yaml"), config).unwrap();
         fs::write(folder.path().join("token"), TOKEN).unwrap();
-        Self { folder, arguments: Vec::new(), log_filter: "info" }
+        Self { folder, arguments: Vec::new(), environment: Vec::new(), log_filter: "info" }
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
@@ -52,6 +53,12 @@ impl Setup {
 
     pub(crate) fn argument(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
+        self
+    }
+
+    /// Sets a variable of its environment.
+    pub(crate) fn environment(mut self, name: &'static str, text: impl Into<String>) -> Self {
+        self.environment.push((name, text.into()));
         self
     }
 
@@ -68,6 +75,7 @@ impl Setup {
             .arg(format!("--config={}", self.file("foresail.yaml").display()))
             .arg(format!("--token-file={}", self.file("token").display()))
             .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, text)| (name, text)))
             .env("RUST_LOG", self.log_filter);
         command
     }

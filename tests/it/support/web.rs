@@ -4,7 +4,7 @@
 
 use axum::body::{Body, Bytes};
 use futures::StreamExt;
-use http::{HeaderName, HeaderValue, Request, Response, header};
+use http::{Request, Response, header};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -43,7 +43,7 @@ pub(crate) enum Behaviour {
 }
 
 /// One request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Asked {
     pub(crate) method: String,
     pub(crate) path: String,
@@ -51,6 +51,10 @@ pub(crate) struct Asked {
     pub(crate) parameters: BTreeMap<String, String>,
     /// Whether the parameters were in the URL.
     pub(crate) in_url: bool,
+    /// As they came.
+    pub(crate) query: String,
+    pub(crate) body: String,
+    /// By their names in lower case.
     pub(crate) headers: BTreeMap<String, String>,
 }
 
@@ -123,7 +127,8 @@ impl Drop for Web {
 }
 
 fn is_below(path: &str, asked: &str) -> bool {
-    asked.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path == "/"
+        || asked.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// An address on which connections are refused: taken, but nobody listens.
@@ -137,6 +142,10 @@ pub(crate) fn refusing() -> Refusing {
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
     Refusing { _socket: socket, address }
+}
+
+fn header_text((name, text): (&http::HeaderName, &http::HeaderValue)) -> (String, String) {
+    (name.to_string(), text.to_str().unwrap().to_owned())
 }
 
 async fn answer(
@@ -153,7 +162,9 @@ async fn answer(
         path: path.clone(),
         parameters: [url.as_str(), form.as_str()].into_iter().flat_map(parameters).collect(),
         in_url: !url.is_empty(),
-        headers: head.headers.iter().filter_map(header_text).collect(),
+        query: url.clone(),
+        body: form.clone(),
+        headers: head.headers.iter().map(header_text).collect(),
     };
     let behaviour = {
         let mut state = state.lock().unwrap();
@@ -226,10 +237,6 @@ async fn respond(behaviour: Behaviour, asked: &Asked) -> Response<Body> {
             .boxed(),
     };
     response.body(Body::from_stream(stream.map(Ok::<_, Infallible>))).unwrap()
-}
-
-fn header_text((name, value): (&HeaderName, &HeaderValue)) -> Option<(String, String)> {
-    Some((name.to_string(), value.to_str().ok()?.to_owned()))
 }
 
 fn parameters(text: &str) -> Vec<(String, String)> {

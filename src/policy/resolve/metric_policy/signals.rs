@@ -2,12 +2,14 @@
 
 mod pods;
 mod queue;
+mod schedule;
 
 use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::domain::limits;
 use crate::domain::name::{Namespace, SignalName, SourceName};
 use crate::policy::expression::{PODS, Used};
+use crate::policy::partial::OnPartial;
 use crate::policy::promql::{self, Answer, BadQuery, SeriesSelector};
 use crate::policy::resolve::{Faults, Sources};
 use crate::policy::smoothing::Smoothing;
@@ -27,6 +29,7 @@ pub(super) struct About<'p> {
     pub(super) namespace: Option<&'p Namespace>,
     pub(super) metric_type: wire::MetricType,
     pub(super) lookback: Duration,
+    pub(super) interval: Duration,
 }
 
 /// Settles all signals of a policy; `None` when something is wrong with one.
@@ -57,11 +60,7 @@ pub(super) fn resolve(
                 faults.add(fault.hint("name the signal otherwise"));
             }
             let (source, ask) = match queue::given(wire).as_slice() {
-                [only]
-                    if wire.prometheus.is_none()
-                        && wire.scrape.is_none()
-                        && wire.pods.is_none() =>
-                {
+                [only] if !asks_otherwise(wire) => {
                     queue::resolve(*only, wire.source.as_deref(), about, &path, faults).unzip()
                 }
                 [] => {
@@ -96,7 +95,7 @@ pub(super) fn check_counters(
                 pods::check_counter(ask, &path.key(signal.name.as_str()), faults);
                 continue;
             }
-            Ask::Series { .. } | Ask::Queue(_) => continue,
+            Ask::Series { .. } | Ask::Queue(_) | Ask::Schedule(_) => continue,
         };
         let (problem, hint) = match promql::answer(query) {
             Answer::Rate => ("`perSecond` of a query that answers a rate", "leave `perSecond` out"),
@@ -132,12 +131,21 @@ fn ask(
     faults: &mut Faults,
 ) -> Option<Ask> {
     let is_per_pod = matches!(metric_type, wire::MetricType::Pods);
-    match (&wire.prometheus, &wire.scrape, &wire.pods) {
-        (None, None, Some(wire)) => {
+    match (&wire.prometheus, &wire.scrape, &wire.pods, &wire.schedule) {
+        (None, None, None, Some(_)) if is_per_pod => {
+            let problem = "a calendar gives one number, a Pods metric needs one for each pod";
+            faults.add(Fault::new(path.key("schedule"), problem).hint("publish it as External"));
+            None
+        }
+        (None, None, None, Some(wire)) => {
+            let schedule = schedule::resolve(wire, &path.key("schedule"), faults)?;
+            Some(Ask::Schedule(Arc::new(schedule)))
+        }
+        (None, None, Some(wire), None) => {
             let ask = pods::ask(wire, is_per_pod, &path.key("pods"), faults)?;
             Some(Ask::Pods(Arc::new(ask)))
         }
-        (Some(wire::PrometheusSignal { query, pod_label }), None, None) => {
+        (Some(wire::PrometheusSignal { query, pod_label, on_partial }), None, None, None) => {
             let path = path.key("prometheus");
             if pod_label.is_some() && !is_per_pod {
                 let fault = Fault::new(path.key("podLabel"), "only a Pods metric has a pod label");
@@ -146,16 +154,17 @@ fn ask(
             }
             take_query(path.key("query"), promql::check(query), faults)?;
             let pod_label = is_per_pod.then(|| pod_label.as_deref().unwrap_or(POD_LABEL).into());
-            Some(Ask::Query { query: query.clone(), pod_label, lookback })
+            let on_partial = on_partial_of(*on_partial);
+            Some(Ask::Query { query: query.clone(), pod_label, lookback, on_partial })
         }
-        (None, Some(_), None) if is_per_pod => {
+        (None, Some(_), None, None) if is_per_pod => {
             let problem = "a page gives one number, a Pods metric needs one for each pod";
             let hint = "ask `pods`, or a prometheus source for one series per pod, or publish the page as \
                  External";
             faults.add(Fault::new(path.key("scrape"), problem).hint(hint));
             None
         }
-        (None, Some(wire::ScrapeSignal { series, reduce }), None) => {
+        (None, Some(wire::ScrapeSignal { series, reduce }), None, None) => {
             let path = path.key("scrape").key("series");
             let selector = take_query(path, SeriesSelector::parse(series), faults)?;
             let reduce = match reduce {
@@ -173,11 +182,25 @@ fn ask(
     }
 }
 
+/// Whether a signal asks something that is no queue.
+fn asks_otherwise(wire: &wire::Signal) -> bool {
+    let wire::Signal { prometheus, scrape, pods, schedule, .. } = wire;
+    prometheus.is_some() || scrape.is_some() || pods.is_some() || schedule.is_some()
+}
+
 fn not_one(path: &Path) -> Fault {
-    let kinds = ["prometheus", "scrape", "pods"].into_iter().chain(queue::KINDS);
+    let kinds = ["prometheus", "scrape", "pods", "schedule"].into_iter().chain(queue::KINDS);
     let kinds: Vec<String> = kinds.map(|it| format!("`{it}`")).collect();
     let problem = format!("expected exactly one of {}", kinds.join(", "));
     Fault::new(path.clone(), problem).hint("a second read needs a second signal")
+}
+
+fn on_partial_of(written: Option<wire::OnPartial>) -> OnPartial {
+    match written {
+        Some(wire::OnPartial::Use) => OnPartial::Use,
+        Some(wire::OnPartial::Refuse) => OnPartial::Refuse,
+        Some(wire::OnPartial::ScaleUpOnly) | None => OnPartial::ScaleUpOnly,
+    }
 }
 
 fn take_query<T>(path: Path, result: Result<T, BadQuery>, faults: &mut Faults) -> Option<T> {
@@ -197,16 +220,21 @@ fn source(
     path: &Path,
     faults: &mut Faults,
 ) -> Option<SourceName> {
-    if matches!(ask, Some(Ask::Pods(_))) {
+    let own = match ask {
+        Some(Ask::Pods(_)) => Some((pods::SOURCE, "`pods` is read from pods")),
+        Some(Ask::Schedule(_)) => Some((schedule::SOURCE, "`schedule` is worked out")),
+        _ => None,
+    };
+    if let Some((name, origin)) = own {
         if wire.source.is_some() {
-            let fault = Fault::new(path.clone(), "`pods` is read from pods, not from a source");
+            let fault = Fault::new(path.clone(), format!("{origin}, not from a source"));
             faults.add(fault.hint("leave `source` out"));
         }
-        return SourceName::new(pods::SOURCE).ok();
+        return SourceName::new(name).ok();
     }
     let Some(name) = wire.source.as_deref() else {
-        // What is asked of pods, and wrong, needs no source either.
-        if wire.pods.is_none() {
+        // What is asked of pods or planned, and wrong, needs no source either.
+        if wire.pods.is_none() && wire.schedule.is_none() {
             let fault = Fault::new(path.clone(), "which source is to be asked?");
             faults.add(fault.hint("name one of those under `sources`"));
         }
@@ -228,8 +256,8 @@ fn source(
         | (SourceKind::Scrape { .. }, Ask::Series { .. }) => return Some(known.clone()),
         (SourceKind::Prometheus { .. }, Ask::Series { .. }) => ("prometheus", "scrape"),
         (SourceKind::Scrape { .. }, Ask::Query { .. }) => ("scrape", "prometheus"),
-        // Pods are no source, and a queue names its server itself.
-        (_, Ask::Pods(_) | Ask::Queue(_)) => return None,
+        // Pods and a calendar are no source, and a queue names its server itself.
+        (_, Ask::Pods(_) | Ask::Queue(_) | Ask::Schedule(_)) => return None,
     };
     let problem = format!("source `{name}` is a {is} source, the signal asks a {asked} source");
     faults.add(Fault::new(path.clone(), problem).hint("name another source, or ask another way"));

@@ -11,7 +11,7 @@ use crate::domain::policy_object::PolicyKind;
 use crate::policy::resolve::{self, parse, placed};
 use crate::policy::{BrokenPolicy, Config, QueryMethod, SourceKind, SourceSettings, wire};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 #[cfg(test)]
@@ -87,8 +87,13 @@ impl Manifests {
             let kind = if signal.get("scrape").is_some() {
                 SourceKind::Scrape { url }
             } else {
-                let namespace_label = "namespace".into();
-                SourceKind::Prometheus { url, method: QueryMethod::Post, namespace_label }
+                SourceKind::Prometheus {
+                    url,
+                    method: QueryMethod::Post,
+                    namespace_label: "namespace".into(),
+                    access: Box::default(),
+                    parameters: BTreeMap::new(),
+                }
             };
             let timeout = Duration::from_secs(1);
             self.config.sources.push(SourceSettings { name: name.clone(), kind, timeout });

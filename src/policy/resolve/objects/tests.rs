@@ -218,3 +218,56 @@ fn the_queries_of_a_namespaced_object_see_its_namespace_only() {
         "{refused:?}"
     );
 }
+
+#[test]
+fn a_namespaced_object_asks_its_own_services_and_what_the_operator_lists() {
+    let signal = r#"{"redis":{"address":"redis.shared.svc","listName":"l"}}"#;
+    let prometheus = r#"{"prometheus":{"query":"x"},"source":"default"}"#;
+    let namespaced = written(object(1, "a", "of_a", "x"), prometheus, signal);
+    let own = written(namespaced.clone(), "redis.shared.svc", "redis.inference.svc");
+    let metadata = written(namespaced.clone(), "redis.shared.svc", "169.254.169.254");
+    let mut cluster = namespaced.clone();
+    cluster.id = PolicyObjectId { namespace: None, kind: PolicyKind::Cluster, ..cluster.id };
+    let cluster = written(cluster, "\"MetricPolicy", "\"ClusterMetricPolicy");
+    let cluster = written(cluster, r#","namespace":"inference""#, "");
+    let cluster = written(cluster, r#""spec":{"#, r#""spec":{"namespace":"inference","#);
+    let listed = format!("{FILE}queues: {{allowedHosts: ['*.shared.svc']}}\n");
+    let all = format!("{FILE}queues: {{allowedHosts: ['*']}}\n");
+    for (file, object, runs) in [
+        (FILE, &namespaced, false),
+        (FILE, &own, true),
+        (FILE, &cluster, true),
+        (&listed, &namespaced, true),
+        (&listed, &metadata, false),
+        (&all, &metadata, false),
+    ] {
+        let (running, refused) = join(&mut Objects::default(), file, std::slice::from_ref(object));
+        assert_eq!(running.len() == 2, runs, "{file}: {refused:?}");
+    }
+    // What was listed and is no longer stops, also as the last good state of a broken object.
+    let mut objects = Objects::default();
+    let edits = [namespaced.clone(), edited(namespaced.clone(), "listName", "lostName")];
+    for (file, object, running, why) in [
+        (&*listed, &edits[0], 2, ""),
+        (&*listed, &edits[1], 2, "unknown"),
+        (FILE, &edits[1], 1, "unknown"),
+        (
+            FILE,
+            &edits[0],
+            1,
+            "spec.signals.x: a policy of namespace `inference` may not ask host \
+            `redis.shared.svc` (name a Service of the namespace as `NAME.inference.svc`, or have the \
+            operator list the host under `queues.allowedHosts`)",
+        ),
+    ] {
+        let (found, refused) = join(&mut objects, file, std::slice::from_ref(object));
+        assert_eq!(found.len(), running, "{refused:?}");
+        assert!(refused.concat().contains(why), "{refused:?}");
+    }
+}
+
+#[test]
+fn a_fault_in_what_may_be_asked_is_one_of_the_whole_file() {
+    let faults = load(&format!("{FILE}queues: {{allowedHosts: ['redis:6379']}}\n")).unwrap_err();
+    assert_eq!(faults[0].to_string(), "queues.allowedHosts[0]: not a host without a port");
+}

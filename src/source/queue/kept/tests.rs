@@ -1,6 +1,7 @@
 //! When a connection is kept and when it is made anew, with a server that does as it is told.
 
 use super::*;
+use crate::policy::queue::reach::Reach;
 use crate::policy::queue::{Credentials, Place};
 use crate::source::ReadError;
 use std::sync::Mutex as StdMutex;
@@ -28,7 +29,7 @@ impl Protocol for Told {
         Ok(*connects)
     }
 
-    async fn ask(&self, connection: &u32, _: &Question) -> Result<f64, Failed> {
+    async fn ask(&self, connection: &u32, _: &Question, _: Timestamp) -> Result<f64, Failed> {
         let next = self.next.lock().unwrap().pop();
         match next {
             None => Ok(f64::from(*connection)),
@@ -41,7 +42,12 @@ impl Protocol for Told {
 
 fn server() -> QueueServer {
     let place = Place::Nats { url: "http://nats:8222".into() };
-    QueueServer { place, credentials: Credentials::new(), timeout: Duration::from_secs(1) }
+    QueueServer {
+        place,
+        credentials: Credentials::new(),
+        timeout: Duration::from_secs(1),
+        reach: Reach::Anywhere,
+    }
 }
 
 fn question() -> Question {
@@ -50,7 +56,7 @@ fn question() -> Question {
 
 /// Which connection answered.
 async fn answer(kept: &Kept<Told>) -> Option<f64> {
-    kept.ask(&server(), &Login::default(), &question()).await.ok()
+    kept.ask(&server(), &Login::default(), (&question(), Timestamp::UNIX_EPOCH)).await.ok()
 }
 
 #[tokio::test]

@@ -2,9 +2,9 @@
 
 use super::Target;
 use crate::domain::limits;
-use crate::policy::queue::Address;
+use crate::policy::queue::{Address, QueueServer};
 use crate::source::ReadError;
-use crate::source::queue::{Failed, Login, tls};
+use crate::source::queue::{Failed, Login, dial, tls};
 use amqprs::channel::QueueDeclareArguments;
 use amqprs::connection::{Connection, OpenConnectionArguments};
 use amqprs::error::Error;
@@ -16,17 +16,21 @@ use tokio_rustls::TlsConnector;
 pub(in crate::source::queue) struct Amqp(Connection);
 
 impl Amqp {
-    pub(super) async fn open(target: Target, login: &Login) -> Result<Self, Failed> {
+    pub(super) async fn open(
+        target: Target,
+        server: &QueueServer,
+        login: &Login,
+    ) -> Result<Self, Failed> {
         let Target { host, vhost, user, .. } = target;
         let usual_port = if host.is_encrypted() { 5671 } else { 5672 };
         let address = address(&host.authority, usual_port).ok_or_else(|| {
             let problem = "the host has no port that is a number";
             Failed::Answer(ReadError::NoCredentials(problem.to_owned()))
         })?;
+        let at = dial::address(&server.reach, &address).await?;
         // What a RabbitMQ takes from its own machine.
         let (name, password) = user.unwrap_or_else(|| ("guest".to_owned(), "guest".to_owned()));
-        let mut arguments =
-            OpenConnectionArguments::new(&address.host, address.port, &name, &password);
+        let mut arguments = OpenConnectionArguments::new(&at.host, at.port, &name, &password);
         arguments.virtual_host(&vhost).connection_name("foresail");
         // A server that is gone without a word is found out while nobody asks.
         arguments.heartbeat(limits::QUEUE_HEARTBEAT_SECONDS);

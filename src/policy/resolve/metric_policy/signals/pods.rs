@@ -1,15 +1,13 @@
 //! From the written shape of a signal of pods to what is asked.
 
-use super::take_query;
+use super::{on_partial_of, take_query};
 use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::domain::duration;
 use crate::domain::finite::Finite;
 use crate::domain::limits;
 use crate::domain::selector::{Condition, Requirement, Selector, checked_key, checked_value};
-use crate::policy::pods::{
-    Across, Lately, OnPartial, PodPage, PodPort, PodReduce, PodTls, PodValue, PodsAsk,
-};
+use crate::policy::pods::{Across, Lately, PodPage, PodPort, PodReduce, PodTls, PodValue, PodsAsk};
 use crate::policy::promql::SeriesSelector;
 use crate::policy::resolve::Faults;
 use crate::policy::wire::{self, pods as written};
@@ -254,11 +252,7 @@ fn across(
     path: &Path,
     faults: &mut Faults,
 ) -> Option<Across> {
-    let on_partial = match wire.on_partial {
-        Some(written::OnPartial::Use) => OnPartial::Use,
-        Some(written::OnPartial::Refuse) => OnPartial::Refuse,
-        Some(written::OnPartial::ScaleUpOnly) | None => OnPartial::ScaleUpOnly,
-    };
+    let on_partial = on_partial_of(wire.on_partial);
     if is_per_pod {
         let written =
             [("reducePods", wire.reduce_pods.is_some()), ("onPartial", wire.on_partial.is_some())];

@@ -2,9 +2,11 @@
 
 mod documents;
 mod jetstream;
+mod kafka;
 mod rabbitmq;
 mod redis_keys;
 mod sql;
+mod sqs;
 
 use super::About;
 use crate::document::fault::Fault;
@@ -24,8 +26,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// The kinds of queue, as they are written.
-pub(super) const KINDS: [&str; 6] =
-    ["redis", "redisStreams", "postgresql", "rabbitmq", "natsJetstream", "metricsApi"];
+pub(super) const KINDS: [&str; 8] = [
+    "redis",
+    "redisStreams",
+    "postgresql",
+    "rabbitmq",
+    "natsJetstream",
+    "kafka",
+    "awsSqsQueue",
+    "metricsApi",
+];
 
 /// A queue's signal as it is written.
 #[derive(Clone, Copy)]
@@ -35,6 +45,8 @@ pub(super) enum Written<'w> {
     Postgresql(&'w wire::queue::PostgresqlSignal),
     Rabbitmq(&'w wire::queue::RabbitmqSignal),
     NatsJetstream(&'w wire::queue::NatsJetstreamSignal),
+    Kafka(&'w wire::queue::kafka::KafkaSignal),
+    AwsSqsQueue(&'w wire::queue::sqs::SqsSignal),
     MetricsApi(&'w wire::queue::MetricsApiSignal),
 }
 
@@ -46,6 +58,8 @@ pub(super) fn given(wire: &wire::Signal) -> Vec<Written<'_>> {
         wire.postgresql.as_ref().map(Written::Postgresql),
         wire.rabbitmq.as_ref().map(Written::Rabbitmq),
         wire.nats_jetstream.as_ref().map(Written::NatsJetstream),
+        wire.kafka.as_ref().map(Written::Kafka),
+        wire.aws_sqs_queue.as_ref().map(Written::AwsSqsQueue),
         wire.metrics_api.as_ref().map(Written::MetricsApi),
     ];
     kinds.into_iter().flatten().collect()
@@ -66,6 +80,8 @@ pub(super) fn resolve(
         Written::Postgresql(_) => "postgresql",
         Written::Rabbitmq(_) => "rabbitmq",
         Written::NatsJetstream(_) => "natsJetstream",
+        Written::Kafka(_) => "kafka",
+        Written::AwsSqsQueue(_) => "awsSqsQueue",
         Written::MetricsApi(_) => "metricsApi",
     };
     let before = faults.0.len();
@@ -77,13 +93,16 @@ pub(super) fn resolve(
         let problem = "a queue gives one number, a Pods metric needs one for each pod";
         faults.add(Fault::new(path_of(kind), problem).hint("publish it as External"));
     }
-    let mut reader = Reader { namespace: about.namespace, path: path_of(kind), faults };
+    let About { namespace, interval, .. } = about;
+    let mut reader = Reader { namespace, interval, path: path_of(kind), faults };
     let ask = match written {
         Written::Redis(wire) => redis_keys::list(wire, &mut reader),
         Written::RedisStreams(wire) => redis_keys::stream(wire, &mut reader),
         Written::Postgresql(wire) => sql::query(wire, &mut reader),
         Written::Rabbitmq(wire) => rabbitmq::queue(wire, &mut reader),
         Written::NatsJetstream(wire) => jetstream::consumer(wire, &mut reader),
+        Written::Kafka(wire) => kafka::group(wire, &mut reader),
+        Written::AwsSqsQueue(wire) => sqs::queue(wire, &mut reader),
         Written::MetricsApi(wire) => documents::document(wire, &mut reader),
     };
     let ask = ask.filter(|_| faults.0.len() == before)?;
@@ -93,6 +112,7 @@ pub(super) fn resolve(
 /// Reads the parameters of one queue, and notes what is wrong with them.
 struct Reader<'r> {
     namespace: Option<&'r Namespace>,
+    interval: Duration,
     path: Path,
     faults: &'r mut Faults,
 }
@@ -200,6 +220,26 @@ impl Reader<'_> {
                 self.fault(key, problem, "write `secretKeyRef: {name: …, key: …}`");
                 None
             }
+        }
+    }
+}
+
+/// An http or https URL without a password.
+fn web_url(key: &str, text: &str, reader: &mut Reader<'_>) -> Option<Box<str>> {
+    let parsed = text.parse::<http::Uri>().ok();
+    let authority = parsed.as_ref().and_then(|it| it.authority());
+    let scheme = parsed.as_ref().and_then(|it| it.scheme_str());
+    let is_web = matches!(scheme, Some("http" | "https"));
+    match authority.filter(|_| is_web) {
+        Some(authority) if authority.as_str().contains('@') => {
+            let hint = "it would show in logs; use the keys that end in `From`";
+            reader.fault(key, "a URL must not carry a password", hint);
+            None
+        }
+        Some(_) => Some(text.into()),
+        None => {
+            reader.fault(key, "not an http or https URL", "write `http://host:port/path`");
+            None
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is asked of pods, as it is written.
 
 use super::*;
+use crate::policy::partial::OnPartial;
 use crate::policy::resolve;
 use crate::policy::{Ask, Config};
 

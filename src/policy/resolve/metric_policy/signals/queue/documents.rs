@@ -1,14 +1,15 @@
 //! The parameters of a document that is read over HTTP: `metricsApi`.
 
-use super::{Credential, Place, Question, QueueAsk, QueueServer, Reader};
+use super::{Credential, Place, Question, QueueAsk, QueueServer, Reader, web_url};
 use crate::policy::promql::SeriesSelector;
+use crate::policy::queue::reach::Reach;
 use crate::policy::queue::value_path::ValuePath;
 use crate::policy::queue::{Auth, ValueLocation};
 use crate::policy::wire::queue::{AuthMode, DocumentFormat, KeyMethod, MetricsApiSignal};
 
 /// A document, and where in it the number stands.
 pub(super) fn document(wire: &MetricsApiSignal, reader: &mut Reader<'_>) -> Option<QueueAsk> {
-    let url = url(&wire.url, reader);
+    let url = web_url("url", &wire.url, reader);
     let location = location(wire, reader);
     let timeout = reader.timeout(wire.timeout.as_deref());
     let auth = auth(wire, reader);
@@ -21,27 +22,9 @@ pub(super) fn document(wire: &MetricsApiSignal, reader: &mut Reader<'_>) -> Opti
     ]);
     let is_unsafe = wire.unsafe_ssl.unwrap_or_default();
     let place = Place::Web { url: url?, auth: auth?, is_unsafe };
-    let server = QueueServer { place, credentials: credentials?, timeout: timeout? };
+    let server =
+        QueueServer { place, credentials: credentials?, timeout: timeout?, reach: Reach::Anywhere };
     Some(QueueAsk { server, question: Question::Document(location?) })
-}
-
-fn url(text: &str, reader: &mut Reader<'_>) -> Option<Box<str>> {
-    let parsed = text.parse::<http::Uri>().ok();
-    let authority = parsed.as_ref().and_then(|it| it.authority());
-    let is_web =
-        parsed.as_ref().is_some_and(|it| matches!(it.scheme_str(), Some("http" | "https")));
-    match authority.filter(|_| is_web) {
-        Some(authority) if authority.as_str().contains('@') => {
-            let hint = "it would show in logs; use `username` and `passwordFrom`";
-            reader.fault("url", "a URL must not carry a password", hint);
-            None
-        }
-        Some(_) => Some(text.into()),
-        None => {
-            reader.fault("url", "not an http or https URL", "write `http://host:port/path`");
-            None
-        }
-    }
 }
 
 fn location(wire: &MetricsApiSignal, reader: &mut Reader<'_>) -> Option<ValueLocation> {

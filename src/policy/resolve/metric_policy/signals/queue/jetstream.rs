@@ -1,6 +1,7 @@
 //! The parameters of a NATS JetStream: `natsJetstream`.
 
 use super::{Credential, Place, Question, QueueAsk, QueueServer, Reader, parsed_address};
+use crate::policy::queue::reach::Reach;
 use crate::policy::wire::queue::NatsJetstreamSignal;
 
 const PORT: u16 = 8222;
@@ -26,6 +27,7 @@ pub(super) fn consumer(wire: &NatsJetstreamSignal, reader: &mut Reader<'_>) -> O
         consumer: consumer?,
     };
     let place = Place::Nats { url: format!("{scheme}://{}", address?).into() };
-    let server = QueueServer { place, credentials: credentials?, timeout: timeout? };
+    let server =
+        QueueServer { place, credentials: credentials?, timeout: timeout?, reach: Reach::Anywhere };
     Some(QueueAsk { server, question })
 }

@@ -2,6 +2,7 @@
 
 use super::{Credential, Place, Question, QueueAsk, QueueServer, Reader};
 use crate::policy::queue::rabbitmq::{Mode, Operation, Pattern, RabbitHost, RabbitQuestion};
+use crate::policy::queue::reach::Reach;
 use crate::policy::wire::queue::{
     RabbitmqMode, RabbitmqOperation, RabbitmqProtocol, RabbitmqSignal,
 };
@@ -40,7 +41,8 @@ pub(super) fn queue(wire: &RabbitmqSignal, reader: &mut Reader<'_>) -> Option<Qu
         username: wire.username.as_deref().map(Into::into),
         is_unsafe: wire.unsafe_ssl.unwrap_or_default(),
     };
-    let server = QueueServer { place, credentials: credentials?, timeout: timeout? };
+    let server =
+        QueueServer { place, credentials: credentials?, timeout: timeout?, reach: Reach::Anywhere };
     Some(QueueAsk { server, question: Question::Rabbitmq(question) })
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Credential, Encryption, Place, Question, QueueAsk, QueueServer, Reader};
 use crate::policy::queue::StreamCount;
+use crate::policy::queue::reach::Reach;
 use crate::policy::wire::queue::{CredentialSource, RedisSignal, RedisStreamsSignal};
 
 const PORT: u16 = 6379;
@@ -102,5 +103,5 @@ fn server(written: Written<'_>, reader: &mut Reader<'_>) -> Option<QueueServer> 
         username: username.map(Into::into),
         encryption: if is_encrypted { Encryption::Tls } else { Encryption::None },
     };
-    Some(QueueServer { place, credentials, timeout: timeout? })
+    Some(QueueServer { place, credentials, timeout: timeout?, reach: Reach::Anywhere })
 }

@@ -2,6 +2,7 @@
 
 use super::{Credential, Encryption, Place, Question, QueueAsk, QueueServer, Reader};
 use crate::domain::limits;
+use crate::policy::queue::reach::Reach;
 use crate::policy::wire::queue::{PostgresqlSignal, SslMode};
 
 const PORT: u16 = 5432;
@@ -21,7 +22,7 @@ pub(super) fn query(wire: &PostgresqlSignal, reader: &mut Reader<'_>) -> Option<
     ]);
     let place = place(wire, reader);
     let (place, credentials) = (place?, credentials?);
-    let server = QueueServer { place, credentials, timeout: timeout? };
+    let server = QueueServer { place, credentials, timeout: timeout?, reach: Reach::Anywhere };
     Some(QueueAsk { server, question: Question::Postgresql { query: query? } })
 }
 

@@ -48,9 +48,19 @@ fn a_server_is_named_by_kind_and_place_whatever_its_credentials() {
             "http://nats:8222",
         ),
         ("{metricsApi: {url: 'https://a:1/secret?key=x', valueLocation: n}}", "https://a:1"),
+        ("{kafka: {bootstrapServers: 'a, [::1]:7', consumerGroup: g}}", "kafka://a:9092/[::1]:7"),
+        (&sqs("queueURL: 'https://sqs/1/q', awsRegion: r"), "https://sqs"),
+        (&sqs("queueURL: q, awsRegion: eu-west-1"), "https://sqs.eu-west-1.amazonaws.com"),
+        (&sqs("queueURL: q, awsRegion: cn-north-1"), "https://sqs.cn-north-1.amazonaws.com.cn"),
+        (&sqs("queueURL: q, awsRegion: r, awsEndpoint: 'http://vpc:1'"), "http://vpc:1"),
     ] {
         assert_eq!(good(signal).0, expected, "{signal}");
     }
+}
+
+fn sqs(keys: &str) -> String {
+    let key = "{secretKeyRef: {name: aws, key: k}}";
+    format!("{{awsSqsQueue: {{{keys}, awsAccessKeyIDFrom: {key}, awsSecretAccessKeyFrom: {key}}}}}")
 }
 
 #[test]
@@ -101,7 +111,7 @@ fn every_fault_of_a_server_is_told_with_its_place_and_a_hint() {
         ),
         (
             "{metricsApi: {url: 'https://u:p@a/', valueLocation: n}}",
-            "s.metricsApi.url: a URL must not carry a password (it would show in logs; use `username` and `passwordFrom`)",
+            "s.metricsApi.url: a URL must not carry a password (it would show in logs; use the keys that end in `From`)",
         ),
         (
             "{metricsApi: {url: 'https://a/', valueLocation: 'a.#.b'}}",
@@ -113,6 +123,48 @@ fn every_fault_of_a_server_is_told_with_its_place_and_a_hint() {
         ),
     ] {
         assert_eq!(faults(signal), [expected], "{signal}");
+    }
+}
+
+#[test]
+fn every_fault_of_a_kafka_or_an_sqs_is_told_with_its_place_and_a_hint() {
+    let kafka =
+        |keys: &str| format!("{{kafka: {{bootstrapServers: k, consumerGroup: g, {keys}}}}}");
+    for (signal, expected) in [
+        (
+            "{kafka: {bootstrapServers: 'a:b', consumerGroup: g}}".to_owned(),
+            "s.kafka.bootstrapServers: not a list of `host:port` (write `host:9092`, several with commas)",
+        ),
+        (
+            kafka("lagThreshold: 0"),
+            "s.kafka.lagThreshold: is above 0 (write the target of the HPA)",
+        ),
+        (
+            kafka("topic: t, partitionLimitation: '1,x'"),
+            "s.kafka.partitionLimitation: not a list of partitions (write `1,2,4-6`)",
+        ),
+        (
+            kafka("topic: t, limitToPartitionsWithLag: true, allowIdleConsumers: true"),
+            "s.kafka.limitToPartitionsWithLag: goes with neither `allowIdleConsumers` nor `ensureEvenDistributionOfPartitions` (leave one of them out)",
+        ),
+        (
+            kafka("ensureEvenDistributionOfPartitions: true"),
+            "s.kafka.ensureEvenDistributionOfPartitions: needs a `topic` (name the topic, or leave it out)",
+        ),
+        (
+            kafka("sasl: plaintext, username: me"),
+            "s.kafka.sasl: `sasl`, a user's name and a password go together (give `username` or `usernameFrom`, `passwordFrom` and `sasl: plaintext`)",
+        ),
+        (
+            sqs("queueURL: q, awsRegion: 'evil.example/'"),
+            "s.awsSqsQueue.awsRegion: not a region (write it as AWS does, e.g. `eu-central-1`)",
+        ),
+        (
+            "{awsSqsQueue: {queueURL: q, awsRegion: r}}".to_owned(),
+            "s.awsSqsQueue.awsAccessKeyIDFrom: an access key is needed: Foresail's own rights are not for its users (give `awsAccessKeyIDFrom` and `awsSecretAccessKeyFrom`)",
+        ),
+    ] {
+        assert_eq!(faults(&signal), [expected], "{signal}");
     }
 }
 
@@ -173,7 +225,8 @@ fn every_fault_of_a_queue_is_told_with_its_place_and_a_hint() {
     let pods = "pods: {selector: {matchLabels: {a: b}}, port: 1, series: q}";
     for other in ["redisStreams: {address: jobs, stream: s}", pods, "prometheus: {query: x}"] {
         let several = faults(&format!("{{redis: {{address: jobs, listName: l}}, {other}}}"));
-        let expected = "s: expected exactly one of `prometheus`, `scrape`, `pods`, `redis`, ";
+        let expected =
+            "s: expected exactly one of `prometheus`, `scrape`, `pods`, `schedule`, `redis`, ";
         assert!(several[0].starts_with(expected), "{several:?}");
     }
     let per_pod = config("{redis: {address: jobs, listName: l}}").replace("External", "Pods");

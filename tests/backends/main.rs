@@ -1,0 +1,180 @@
+//! Real servers that speak Prometheus' API: Prometheus 2 and VictoriaMetrics from Debian, Prometheus 3
+//! built from the Go module beside. The same policy reads the same number from each.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly")]
+
+#[path = "../it/support/adapter.rs"]
+#[expect(dead_code, reason = "it offers more than these tests use")]
+mod adapter;
+mod bed;
+#[path = "../it/support/wait.rs"]
+mod wait;
+
+use adapter::{Setup, config, external, query_signal};
+use bed::{Bed, Page, Server};
+use foresail::domain::environment::Environment;
+use foresail::domain::ports::Files;
+use foresail::policy::partial::OnPartial;
+use foresail::policy::{Ask, resolve};
+use foresail::source::{Reach, Source};
+use jiff::Timestamp;
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+const NAMES: [&str; 3] = ["two", "three", "victoria"];
+
+/// How each is asked; they scrape the same page.
+fn servers<'b>(bed: &'b Bed, page: &Page) -> [(Server<'b>, String); 3] {
+    // Behind a password, and behind client certificates under another name than it lies at.
+    let password = bed.file("password");
+    fs::write(&password, "secret\n").unwrap();
+    let basic = format!("auth: {{basic: {{username: foresail, passwordFile: '{password}'}}}}");
+    let pems = ["ca.pem", "client.pem", "client.key"].map(|it| bed.file(it));
+    let [ca, certificate, key] = pems;
+    let tls = format!(
+        "tls: {{caFile: '{ca}', certFile: '{certificate}', keyFile: '{key}', serverName: prometheus.example}}"
+    );
+    [
+        (bed.prometheus_2(page), basic),
+        (bed.prometheus_3(page), tls),
+        (bed.victoria_metrics(page), "method: GET".to_owned()),
+    ]
+}
+
+fn sources(servers: &[(Server<'_>, String); 3]) -> Vec<String> {
+    let named = NAMES.iter().zip(servers);
+    let source = |(name, (server, keys)): (&&str, &(Server<'_>, String))| {
+        format!("{{name: {name}, prometheus: {{url: '{}', {keys}}}}}", server.url)
+    };
+    named.map(source).collect()
+}
+
+#[tokio::test]
+async fn the_same_policy_reads_the_same_number_from_each() {
+    let (bed, page) = (Bed::new(), Page::start());
+    let servers = servers(&bed, &page);
+    let policies: Vec<String> = NAMES
+        .iter()
+        .flat_map(|name| {
+            let gauge = external(name, "1s", &query_signal(name, "sum(waiting)"));
+            let rate = query_signal(name, "sum(rate(requests_total[10s]))");
+            [gauge, external(&format!("{name}-rate"), "1s", &rate)]
+        })
+        .collect();
+    let adapter = Setup::new(&config(&sources(&servers), &policies)).start().await;
+    for name in NAMES {
+        adapter.serves(name, "42").await;
+    }
+    page.say(51.0);
+    // What is served follows within seconds, not after a server's own delay of half a minute.
+    for name in NAMES {
+        adapter.serves(name, "51").await;
+    }
+    for name in NAMES {
+        wait::until(&format!("the rate of {name}"), async || {
+            let values = adapter.external(&format!("{name}-rate")).await?.values()?;
+            let rate = values.first().and_then(|it| number(it)).ok_or(format!("{values:?}"))?;
+            wait::seen((9.5..=10.5).contains(&rate), rate)
+        })
+        .await;
+    }
+}
+
+/// A quantity of Kubernetes.
+fn number(text: &str) -> Option<f64> {
+    let digits = text.trim_end_matches(['m', 'u', 'n']);
+    let factor = match text.chars().last()? {
+        'm' => 1e-3,
+        'u' => 1e-6,
+        'n' => 1e-9,
+        _ => 1.0,
+    };
+    digits.parse::<f64>().ok().map(|it| it * factor)
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_taken_over_when_its_files_change() {
+    let (bed, page) = (Bed::new(), Page::start());
+    let server = bed.prometheus_3(&page);
+    let copy = |from: &str, to: &str| {
+        fs::copy(bed.file(from), bed.file(to)).unwrap();
+    };
+    copy("stranger.pem", "used.pem");
+    copy("stranger.key", "used.key");
+    let [ca, certificate, key] = ["ca.pem", "used.pem", "used.key"].map(|it| bed.file(it));
+    let source = format!(
+        "{{name: three, prometheus: {{url: '{}', tls: {{caFile: '{ca}', certFile: '{certificate}', \
+         keyFile: '{key}', serverName: prometheus.example}}}}}}",
+        server.url
+    );
+    let policy = external("three", "1s", &query_signal("three", "sum(waiting)"));
+    let adapter = Setup::new(&config(&[source], &[policy])).start().await;
+    adapter.refuses("three", &["source three: received fatal alert"]).await;
+    // Between the two files they do not fit together.
+    copy("client.pem", "used.pem");
+    adapter.logs(&["WARN", "cannot use the certificate files; the last good ones stay"]).await;
+    copy("client.key", "used.key");
+    adapter.serves("three", "42").await;
+    assert!(!adapter.log().contains("PRIVATE KEY"));
+}
+
+#[tokio::test]
+async fn the_past_is_what_was_read_at_each_instant() {
+    let (bed, page) = (Bed::new(), Page::start());
+    let servers = servers(&bed, &page);
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let config = resolve::load(&config(&sources(&servers), &[])).unwrap();
+    assert_eq!(config.faults, []);
+    let reach = Reach {
+        files: Arc::new(OnDisk),
+        environment: Arc::new(Environment::default()),
+        now: Timestamp::now,
+    };
+    for settings in &config.sources {
+        let source = Source::new(settings, &reach).unwrap();
+        // The window is as long as five scrapes: with both of its ends there are six of them where
+        // instants and scrapes meet, without its beginning five.
+        let queries =
+            ["sum(waiting)", "sum(rate(requests_total[5s]))", "sum(count_over_time(waiting[5s]))"];
+        for query in queries {
+            wait::until(&format!("the past of {query} at {}", settings.name), async || {
+                let compared = past_compared(&source, query).await?;
+                wait::seen(compared >= 4, compared)
+            })
+            .await;
+        }
+    }
+}
+
+/// Compares each instant of the last seconds with what a read of that instant says; answers how many
+/// there were.
+async fn past_compared(source: &Source, query: &str) -> Result<usize, String> {
+    let ask = Ask::Query {
+        query: query.to_owned(),
+        pod_label: None,
+        lookback: Duration::from_secs(10),
+        on_partial: OnPartial::ScaleUpOnly,
+    };
+    let to = Timestamp::from_second(Timestamp::now().as_second() - 2).unwrap();
+    let from = to - Duration::from_secs(8);
+    let past = source.history(&ask, (from, to), Duration::from_secs(1)).await;
+    let past = past.map_err(|it| it.to_string())?;
+    for (_, past) in &past {
+        let read = source.read(&ask, past.at).await.map_err(|it| it.to_string())?;
+        let read = read.get(&None).unwrap();
+        assert_eq!(read.at, past.at, "{query}");
+        let (read, past) = (read.value.get(), past.value.get());
+        assert!((read - past).abs() <= 1e-9 * read.abs(), "{query}: {read}, not {past}");
+    }
+    Ok(past.len())
+}
+
+/// Files as they are.
+#[derive(Debug)]
+struct OnDisk;
+
+impl Files for OnDisk {
+    fn content(&self, path: &str) -> Result<Arc<[u8]>, String> {
+        fs::read(path).map(Into::into).map_err(|error| format!("`{path}`: {error}"))
+    }
+}
