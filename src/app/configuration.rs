@@ -8,12 +8,10 @@ use crate::app::read::Sources;
 use crate::document::fault::Fault;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
-use crate::domain::name::SourceName;
 use crate::policy::crd::{self, Unsupported};
 use crate::policy::resolve::objects::manifests::{self, Manifests};
 use crate::policy::{Config, resolve};
 use crate::source::{Reach, Source};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -61,22 +59,21 @@ pub fn read(path: &Path) -> Result<Config, ConfigError> {
     parse(path, &content(path)?)
 }
 
-/// Reads and settles a configuration file, or one with objects as they are applied; and the sources
-/// of which it is not known where they are.
+/// Reads and settles a configuration file, or one with objects as they are applied; and what such
+/// objects do not say themselves.
 ///
 /// # Errors
 /// When the file as a whole cannot be used.
-pub fn read_any(path: &Path) -> Result<(Config, BTreeSet<SourceName>), ConfigError> {
+pub fn read_any(path: &Path) -> Result<Manifests, ConfigError> {
     let content = content(path)?;
     let faulty = |faults| ConfigError::Faulty { path: path.to_owned(), faults };
     if content.len() <= limits::CONFIG_BYTES_MAX
         && let Ok(text) = std::str::from_utf8(&content)
-        && let Some(Manifests { config, unknown_sources }) =
-            manifests::load(text).map_err(faulty)?
+        && let Some(manifests) = manifests::load(text).map_err(faulty)?
     {
-        return Ok((config, unknown_sources));
+        return Ok(manifests);
     }
-    Ok((parse(path, &content)?, BTreeSet::new()))
+    Ok(Manifests { config: parse(path, &content)?, ..Manifests::default() })
 }
 
 /// The definitions of the objects that hold policies in a cluster, as YAML.

@@ -19,6 +19,7 @@ use crate::domain::metric::Subject;
 use crate::domain::name::SourceName;
 use crate::pipeline::trace::text::{self, Wording};
 use crate::policy::forecast::Choice;
+use crate::policy::resolve::objects::manifests::Manifests;
 use crate::policy::{Config, Policy};
 use crate::replay::comparison::{Comparison, Wants, compare};
 use crate::replay::load::{Copies, Load};
@@ -172,7 +173,7 @@ pub async fn simulate(
     order: Order,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Simulation, SimulationError> {
-    let (config, unknown_sources) = configuration::read_any(&order.policy)?;
+    let Manifests { config, unknown_sources, .. } = configuration::read_any(&order.policy)?;
     let policy = chosen(&config, &order.policy, order.name.as_deref())?;
     let hpa = order.hpa.as_deref().map(|path| read_hpa(path, &policy)).transpose()?;
     let (demand, trace) = match &order.demand {

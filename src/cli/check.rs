@@ -6,13 +6,14 @@ use crate::app::configuration;
 
 pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> Exit {
     let CheckArgs { config: path } = args;
-    let (config, unknown_sources) = match configuration::read_any(path) {
-        Ok(read) => read,
+    let manifests = match configuration::read_any(path) {
+        Ok(manifests) => manifests,
         Err(error) => {
             printer.config_error(&error);
             return Exit::Input;
         }
     };
+    let (config, unknown_sources) = (&manifests.config, &manifests.unknown_sources);
     let good = config.policies.len();
     if config.faults.is_empty() {
         let known = config.sources.len().saturating_sub(unknown_sources.len());
@@ -23,6 +24,11 @@ pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> Exit {
             printer.note(&format!(
                 "not looked at: {} (sources are in the adapter's configuration)",
                 names.join(", ")
+            ));
+        }
+        for host in &manifests.unknown_hosts {
+            printer.note(&format!(
+                "the operator has to list `{host}` under `queues.allowedHosts` of the adapter's configuration"
             ));
         }
         return Exit::Done;
