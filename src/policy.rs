@@ -29,6 +29,7 @@ use crate::policy::capacity::{Capacity, Emit};
 use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
 use crate::policy::pods::PodsAsk;
+use crate::policy::profile::{Described, Profiles};
 use crate::policy::promql::SeriesSelector;
 use crate::policy::queue::QueueAsk;
 use crate::policy::smoothing::Smoothing;
@@ -39,6 +40,8 @@ use std::time::Duration;
 /// A whole configuration, with what is wrong in it.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
+    /// What the engines are that signals may name.
+    pub profiles: Arc<Profiles>,
     /// The sources that can be read.
     pub sources: Vec<SourceSettings>,
     /// The policies that can be evaluated, in the order of the file.
@@ -192,6 +195,9 @@ pub enum Ask {
         pod_label: Option<Box<str>>,
         /// Samples older than this do not count: the policy's `maxAge`.
         lookback: Duration,
+        /// The profile that the query was made from, if it was. Such a query is confined to the
+        /// policy's namespace by itself.
+        profile: Option<Arc<Described>>,
     },
     /// Series of a scraped page.
     Series {

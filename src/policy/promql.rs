@@ -176,6 +176,19 @@ impl LabelMatch<'_> {
     }
 }
 
+/// Whether a text is a regular expression as PromQL takes one.
+#[must_use]
+pub fn is_pattern(text: &str) -> bool {
+    Matcher::new_matcher(T_EQL_REGEX, "pod".to_owned(), text.to_owned()).is_ok()
+}
+
+/// Whether a text is the name of a label.
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
 fn parse(query: &str) -> Result<Expr, BadQuery> {
     let bad = |problem: String| BadQuery { problem, hint: None };
     if query.len() > limits::QUERY_BYTES_MAX {

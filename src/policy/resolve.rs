@@ -12,6 +12,7 @@ use crate::document::yaml::Node;
 use crate::domain::limits;
 use crate::domain::metric::MetricKey;
 use crate::domain::name::{ObjectName, PolicyKey, SourceName};
+use crate::policy::profile::Profiles;
 use crate::policy::{BrokenPolicy, Config, Policy, SourceSettings, wire};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,11 +44,19 @@ use std::sync::Arc;
 /// All faults, when the file as a whole cannot be trusted: it is no YAML, of another kind, or has
 /// an unknown key outside sources and policies.
 pub fn load(text: &str) -> Result<Config, Vec<Fault>> {
+    load_with(text, &Arc::default())
+}
+
+/// The same with these profiles.
+///
+/// # Errors
+/// As `load`.
+pub fn load_with(text: &str, profiles: &Arc<Profiles>) -> Result<Config, Vec<Fault>> {
     let document = parse(text)?;
     let schema = wire::schema();
     let mut found = Schema::new(&schema).check(&document);
     check_kind(&document, &mut found);
-    let mut resolver = Resolver { document: &document, schema_faults: found };
+    let mut resolver = Resolver { document: &document, schema_faults: found, profiles };
     let whole = resolver.faults_of_the_whole();
     let config = resolver.resolve();
     let faults = whole.iter().cloned().chain(config.faults.iter().cloned());
@@ -97,6 +106,7 @@ fn placed(document: &Node, faults: impl Iterator<Item = Fault>) -> Vec<Fault> {
 struct Resolver<'d> {
     document: &'d Node,
     schema_faults: Vec<Fault>,
+    profiles: &'d Arc<Profiles>,
 }
 
 impl Resolver<'_> {
@@ -109,7 +119,8 @@ impl Resolver<'_> {
     }
 
     fn resolve(&mut self) -> Config {
-        let mut config = Config::default();
+        let profiles = Arc::clone(self.profiles);
+        let mut config = Config { profiles, ..Config::default() };
         let mut faults = Faults::default();
         config.broken_sources = self.resolve_sources(&mut config, &mut faults);
         self.resolve_policies(&mut config, &mut faults);
@@ -189,6 +200,7 @@ impl Resolver<'_> {
 struct Sources<'a> {
     known: BTreeMap<SourceName, &'a SourceSettings>,
     unusable: &'a BTreeSet<String>,
+    profiles: &'a Profiles,
 }
 
 impl<'a> Sources<'a> {
@@ -197,6 +209,7 @@ impl<'a> Sources<'a> {
         Self {
             known: config.sources.iter().map(|it| (it.name.clone(), it)).collect(),
             unusable: &config.broken_sources,
+            profiles: &config.profiles,
         }
     }
 }

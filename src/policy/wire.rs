@@ -6,6 +6,7 @@
 pub mod capacity;
 pub mod forecast;
 pub mod pods;
+pub mod profile;
 pub mod queue;
 pub mod smoothing;
 
@@ -186,7 +187,8 @@ pub struct DescribedObject {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Signal {
-    /// The source's name, for `prometheus` and `scrape`; the others say themselves where to read.
+    /// The source's name, for `prometheus`, `scrape` and a `profile` without `selector`; the others say
+    /// themselves where to read.
     pub source: Option<String>,
     /// Asked of a `prometheus` source.
     pub prometheus: Option<PrometheusSignal>,
@@ -194,6 +196,8 @@ pub struct Signal {
     pub scrape: Option<ScrapeSignal>,
     /// Asked of pods.
     pub pods: Option<pods::PodsSignal>,
+    /// A signal of an engine or exporter, asked of a `prometheus` source or of pods.
+    pub profile: Option<profile::ProfileSignal>,
     /// The length of a list, set, sorted set or hash of a Redis.
     pub redis: Option<queue::RedisSignal>,
     /// A stream of a Redis.

@@ -29,7 +29,7 @@ impl Prometheus {
 
     /// The samples that the query of `ask` has at the instant `at`.
     pub(super) async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Samples, ReadError> {
-        let Ask::Query { query, pod_label, lookback } = ask else {
+        let Ask::Query { query, pod_label, lookback, .. } = ask else {
             return Err(ReadError::WrongKind);
         };
         let parameters = [
@@ -58,7 +58,7 @@ impl Prometheus {
         to: Timestamp,
         step: Duration,
     ) -> Result<Vec<(Option<ObjectName>, Sample)>, ReadError> {
-        let Ask::Query { query, pod_label, lookback } = ask else {
+        let Ask::Query { query, pod_label, lookback, .. } = ask else {
             return Err(ReadError::WrongKind);
         };
         let parameters = [
