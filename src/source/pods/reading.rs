@@ -74,13 +74,11 @@ pub(super) fn read(
     ledgers: &mut Ledgers,
 ) -> Result<Reading, Silence> {
     let mut reader = Reader { page, format, at, oldest: at, ledgers, place: 0 };
-    let mut used = Vec::with_capacity(ask.parts.len());
-    let mut said = Vec::with_capacity(ask.parts.len());
-    for part in &ask.parts {
-        let (candidate, of_part) = reader.part(part)?;
-        used.push(candidate);
-        said.push(of_part);
-    }
+    // All of them are read before anything is told: counters begin at their first page.
+    let parts: Vec<Result<(usize, Said), Silence>> =
+        ask.parts.iter().map(|it| reader.part(it)).collect();
+    let parts = parts.into_iter().collect::<Result<Vec<_>, Silence>>()?;
+    let (used, mut said): (Vec<usize>, Vec<Said>) = parts.into_iter().unzip();
     let at = reader.oldest;
     let said = match (said.pop(), said.is_empty()) {
         (Some(only), true) => only,
@@ -164,8 +162,9 @@ impl<'p> Reader<'p, '_> {
         for (index, (series, lines)) in candidate.series().zip(lines).enumerate() {
             self.oldest = self.oldest.min(lines.at);
             let ledger = self.ledgers.entry(place + index).or_default();
-            said.push(lines.read(series, self.at, ledger)?);
+            said.push(lines.read(series, self.at, ledger));
         }
+        let mut said = said.into_iter().collect::<Result<Vec<Said>, Silence>>()?;
         let joint = candidate.other.as_ref().map(|(joint, _)| *joint);
         let said = match (joint, said.as_slice()) {
             (Some(joint), [first, second]) => {

@@ -1,5 +1,7 @@
 //! What is read of one pod's page.
 
+mod profiles;
+
 use super::*;
 use crate::source::pods::tests::ask;
 use crate::source::scrape::exposition::sieve::{Sieve, Wanted};
@@ -7,6 +9,9 @@ use proptest::prelude::*;
 
 const VLLM: &str = include_str!("../../../../tests/pages/vllm.prom");
 const SGLANG: &str = include_str!("../../../../tests/pages/sglang.prom");
+const TGI: &str = include_str!("../../../../tests/pages/tgi.prom");
+const TRITON: &str = include_str!("../../../../tests/pages/triton.prom");
+const NEWER: &str = include_str!("../../../../tests/pages/trtllm-dynamo-epp.prom");
 const DCGM: &str = include_str!("../../../../tests/pages/dcgm.prom");
 const OTHERS: &str = include_str!("../../../../tests/pages/others.prom");
 
