@@ -32,7 +32,7 @@ use crate::telemetry::health::{Check, Health};
 use crate::tls::certificates::{Certificates, Origin};
 use crate::tls::{Acceptor, TlsError};
 use crate::web;
-use configuration::{ConfigError, Follower};
+use configuration::{ConfigError, ConfigFiles, Follower};
 use files::{NamedFiles, look_every};
 use metrics::Metrics;
 use outside::{Outside, Own};
@@ -52,8 +52,8 @@ use tokio_util::sync::CancellationToken;
 /// What the adapter needs to know before it starts.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The configuration file.
-    pub config: PathBuf,
+    /// The configuration.
+    pub config: ConfigFiles,
     /// With a cluster or without.
     pub mode: Mode,
     /// Where the metrics APIs are served; 0 takes a free port.
@@ -143,7 +143,7 @@ impl App {
         let metrics = Metrics::register(registries.own());
         let vault = Arc::new(Vault::default());
         let queues = Arc::new(Queues::new(Arc::clone(&vault), &metrics));
-        let (follower, loaded) = Follower::start(&config, &metrics, queues)?;
+        let (follower, loaded) = Follower::start(config, &metrics, queues)?;
         let run = look_every(follower, Follower::look, stop_work.clone());
         tasks.spawn("configuration", run);
 

@@ -52,6 +52,8 @@ pub struct Config {
     pub broken_sources: BTreeSet<String>,
     /// Everything that is wrong, each with its line, in the order of the file.
     pub faults: Vec<Fault>,
+    /// What is not wrong and may mislead, likewise.
+    pub warnings: Vec<Fault>,
 }
 
 /// A place to read from.

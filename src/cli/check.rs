@@ -2,17 +2,19 @@
 
 use super::printer::counted;
 use super::{CheckArgs, Exit, Printer};
-use crate::app::configuration;
+use crate::app::configuration::{self, ConfigFiles};
 
 pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> Exit {
-    let CheckArgs { config: path } = args;
-    let config = match configuration::read(path) {
+    let CheckArgs { config: path, profiles } = args;
+    let files = ConfigFiles { config: path.clone(), profiles: profiles.clone() };
+    let config = match configuration::read(&files) {
         Ok(config) => config,
         Err(error) => {
             printer.config_error(&error);
             return Exit::Input;
         }
     };
+    config.warnings.iter().for_each(|warning| printer.warning(path, warning));
     let good = config.policies.len();
     if config.faults.is_empty() {
         let (path, sources) = (path.display(), config.sources.len());

@@ -4,6 +4,7 @@
 mod metric_policy;
 pub mod objects;
 mod source;
+mod warnings;
 
 use crate::document::fault::{Advice, Fault, repaired};
 use crate::document::path::Path;
@@ -61,7 +62,8 @@ pub fn load_with(text: &str, profiles: &Arc<Profiles>) -> Result<Config, Vec<Fau
     let config = resolver.resolve();
     let faults = whole.iter().cloned().chain(config.faults.iter().cloned());
     let faults = placed(&document, faults);
-    if whole.is_empty() { Ok(Config { faults, ..config }) } else { Err(faults) }
+    let warnings = placed(&document, config.warnings.iter().cloned());
+    if whole.is_empty() { Ok(Config { faults, warnings, ..config }) } else { Err(faults) }
 }
 
 fn parse(text: &str) -> Result<Node, Vec<Fault>> {
@@ -157,7 +159,7 @@ impl Resolver<'_> {
     fn resolve_policies(&self, config: &mut Config, faults: &mut Faults) {
         let list = Path::default().key("policies");
         let sources = Sources::of(config);
-        let mut broken = Vec::new();
+        let (mut broken, mut warnings) = (Vec::new(), Vec::new());
         let mut policies: Vec<Arc<Policy>> = Vec::new();
         let mut taken = Taken::default();
         let nodes = self.elements("policies", limits::POLICIES_MAX, faults);
@@ -171,12 +173,16 @@ impl Resolver<'_> {
             let lost = sound.as_ref().and_then(|it| taken.claim(it).err());
             own.0.extend(lost.map(|it| it.fault(&path)));
             match sound.filter(|_| own.0.is_empty()) {
-                Some(policy) => policies.push(Arc::new(policy)),
+                Some(policy) => {
+                    warnings.extend(warnings::of(&policy, &path));
+                    policies.push(Arc::new(policy));
+                }
                 None => broken.push(broken_policy(node, &path, &own)),
             }
             faults.0.append(&mut own.0);
         }
         config.policies = policies;
+        config.warnings = warnings;
         config.broken = broken;
     }
 

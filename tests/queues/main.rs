@@ -1,5 +1,5 @@
 //! Queue signals against the real servers: their numbers, what is said when a server is away, and
-//! that they come back by themselves. `make setup` installs the servers.
+//! that they come back by themselves; and profiles against a real Prometheus. `make setup` installs the servers.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +12,7 @@ mod bed;
 mod documents;
 mod nats;
 mod postgresql;
+mod profiles;
 mod rabbitmq;
 mod redis;
 #[expect(dead_code, reason = "shared with tests/it, which uses all of it")]

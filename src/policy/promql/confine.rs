@@ -3,7 +3,7 @@
 //! What is sent is our own rendering of the parsed query, so that no text can mean one thing here
 //! and another at the source. A query that does not read back as what was meant is refused.
 
-use super::{BadQuery, parse};
+use super::{BadQuery, NAME_LABEL, parse};
 use promql_parser::label::{MatchOp, Matcher, Matchers};
 use promql_parser::parser::{AggregateExpr, BinaryExpr, Expr, VectorSelector};
 
@@ -39,6 +39,19 @@ pub fn demands(query: &str, labels: &[&str], value: &str) -> bool {
         all &= or_matchers.is_empty() && matchers.iter().any(is_demand);
     };
     each_selector(&mut expression, &mut look) && all
+}
+
+/// The names of the series that `query` selects, where it names them.
+pub(super) fn names(query: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut look = |selector: &mut VectorSelector| {
+        let by_label = selector.matchers.matchers.iter().find(|it| it.name == NAME_LABEL);
+        names.extend(selector.name.clone().or(by_label.map(|it| it.value.clone())));
+    };
+    if let Ok(mut expression) = parse(query) {
+        _ = each_selector(&mut expression, &mut look);
+    }
+    names
 }
 
 /// False where there is something that may hold selectors and is not known.

@@ -9,10 +9,12 @@ use crate::document::yaml::Node;
 use crate::domain::limits;
 use crate::domain::name::SourceName;
 use crate::domain::policy_object::PolicyKind;
+use crate::policy::profile::Profiles;
 use crate::policy::resolve::{self, parse, placed};
 use crate::policy::{BrokenPolicy, Config, QueryMethod, SourceKind, SourceSettings, wire};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(test)]
@@ -38,7 +40,7 @@ pub struct Manifests {
 ///
 /// # Errors
 /// All faults, when a document is no YAML.
-pub fn load(text: &str) -> Result<Option<Manifests>, Vec<Fault>> {
+pub fn load(text: &str, profiles: &Arc<Profiles>) -> Result<Option<Manifests>, Vec<Fault>> {
     let texts = documents(text);
     let kinds = ["MetricPolicy", "ClusterMetricPolicy"];
     // Whatever is wrong with a file of another kind is for its own reader to say.
@@ -60,7 +62,9 @@ pub fn load(text: &str) -> Result<Option<Manifests>, Vec<Fault>> {
     let is_config =
         |node: &Node| node.get("kind").and_then(Node::text) == Some(wire::ADAPTER_CONFIG);
     let file = nodes.iter().find(|(_, node)| is_config(node));
-    let config = file.map(|(text, _)| resolve::load(text)).transpose()?.unwrap_or_default();
+    let config = file.map(|(text, _)| resolve::load_with(text, profiles)).transpose()?;
+    let own = || Config { profiles: Arc::clone(profiles), ..Config::default() };
+    let config = config.unwrap_or_else(own);
     let mut manifests = Manifests { config, unknown_sources: BTreeSet::new() };
     for (_, node) in &objects {
         manifests.stand_in(node);
