@@ -55,7 +55,10 @@ fn show(profile: &Profile, printer: &mut Printer) {
     }
     for signal in profile.has() {
         printer.line("");
-        for part in profile.parts(signal).unwrap_or_default() {
+        if signal == Canonical::Demand && !profile.signals.contains_key(&signal) {
+            printer.line("demand: what waits and what runs, added up");
+        }
+        if let Some(part) = profile.signals.get(&signal) {
             printer.line(&format!("{} ({}, {})", signal.name(), part.unit, over(part)));
             for (place, candidate) in (1..).zip(&part.from) {
                 let note = candidate.note.as_ref().map_or(String::new(), |it| format!("  # {it}"));

@@ -115,7 +115,10 @@ fn used(ask: &PodsAsk, good: &[(&ObjectName, &Reading)]) -> Option<String> {
         match used.as_slice() {
             [(only, _)] => (*only).clone(),
             several => {
-                let several = several.iter().map(|(it, count)| format!("{it} ({count} pods)"));
+                let several = several.iter().map(|(it, count)| {
+                    let pods = if *count == 1 { "pod" } else { "pods" };
+                    format!("{it} ({count} {pods})")
+                });
                 several.collect::<Vec<_>>().join(" and ")
             }
         }

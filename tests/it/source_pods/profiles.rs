@@ -20,7 +20,7 @@ async fn a_fleet_in_the_middle_of_an_upgrade_is_one_number() {
     ]);
     let demand = fleet.read(&reader, 0, at(0)).await.unwrap();
     assert_eq!(demand.samples[&None].value.get(), 59.0);
-    let used = "vllm:num_requests_waiting_by_reason{reason=\"capacity\"} (1 pods) and \
+    let used = "vllm:num_requests_waiting_by_reason{reason=\"capacity\"} (1 pod) and \
                 vllm:num_requests_waiting (2 pods) + vllm:num_requests_running";
     assert_eq!(demand.used.as_deref(), Some(used));
     let (usage, note) = fleet.number(&reader, 1, at(0)).await.unwrap();

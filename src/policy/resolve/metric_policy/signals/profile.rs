@@ -83,7 +83,11 @@ impl Reader<'_> {
         let profiles = sources.profiles;
         let Some(profile) = profiles.get(engine) else {
             let fault = Fault::new(self.path.key("engine"), format!("no profile of `{engine}`"));
-            let fault = fault.hint("`foresail profiles` lists those that there are");
+            let fault = fault.hint(if engine == "auto" {
+                "name the engine: it is not told from pods yet"
+            } else {
+                "`foresail profiles` lists those that there are"
+            });
             self.faults.add(fault.suggest(engine, profiles.iter().map(|it| &*it.engine)));
             return None;
         };

@@ -3,10 +3,11 @@
 use super::*;
 use crate::domain::name::{Namespace, PolicyName};
 use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
+use crate::policy::Config;
 use crate::policy::pods::{PodPort, PodValue};
 use crate::policy::profile::Canonical;
-use crate::policy::resolve::{self, objects::Objects};
-use crate::policy::{Config, Policy};
+use crate::policy::resolve;
+use crate::policy::resolve::objects::{Objects, Verdict};
 
 /// A policy of this type with this signal, beside a Prometheus and a page.
 fn config(metric_type: &str, signal: &str) -> Config {
@@ -116,6 +117,12 @@ fn what_is_wrong_is_told_with_its_place_and_what_to_do() {
         ),
         (
             "default",
+            "engine: auto, signal: demand",
+            "engine",
+            "name the engine: it is not told from",
+        ),
+        (
+            "default",
             "engine: tgi, signal: ttft",
             "signal",
             "tgi has no signal `ttft`; it has waiting, running, demand, kvCacheUsage, requestRate, \
@@ -165,8 +172,8 @@ fn a_label_of_a_policy_cannot_lead_out_of_its_namespace() {
     assert!(confine::demands(&query, &["namespace"], "ml"));
 }
 
-/// The policy of an object in the cluster, which is confined to its namespace.
-fn object(signal: &str) -> Result<Arc<Policy>, String> {
+/// What becomes of an object in the cluster, which is confined to its namespace.
+fn object(signal: &str) -> Verdict {
     let file = config("External", "{source: default, prometheus: {query: 'up'}}");
     let spec = format!(
         r#"{{"apiVersion": "foresail.dev/v1alpha1", "kind": "MetricPolicy",
@@ -186,8 +193,7 @@ fn object(signal: &str) -> Result<Arc<Policy>, String> {
         text: Some(spec.into()),
     };
     let mut joined = Objects::default().join(&file, &[Arc::new(object)]);
-    let verdict = joined.verdicts.remove(&id).unwrap();
-    verdict.running.ok_or_else(|| verdict.refused.unwrap().message)
+    joined.verdicts.remove(&id).unwrap()
 }
 
 #[test]
@@ -195,12 +201,12 @@ fn the_query_of_an_object_is_the_one_that_the_profile_makes() {
     let signal = |engine: &str, keys: &str| {
         format!(r#"{{"source": "default", "profile": {{"engine": "{engine}", {keys}}}}}"#)
     };
-    let policy = object(&signal("dcgm", r#""signal": "dramActive""#)).unwrap();
+    let policy = object(&signal("dcgm", r#""signal": "dramActive""#)).running.unwrap();
     let Ask::Query { query, .. } = &policy.signals[0].ask else { panic!() };
     // The general confinement would demand the namespace of the exporter, too.
     assert!(query.contains("{exported_namespace=\"ml\",exported_pod!=\"\"}"), "{query}");
     let files = r#"{"profile": {"engine": "vllm", "signal": "demand",
         "selector": {"matchLabels": {"app": "a"}}, "auth": {"bearerTokenFile": "/t"}}}"#;
-    let refused = object(files).unwrap_err();
+    let refused = object(files).refused.unwrap().message;
     assert!(refused.contains("x.profile: a MetricPolicy must not name files"), "{refused}");
 }
