@@ -12,6 +12,7 @@ mod files;
 mod metrics;
 mod outside;
 mod policies;
+pub mod profiles;
 mod queues;
 mod read;
 mod secrets;
