@@ -2,17 +2,19 @@
 
 use super::printer::counted;
 use super::{CheckArgs, Exit, Printer};
-use crate::app::configuration;
+use crate::app::configuration::{self, ConfigFiles};
 
 pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> Exit {
-    let CheckArgs { config: path } = args;
-    let (config, unknown_sources) = match configuration::read_any(path) {
+    let CheckArgs { config: path, profiles } = args;
+    let files = ConfigFiles { config: path.clone(), profiles: profiles.clone() };
+    let (config, unknown_sources) = match configuration::read_any(&files) {
         Ok(read) => read,
         Err(error) => {
             printer.config_error(&error);
             return Exit::Input;
         }
     };
+    config.warnings.iter().for_each(|warning| printer.warning(path, warning));
     let good = config.policies.len();
     if config.faults.is_empty() {
         let known = config.sources.len().saturating_sub(unknown_sources.len());

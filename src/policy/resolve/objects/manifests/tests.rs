@@ -22,7 +22,7 @@ policies: []
 ";
 
 fn loaded(text: &str) -> Manifests {
-    load(text).unwrap().unwrap()
+    load(text, &Arc::default()).unwrap().unwrap()
 }
 
 fn keys(manifests: &Manifests) -> Vec<String> {
@@ -83,8 +83,8 @@ fn faults_are_told_with_the_lines_of_the_file() {
 
 #[test]
 fn files_of_other_kinds_are_for_other_readers() {
-    assert!(load(CONFIG).unwrap().is_none());
-    assert!(load("").unwrap().is_none());
-    assert!(load("# no MetricPolicy here\nkind: Deployment\n").unwrap().is_none());
-    assert!(load("kind: MetricPolicy\n  x: [\n").is_err());
+    assert!(load(CONFIG, &Arc::default()).unwrap().is_none());
+    assert!(load("", &Arc::default()).unwrap().is_none());
+    assert!(load("# no MetricPolicy here\nkind: Deployment\n", &Arc::default()).unwrap().is_none());
+    assert!(load("kind: MetricPolicy\n  x: [\n", &Arc::default()).is_err());
 }
