@@ -10,7 +10,8 @@ mod output;
 use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::document::yaml::{BadYaml, Node, document, write};
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// A file as it was read.
@@ -27,6 +28,8 @@ pub struct File {
 pub struct Imported {
     /// The sources that Foresail's configuration has to know, as entries of its `sources`.
     pub sources: Vec<Json>,
+    /// The hosts that it has to list, as entries of its `queues.allowedHosts`.
+    pub hosts: BTreeSet<String>,
     /// What to apply.
     pub documents: Vec<Json>,
     /// What a person should know, in the order of the files.
@@ -55,13 +58,17 @@ impl Imported {
     #[must_use]
     pub fn text(&self) -> String {
         let mut texts: Vec<String> = self.documents.iter().map(write::document).collect();
+        let mut needed = Map::new();
+        if !self.hosts.is_empty() {
+            needed.insert("queues".to_owned(), json!({"allowedHosts": self.hosts}));
+        }
         if !self.sources.is_empty() {
-            let sources = write::document(&json!({"sources": self.sources}));
-            let lines: String = sources.lines().map(|line| format!("#   {line}\n")).collect();
-            texts.insert(
-                0,
-                format!("# Foresail's configuration file has to know these sources:\n{lines}"),
-            );
+            needed.insert("sources".to_owned(), self.sources.clone().into());
+        }
+        if !needed.is_empty() {
+            let needed = write::document(&needed.into());
+            let lines: String = needed.lines().map(|line| format!("#   {line}\n")).collect();
+            texts.insert(0, format!("# To be added to Foresail's configuration file:\n{lines}"));
         }
         texts.join("---\n")
     }

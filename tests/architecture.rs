@@ -60,12 +60,7 @@ const ROOMS: &[Room] = &[
         may_name: &["domain", "forecast", "pipeline"],
         outside: &["statrs"],
     },
-    Room {
-        name: "import",
-        level: 4,
-        may_name: &["domain", "document", "policy"],
-        outside: &["serde_json"],
-    },
+    Room { name: "import", level: 4, may_name: &["document", "policy"], outside: &["serde_json"] },
     Room {
         name: "evaluation",
         level: 5,

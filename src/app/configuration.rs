@@ -10,13 +10,11 @@ use crate::app::read::Sources;
 use crate::document::fault::Fault;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
-use crate::domain::name::SourceName;
 use crate::policy::crd::{self, Unsupported};
 use crate::policy::resolve::objects::manifests::{self, Manifests};
 use crate::policy::{Config, resolve};
 use crate::source::{Reach, Source};
 use profiles::Written;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -73,22 +71,22 @@ pub fn read(files: &ConfigFiles) -> Result<Config, ConfigError> {
     Contents::read(files)?.settle(files)
 }
 
-/// Reads and settles a configuration file, or one with objects as they are applied; and the sources
-/// of which it is not known where they are.
+/// Reads and settles a configuration file, or one with objects as they are applied; and what such
+/// objects do not say themselves.
 ///
 /// # Errors
 /// When the file as a whole cannot be used.
-pub fn read_any(files: &ConfigFiles) -> Result<(Config, BTreeSet<SourceName>), ConfigError> {
+pub fn read_any(files: &ConfigFiles) -> Result<Manifests, ConfigError> {
     let contents = Contents::read(files)?;
     let faulty = |faults| ConfigError::Faulty { path: files.config.clone(), faults };
     if contents.config.len() <= limits::CONFIG_BYTES_MAX
         && let Ok(text) = std::str::from_utf8(&contents.config)
-        && let Some(Manifests { config, unknown_sources }) =
+        && let Some(manifests) =
             manifests::load(text, &profiles::settle(&contents.profiles)?).map_err(faulty)?
     {
-        return Ok((config, unknown_sources));
+        return Ok(manifests);
     }
-    Ok((contents.settle(files)?, BTreeSet::new()))
+    Ok(Manifests { config: contents.settle(files)?, ..Manifests::default() })
 }
 
 /// The definitions of the objects that hold policies in a cluster, as YAML.

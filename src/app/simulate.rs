@@ -19,6 +19,7 @@ use crate::domain::metric::Subject;
 use crate::domain::name::SourceName;
 use crate::pipeline::trace::text::{self, Wording};
 use crate::policy::forecast::Choice;
+use crate::policy::resolve::objects::manifests::Manifests;
 use crate::policy::{Config, Policy};
 use crate::replay::comparison::{Comparison, Wants, compare};
 use crate::replay::load::{Copies, Load};
@@ -175,7 +176,7 @@ pub async fn simulate(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Simulation, SimulationError> {
     let files = ConfigFiles { config: order.policy.clone(), profiles: order.profiles.clone() };
-    let (config, unknown_sources) = configuration::read_any(&files)?;
+    let Manifests { config, unknown_sources, .. } = configuration::read_any(&files)?;
     let policy = chosen(&config, &order.policy, order.name.as_deref())?;
     let hpa = order.hpa.as_deref().map(|path| read_hpa(path, &policy)).transpose()?;
     let (demand, trace) = match &order.demand {

@@ -7,13 +7,14 @@ use crate::app::configuration::{self, ConfigFiles};
 pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> Exit {
     let CheckArgs { config: path, profiles } = args;
     let files = ConfigFiles { config: path.clone(), profiles: profiles.clone() };
-    let (config, unknown_sources) = match configuration::read_any(&files) {
-        Ok(read) => read,
+    let manifests = match configuration::read_any(&files) {
+        Ok(manifests) => manifests,
         Err(error) => {
             printer.config_error(&error);
             return Exit::Input;
         }
     };
+    let (config, unknown_sources) = (&manifests.config, &manifests.unknown_sources);
     config.warnings.iter().for_each(|warning| printer.warning(path, warning));
     let good = config.policies.len();
     if config.faults.is_empty() {
@@ -25,6 +26,11 @@ pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> Exit {
             printer.note(&format!(
                 "not looked at: {} (sources are in the adapter's configuration)",
                 names.join(", ")
+            ));
+        }
+        for host in &manifests.unknown_hosts {
+            printer.note(&format!(
+                "the operator has to list `{host}` under `queues.allowedHosts` of the adapter's configuration"
             ));
         }
         return Exit::Done;

@@ -5,6 +5,7 @@
 //! of the same name answers.
 
 mod authentication;
+mod parameters;
 mod trigger;
 
 use super::output::{Policy, Sources, external};

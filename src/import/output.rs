@@ -85,7 +85,11 @@ impl Imported {
         let document = policy.document();
         let text = crate::document::yaml::write::document(&document);
         let faults = match manifests::load(&text, &Arc::default()) {
-            Ok(read) => read.map(|it| it.config.faults).unwrap_or_default(),
+            Ok(read) => {
+                let read = read.unwrap_or_default();
+                self.hosts.extend(read.unknown_hosts);
+                read.config.faults
+            }
             Err(faults) => faults,
         };
         let mut remarks = Remarks::of(origin);

@@ -1,3 +1,5 @@
+//! Names made from the names of others.
+
 use super::*;
 
 #[test]

@@ -87,5 +87,5 @@ fn a_calendar_is_simulated_over_the_past_that_it_had() {
     // hours, and the one that the HPA leaves for fourteen.
     let optimum = report["offlineOptimum"]["gpuHours"].as_f64().unwrap();
     assert!((optimum - 414.0).abs() < 4.0, "{report:#}");
-    assert_eq!(report["podCapacity"], 5.0, "{report:#}");
+    assert_eq!(report["podCapacity"], 0.5, "{report:#}");
 }

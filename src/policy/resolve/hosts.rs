@@ -7,6 +7,7 @@ use crate::document::yaml::Node;
 use crate::domain::limits;
 use crate::policy::queue::reach::{AllowedHost, NotAllowed, Reach};
 use crate::policy::{Ask, Policy};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What a configuration lists under `queues.allowedHosts`. A fault there is one of the whole: it
@@ -32,6 +33,21 @@ pub(super) fn listed(document: &Node, faults: &mut Vec<Fault>) -> Arc<[AllowedHo
         }
     }
     allowed.into()
+}
+
+/// The hosts that policies of namespaces ask and that nobody may ask unless they are listed.
+pub(super) fn unlisted(policies: &[Arc<Policy>]) -> BTreeSet<String> {
+    let mut unlisted = BTreeSet::new();
+    for policy in policies {
+        for signal in &policy.signals {
+            let Ask::Queue(ask) = &signal.ask else { continue };
+            let Reach::Within { namespace, .. } = &ask.server.reach else { continue };
+            let reach = Reach::Within { namespace: namespace.clone(), listed: Arc::default() };
+            let hosts = ask.server.hosts().into_iter().filter(|it| reach.permits(it).is_err());
+            unlisted.extend(hosts.map(str::to_owned));
+        }
+    }
+    unlisted
 }
 
 /// A policy of a namespace, all of whose queues it may ask; `None` when it may not ask one.

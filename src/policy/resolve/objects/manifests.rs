@@ -10,7 +10,8 @@ use crate::document::yaml::{Node, document};
 use crate::domain::name::SourceName;
 use crate::domain::policy_object::PolicyKind;
 use crate::policy::profile::Profiles;
-use crate::policy::resolve::{self, parse, placed, warnings};
+use crate::policy::queue::reach::AllowedHost;
+use crate::policy::resolve::{self, hosts, parse, placed, warnings};
 use crate::policy::{BrokenPolicy, Config, QueryMethod, SourceKind, SourceSettings, wire};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +34,9 @@ pub struct Manifests {
     pub config: Config,
     /// The sources that are only named.
     pub unknown_sources: BTreeSet<SourceName>,
+    /// The hosts that only an operator can allow, where no configuration beside the policies says
+    /// whether he does; for the policies they are allowed.
+    pub unknown_hosts: BTreeSet<String>,
 }
 
 /// Reads the policies of a file of manifests; `None` when it holds none, and so is another kind of
@@ -63,14 +67,21 @@ pub fn load(text: &str, profiles: &Arc<Profiles>) -> Result<Option<Manifests>, V
         |node: &Node| node.get("kind").and_then(Node::text) == Some(wire::ADAPTER_CONFIG);
     let file = nodes.iter().find(|(_, node)| is_config(node));
     let config = file.map(|(text, _)| resolve::load_with(text, profiles)).transpose()?;
-    let own = || Config { profiles: Arc::clone(profiles), ..Config::default() };
-    let config = config.unwrap_or_else(own);
-    let mut manifests = Manifests { config, unknown_sources: BTreeSet::new() };
+    let is_list_known = config.is_some();
+    let config = config.unwrap_or_else(|| Config {
+        allowed_hosts: [AllowedHost::Name("*".into())].into(),
+        profiles: Arc::clone(profiles),
+        ..Config::default()
+    });
+    let mut manifests = Manifests { config, ..Manifests::default() };
     for (_, node) in &objects {
         manifests.stand_in(node);
     }
     for (kind, node) in objects {
         manifests.add(kind, node);
+    }
+    if !is_list_known {
+        manifests.unknown_hosts = hosts::unlisted(&manifests.config.policies);
     }
     Ok(Some(manifests))
 }
