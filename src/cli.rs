@@ -60,9 +60,11 @@ enum Verb {
     /// believes kube-apiserver's front proxy and asks the cluster what each user may read.
     /// SIGTERM makes /readyz fail first, then lets requests in flight finish.
     Serve(ServeArgs),
-    /// Validate a configuration without serving it
+    /// Validate a configuration, or policies as they are applied, without serving them
     ///
     /// Prints every fault with its line, key and a hint. Exits with 0 when there is none, else 1.
+    /// Where a policy is so wrong that its parts cannot be understood, more may follow once that is
+    /// mended.
     Check(CheckArgs),
     /// Print the definitions of MetricPolicy and ClusterMetricPolicy
     ///
@@ -133,7 +135,7 @@ struct ServeArgs {
 
 #[derive(Debug, Args)]
 struct CheckArgs {
-    /// The configuration file
+    /// The configuration file, or one of manifests with MetricPolicy and ClusterMetricPolicy objects
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
     config: PathBuf,
     /// A folder with profiles that take the place of built-in ones
@@ -216,7 +218,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let Cli { verb, log_format } = cli;
     crate::tls::install_cryptography();
     let mut printer = Printer::default();
-    match run(verb, log_format, &mut printer) {
+    let ended = run(verb, log_format, &mut printer);
+    if let Some(error) = printer.failure() {
+        printer.error(&format!("failed to write to stdout: {error}"));
+        return ExitCode::from(2);
+    }
+    match ended {
         Ok(Exit::Done) => ExitCode::SUCCESS,
         Ok(Exit::Input) => ExitCode::from(1),
         Ok(Exit::Failed) => ExitCode::from(2),

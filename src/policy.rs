@@ -14,6 +14,7 @@ pub mod profile;
 pub mod promql;
 pub mod queue;
 pub mod resolve;
+pub mod schedule;
 pub mod smoothing;
 pub mod status;
 pub mod wire;
@@ -32,6 +33,7 @@ use crate::policy::pods::PodsAsk;
 use crate::policy::profile::{Described, Profiles};
 use crate::policy::promql::SeriesSelector;
 use crate::policy::queue::QueueAsk;
+use crate::policy::schedule::Schedule;
 use crate::policy::smoothing::Smoothing;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -178,8 +180,8 @@ impl Policy {
 pub struct Signal {
     /// Its name in `combine`.
     pub name: SignalName,
-    /// Where it is read; `pods` for what is read straight from pods, and a name of its own making for
-    /// a queue's server, which are no sources of the file.
+    /// Where it is read; `pods` for what is read straight from pods, `schedule` for what is planned,
+    /// and a name of its own making for a queue's server, which are no sources of the file.
     pub source: SourceName,
     /// What is asked.
     pub ask: Ask,
@@ -212,6 +214,8 @@ pub enum Ask {
     Pods(Arc<PodsAsk>),
     /// What waits in a queue.
     Queue(Arc<QueueAsk>),
+    /// What is planned, which is asked of nobody.
+    Schedule(Arc<Schedule>),
 }
 
 /// How the values of several series become one.

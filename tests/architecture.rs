@@ -23,7 +23,7 @@ const ROOMS: &[Room] = &[
         name: "policy",
         level: 2,
         may_name: &["domain", "document", "forecast"],
-        outside: &["cel", "promql_parser", "schemars", "serde", "serde_json"],
+        outside: &["cel", "croner", "promql_parser", "schemars", "serde", "serde_json"],
     },
     Room { name: "series", level: 2, may_name: &["domain"], outside: &[] },
     Room {
@@ -154,6 +154,7 @@ const FENCED: &[&str] = &[
     "axum",
     "cel",
     "clap",
+    "croner",
     "hyper_util",
     "k8s_openapi",
     "kube",

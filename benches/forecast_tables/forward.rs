@@ -3,6 +3,7 @@
 
 use crate::series::{Bed, DAY, DRAIN, TARGET};
 use foresail::forecast::past::SEASON;
+use foresail::pipeline::forecast::Given;
 use foresail::simulate::auto::candidates::{self, Candidate};
 use foresail::simulate::auto::{DECAY, WARM_UP};
 use foresail::simulate::judge::choose::{self, Rule};
@@ -23,7 +24,7 @@ pub(crate) struct Line {
 
 /// Reactive first: the others are compared with it.
 pub(crate) fn lines(bed: &Bed<'_>) -> Vec<Line> {
-    let all: Vec<Candidate> = candidates::all(std::time::Duration::from_secs(60))
+    let all: Vec<Candidate> = candidates::all(std::time::Duration::from_secs(60), Given::default())
         .into_iter()
         .step_by(bed.size.thinned)
         .collect();

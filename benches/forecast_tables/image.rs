@@ -10,7 +10,7 @@ use crate::replay::Forecasts;
 use crate::series::{DAY, MAX_WAIT, STEP, SYNC, TARGET, newest, steps_ahead};
 use crate::{Size, image_auto, work};
 use foresail::forecast::past::{SEASON, Steps};
-use foresail::pipeline::forecast::rise;
+use foresail::pipeline::forecast::{Given, rise};
 use foresail::simulate::auto::foretold::QUANTILES;
 use foresail::simulate::auto::{Ground, Question, SYNCS_PER_STEP, WARM_UP};
 use foresail::simulate::hpa::metric::{MetricSpec, TotalTarget};
@@ -94,6 +94,7 @@ fn question(steps: Steps<'_>, lead: Duration) -> Question<'_> {
         late_share: TARGET,
         drain: Some(STEP),
         down_stabilization: None,
+        given: Given::default(),
     }
 }
 

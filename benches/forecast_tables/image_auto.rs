@@ -6,7 +6,7 @@ use crate::hindsight::{Row, UTILIZATIONS, row};
 use crate::image::Load;
 use crate::series::STEP;
 use foresail::forecast::past::SEASON;
-use foresail::pipeline::forecast::Chosen;
+use foresail::pipeline::forecast::{Chosen, Given};
 use foresail::simulate::auto::candidates::{self, Candidate};
 use foresail::simulate::auto::foretold::QUANTILES;
 use foresail::simulate::auto::{DECAY, Ground, SYNCS_PER_STEP, WARM_UP};
@@ -29,7 +29,7 @@ pub(crate) fn rows(
     size: Size,
 ) -> Vec<Row> {
     // What `auto` begins with comes first: the rule takes it while there is no past.
-    let all = candidates::all(STEP).into_iter().step_by(size.thinned);
+    let all = candidates::all(STEP, Given::default()).into_iter().step_by(size.thinned);
     let all: Vec<Candidate> = std::iter::once(first()).chain(all).collect();
     let alone: Vec<Run> = all.iter().map(|it| ground.judge(it).unwrap()).collect();
     let row = |(late_share_max, name): (f64, &str)| {

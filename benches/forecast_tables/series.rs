@@ -6,7 +6,7 @@ use crate::replay::Forecasts;
 use crate::score::{self, Score};
 use crate::{Size, work};
 use foresail::forecast::past::{SEASON, Steps};
-use foresail::pipeline::forecast::horizon;
+use foresail::pipeline::forecast::{Given, horizon};
 use foresail::simulate::auto::{Ground, Question, SYNCS_PER_STEP};
 use serde::Serialize;
 use std::time::Duration;
@@ -125,6 +125,7 @@ fn judge(series: &Series, lead: Duration, size: Size) -> Judged {
         late_share: TARGET,
         drain: None,
         down_stabilization: None,
+        given: Given::default(),
     };
     let ground = Ground::new(&question).unwrap();
     let forecasts = Forecasts::replay(steps, horizon, size);

@@ -9,6 +9,7 @@ use crate::domain::name::{ObjectName, SourceName};
 use crate::domain::sample::Sample;
 use crate::evaluation::backfill::{Chunk, ChunkFailure};
 use crate::evaluation::{Past, Readings, Recording};
+use crate::policy::schedule::Schedule;
 use crate::policy::{Ask, Config, Policy, Signal};
 use crate::series::Samples;
 use crate::source::pods::{Answer, PodReader};
@@ -75,13 +76,10 @@ impl Sources {
 
     /// Whether all signals of a policy have a past: a sum of a past and of nothing is not a past.
     pub(crate) fn have_past(&self, policy: &Policy) -> bool {
-        let with_past = policy
-            .signals
-            .iter()
-            .filter_map(|it| self.get(it))
-            .filter(|it| it.usable_with_history().is_some())
-            .count();
-        with_past == policy.signals.len()
+        policy.signals.iter().all(|signal| match signal.ask {
+            Ask::Schedule(_) => true,
+            _ => self.get(signal).is_some_and(|it| it.usable_with_history().is_some()),
+        })
     }
 
     /// Whether live reads leave a source room for the past: it is not in the middle of a burst.
@@ -94,8 +92,8 @@ impl Sources {
         match &signal.ask {
             Ask::Queue(ask) => Some(self.queues.as_ref()?.get(&signal.source, &ask.server)),
             Ask::Query { .. } | Ask::Series { .. } => self.named.get(&signal.source).cloned(),
-            // Pods are read by the one reader that all policies share.
-            Ask::Pods(_) => None,
+            // Pods are read by the one reader that all policies share; what is planned is not read.
+            Ask::Pods(_) | Ask::Schedule(_) => None,
         }
     }
 }
@@ -115,6 +113,10 @@ pub(crate) async fn read(
                 let read = tokio::time::timeout(limits::TICK_DEADLINE, pods.read(asker, ask, at));
                 let late = |_| Err(ReadError::TimedOut(limits::TICK_DEADLINE));
                 read.await.unwrap_or_else(late).map_err(|error| error.to_string())
+            }
+            (Ask::Schedule(schedule), _) => {
+                let planned = Sample { at, value: schedule.value(at) };
+                Ok(Answer { samples: Samples::from([(None, planned)]), note: None, used: None })
             }
             (_, Some(source)) => source.read(signal, at).await.map(|samples| Answer {
                 samples,
@@ -151,6 +153,9 @@ fn note(signal: &Signal, Answer { note, used, .. }: &Answer) -> Option<String> {
 /// is not a past.
 async fn recording(policy: &Policy, sources: &Sources, past: Past) -> Option<Recording> {
     let reads = policy.signals.iter().map(|signal| async move {
+        if let Ask::Schedule(schedule) = &signal.ask {
+            return planned(Arc::clone(schedule), past).await;
+        }
         let source = sources.get(signal)?;
         let read = source.history(signal, past).await?;
         // Not being primed is no failure: smoothing begins at the first live sample.
@@ -161,6 +166,17 @@ async fn recording(policy: &Policy, sources: &Sources, past: Past) -> Option<Rec
         .ok()
     });
     futures::future::join_all(reads).await.into_iter().collect()
+}
+
+/// What was planned for a stretch of the past; `None` when that broke off. It is worked out apart
+/// from the threads that answer requests.
+async fn planned(schedule: Arc<Schedule>, past: Past) -> Option<Samplings> {
+    let work = move || schedule.samples((past.from, past.to), past.step);
+    let samples = tokio::task::spawn_blocking(work).await;
+    let samples = samples.inspect_err(|error| {
+        tracing::error!(error = %ErrorChain(error), "the past of a calendar broke off");
+    });
+    Some(samples.ok()?.into_iter().map(|it| (None, it)).collect())
 }
 
 /// Reads a chunk of the past and digests it, apart from the threads that answer requests: that
@@ -178,6 +194,11 @@ pub(crate) async fn chunk(chunk: Chunk, sources: Sources) -> Result<Vec<Sample>,
 async fn chunk_recording(chunk: &Chunk, sources: &Sources) -> Result<Recording, ChunkFailure> {
     let mut recording = Recording::new();
     for signal in &chunk.policy.signals {
+        if let Ask::Schedule(schedule) = &signal.ask {
+            let samples = planned(Arc::clone(schedule), chunk.past).await;
+            recording.push(samples.ok_or(ChunkFailure::Other)?);
+            continue;
+        }
         let source = sources.get(signal).ok_or(ChunkFailure::Other)?;
         let read = source.chunk(signal, chunk.past).await.ok_or(ChunkFailure::Other)?;
         let samples = read.map_err(|error| {

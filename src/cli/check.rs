@@ -7,8 +7,8 @@ use crate::app::configuration::{self, ConfigFiles};
 pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> Exit {
     let CheckArgs { config: path, profiles } = args;
     let files = ConfigFiles { config: path.clone(), profiles: profiles.clone() };
-    let config = match configuration::read(&files) {
-        Ok(config) => config,
+    let (config, unknown_sources) = match configuration::read_any(&files) {
+        Ok(read) => read,
         Err(error) => {
             printer.config_error(&error);
             return Exit::Input;
@@ -17,13 +17,22 @@ pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> Exit {
     config.warnings.iter().for_each(|warning| printer.warning(path, warning));
     let good = config.policies.len();
     if config.faults.is_empty() {
-        let (path, sources) = (path.display(), config.sources.len());
-        printer.line(&format!("{path}: {sources} sources, {good} policies, no faults"));
+        let known = config.sources.len().saturating_sub(unknown_sources.len());
+        let parts = [counted(known, "source", "sources"), counted(good, "policy", "policies")];
+        printer.line(&format!("{}: {}, no faults", path.display(), parts.join(", ")));
+        if !unknown_sources.is_empty() {
+            let names: Vec<&str> = unknown_sources.iter().map(|it| it.as_str()).collect();
+            printer.note(&format!(
+                "not looked at: {} (sources are in the adapter's configuration)",
+                names.join(", ")
+            ));
+        }
         return Exit::Done;
     }
     config.faults.iter().for_each(|fault| printer.fault(path, fault));
-    let (count, noun) = counted(config.faults.len());
+    let faults = counted(config.faults.len(), "fault", "faults");
     let all = good + config.broken.len();
-    printer.note(&format!("{count} {noun}; {good} of {all} policies are good"));
+    printer
+        .note(&format!("{faults}; {good} of {} good", counted(all, "policy is", "policies are")));
     Exit::Input
 }

@@ -1,16 +1,17 @@
 //! The only one who writes to the terminal.
 
 use crate::app::configuration::ConfigError;
-use crate::document::fault::Fault;
+use crate::document::fault::{Fault, Visible};
 use crate::domain::error_chain::ErrorChain;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 
 /// Writes data to stdout and everything else to stderr. Whoever reads may go away (`| head`);
-/// that is not our fault, so nothing here fails.
+/// that is not our fault, so nothing here fails. A full disk is remembered.
 #[derive(Debug, Default)]
 pub(super) struct Printer {
     is_closed: bool,
+    failure: Option<io::Error>,
     has_progress: bool,
 }
 
@@ -18,7 +19,17 @@ impl Printer {
     /// One line of data.
     pub(super) fn line(&mut self, text: &str) {
         let mut stdout = io::stdout().lock();
-        self.is_closed |= writeln!(stdout, "{text}").and_then(|()| stdout.flush()).is_err();
+        if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+            self.is_closed = true;
+            if error.kind() != io::ErrorKind::BrokenPipe {
+                self.failure.get_or_insert(error);
+            }
+        }
+    }
+
+    /// Why data could not be written, other than that nobody reads it.
+    pub(super) fn failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
     }
 
     /// Whether nobody reads any more.
@@ -49,7 +60,7 @@ impl Printer {
 
     /// What went wrong.
     pub(super) fn error(&mut self, text: &str) {
-        self.note(&format!("error: {text}"));
+        self.note(&format!("error: {}", Visible(text)));
     }
 
     /// Why a configuration file cannot be used as a whole.
@@ -57,12 +68,12 @@ impl Printer {
         match error {
             ConfigError::Faulty { path, faults } => {
                 faults.iter().for_each(|fault| self.fault(path, fault));
-                let (count, noun) = counted(faults.len());
-                self.note(&format!("{count} {noun}; the file cannot be used"));
+                let faults = counted(faults.len(), "fault", "faults");
+                self.note(&format!("{faults}; the file cannot be used"));
             }
             ConfigError::Unreadable { .. } => {
                 self.error(&ErrorChain(error).to_string());
-                self.note("  hint: name the file with --config FILE");
+                self.note("  hint: name a file that can be read, of text in UTF-8");
             }
         }
     }
@@ -81,12 +92,12 @@ impl Printer {
         let place = fault.position.map(|it| format!(":{it}")).unwrap_or_default();
         self.note(&format!("{}{place}: {kind}{fault}", path.display()));
         if let Some(hint) = &fault.hint {
-            self.note(&format!("  hint: {hint}"));
+            self.note(&format!("  hint: {}", Visible(hint)));
         }
     }
 }
 
-/// A number of faults and the noun that goes with it.
-pub(super) fn counted(faults: usize) -> (usize, &'static str) {
-    (faults, if faults == 1 { "fault" } else { "faults" })
+/// A number and the noun that goes with it.
+pub(super) fn counted(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
 }

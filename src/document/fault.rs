@@ -127,11 +127,24 @@ pub fn repaired(mut value: Json, at: &Path, faults: &[Fault]) -> Json {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.to_string();
-        if path.is_empty() {
-            f.write_str(&self.problem)
-        } else {
-            write!(f, "{path}: {}", self.problem)
+        if !path.is_empty() {
+            write!(f, "{}: ", Visible(&path))?;
         }
+        Visible(&self.problem).fmt(f)
+    }
+}
+
+/// Text that may hold anything, shown on one line: what would move the cursor or colour a terminal
+/// is escaped.
+#[derive(Clone, Copy, Debug)]
+pub struct Visible<'t>(pub &'t str);
+
+impl fmt::Display for Visible<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use std::fmt::Write;
+        self.0.chars().try_for_each(|it| {
+            if it.is_control() { write!(f, "{}", it.escape_default()) } else { f.write_char(it) }
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 //! logged by whoever keeps it. A bound that only makes sense beside its code stands there.
 
 pub mod pods;
+pub mod schedule;
 
 use std::time::Duration;
 
@@ -204,6 +205,8 @@ pub const DOWN_WINDOW_MAX: Duration = Duration::from_secs(24 * 3600);
 /// The quantile when a policy names a model and no quantile: a pod too few is nine times as dear
 /// as one too many.
 pub const QUANTILE_DEFAULT: f64 = 0.9;
+/// The shares of peaks that a forecast may be asked to cover.
+pub const QUANTILES: (f64, f64) = (0.5, 0.999);
 /// `objective.maxWait` when a policy names none.
 pub const MAX_WAIT_DEFAULT: Duration = Duration::from_secs(10);
 /// `objective.latePercent` when a policy names none.

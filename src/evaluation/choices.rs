@@ -12,9 +12,9 @@ use crate::evaluation::Evaluation;
 use crate::evaluation::dated_choice::DatedChoice;
 use crate::forecast::past::{SEASON, SEASONS_MAX, Steps};
 use crate::pipeline::Surroundings;
-use crate::pipeline::forecast::{Chosen, horizon};
+use crate::pipeline::forecast::{Chosen, Given, horizon};
 use crate::policy::Policy;
-use crate::policy::forecast::{Choice as Given, Forecast};
+use crate::policy::forecast::{Choice as Setting, Forecast};
 use crate::series::history::History;
 use crate::simulate::SimulateError;
 use crate::simulate::auto::{self, Choice, Question};
@@ -39,6 +39,7 @@ pub struct ChoiceJob {
     max_wait: Duration,
     late_share: f64,
     down_stabilization: Option<Duration>,
+    given: Given,
 }
 
 /// A choice that was made.
@@ -80,7 +81,7 @@ impl Evaluation {
         self.slots.values_mut().find_map(|slot| {
             let forecast = slot.policy.forecast.as_ref()?;
             let is_whole = slot.backfill.as_ref().is_some_and(|it| it.progress().is_done());
-            if forecast.model != Given::Auto || !is_whole {
+            if forecast.model != Setting::Auto || !is_whole {
                 return None;
             }
             let history = slot.memory.history()?;
@@ -155,6 +156,7 @@ impl ChoiceJob {
             max_wait: forecast.max_wait,
             late_share: forecast.late_share,
             down_stabilization: hpa.map(|it| it.down_window),
+            given: Given::by(forecast),
         }
     }
 
@@ -175,6 +177,7 @@ impl ChoiceJob {
             // what a queue with a limit in seconds asks for.
             drain: Some(self.step),
             down_stabilization: self.down_stabilization,
+            given: self.given,
         };
         let choice = auto::choose(&question)?;
         Ok(ChoiceMade { boundary: self.boundary, horizon: self.horizon, choice })

@@ -26,8 +26,8 @@ pub struct BadChoice {
     text: String,
 }
 
-/// Larger headrooms than this were chosen by nobody.
-const HEADROOM_MAX: f64 = 100.0;
+/// The headrooms that anybody chose, with room for later versions.
+const HEADROOMS: (f64, f64) = (0.01, 100.0);
 
 impl DatedChoice {
     /// As the status tells it.
@@ -51,8 +51,8 @@ impl DatedChoice {
     /// `BadChoice` when it is none that `told` would have written.
     pub fn read(told: &ChoiceStatus) -> Result<Self, BadChoice> {
         let bad = |what, text: &str| BadChoice { what, text: text.chars().take(40).collect() };
-        let within = |what, text: &str, most: f64| {
-            let number = text.parse().ok().filter(|it| *it > 0.0 && *it <= most);
+        let within = |what, text: &str, (least, most): (f64, f64)| {
+            let number = text.parse().ok().filter(|it| *it >= least && *it <= most);
             number.ok_or_else(|| bad(what, text))
         };
         let ChoiceStatus { model, quantile, headroom, down_window, chosen_at, horizon_steps } =
@@ -61,8 +61,8 @@ impl DatedChoice {
         let window = duration::parse(down_window).ok();
         let chosen = Chosen {
             model: named.ok_or_else(|| bad("model", model))?,
-            quantile: within("quantile", quantile, 1.0)?,
-            headroom: within("headroom", headroom, HEADROOM_MAX)?,
+            quantile: within("quantile", quantile, limits::QUANTILES)?,
+            headroom: within("headroom", headroom, HEADROOMS)?,
             down_window: window
                 .filter(|it| *it <= limits::DOWN_WINDOW_MAX)
                 .ok_or_else(|| bad("down window", down_window))?,
@@ -118,10 +118,7 @@ mod tests {
                 "`NaN` cannot be the quantile",
                 ChoiceStatus { quantile: "NaN".into(), ..good.clone() },
             ),
-            (
-                "`1.5` cannot be the quantile",
-                ChoiceStatus { quantile: "1.5".into(), ..good.clone() },
-            ),
+            ("`1` cannot be the quantile", ChoiceStatus { quantile: "1".into(), ..good.clone() }),
             ("`-1` cannot be the headroom", ChoiceStatus { headroom: "-1".into(), ..good.clone() }),
             (
                 "`inf` cannot be the headroom",

@@ -17,7 +17,7 @@ use crate::forecast::Model;
 use crate::forecast::forecaster::{Forecast as Answer, Forecaster};
 use crate::forecast::past::REFIT;
 use crate::forecast::peak::Peak;
-use crate::policy::forecast::{Choice, Forecast};
+use crate::policy::forecast::Forecast;
 use crate::series::history::History;
 use jiff::Timestamp;
 use lately::Lately;
@@ -58,19 +58,15 @@ impl Chosen {
     /// What the policy gives, and `choice` for what it leaves to Foresail.
     #[must_use]
     pub fn settled(self, forecast: &Forecast) -> Self {
-        let or = |given: Choice<f64>, auto: f64| match given {
-            Choice::Given(value) => value,
-            Choice::Auto => auto,
-        };
-        let mut chosen = self;
-        if let Choice::Given(model) = forecast.model {
-            (chosen.model, chosen.headroom) = (model, 1.0);
+        let given = Given::by(forecast);
+        let (model, headroom) =
+            forecast.model.given().map_or((self.model, self.headroom), |model| (model, 1.0));
+        Self {
+            model,
+            quantile: given.quantile.unwrap_or(self.quantile),
+            headroom,
+            down_window: given.down_window.unwrap_or(self.down_window),
         }
-        chosen.quantile = or(forecast.quantile, self.quantile);
-        if let Choice::Given(window) = forecast.down_window {
-            chosen.down_window = window;
-        }
-        chosen
     }
 }
 
@@ -87,6 +83,23 @@ impl fmt::Display for Chosen {
             write!(f, ", window {}", Shown(*down_window))?;
         }
         Ok(())
+    }
+}
+
+/// What a policy says itself of what `auto` would choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Given {
+    /// The share of peaks to cover.
+    pub quantile: Option<f64>,
+    /// How long the published value may not fall below its own recent maximum.
+    pub down_window: Option<Duration>,
+}
+
+impl Given {
+    /// What this policy says.
+    #[must_use]
+    pub fn by(forecast: &Forecast) -> Self {
+        Self { quantile: forecast.quantile.given(), down_window: forecast.down_window.given() }
     }
 }
 

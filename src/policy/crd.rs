@@ -32,6 +32,7 @@ const BOUNDS: &[(&str, &str, usize)] = &[
     ("PodsSignal", "series", limits::QUERY_BYTES_MAX),
     ("ProfileSignal", "engine", 63),
     ("ProfileSignal", "podLabel", 253),
+    ("ScheduleSignal", "windows", limits::schedule::WINDOWS_MAX),
     ("PolicyStatus", "hpas", HPAS_MAX),
 ];
 
@@ -75,7 +76,7 @@ const RULES: &[Rule] = &[
         rule: "self.metric.type != 'Pods' || self.signals.all(name, \
                has(self.signals[name].prometheus) || has(self.signals[name].pods) || \
                has(self.signals[name].profile))",
-        message: "a page or a queue gives one number, a Pods metric needs one for each pod",
+        message: "a page, a queue or a calendar gives one number, a Pods metric needs one for each pod",
     },
     Rule {
         of: "Signal",
@@ -94,6 +95,21 @@ const RULES: &[Rule] = &[
                !has(self.onPartial)",
         message: "`podPattern` and `podLabel` go with a prometheus source, keys of pages with a \
                   `selector`",
+    },
+    Rule {
+        of: "ScheduleSignal",
+        needs: &["windows"],
+        rule: "size(self.windows) > 0",
+        message: "a calendar has at least one window",
+    },
+    Rule {
+        of: "ScheduleWindow",
+        needs: &["start", "end", "from", "to", "duration"],
+        rule: "has(self.start) ? !has(self.from) && !has(self.to) && \
+               has(self.end) != has(self.duration) : has(self.from) && !has(self.end) && \
+               has(self.to) != has(self.duration)",
+        message: "expected `start` with one of `end` and `duration`, or `from` with one of `to` and \
+                  `duration`",
     },
     Rule {
         of: "MetricPolicySpec",

@@ -62,6 +62,17 @@ pub enum Choice<T> {
     Given(T),
 }
 
+impl<T> Choice<T> {
+    /// The value that the policy gives.
+    #[must_use]
+    pub fn given(self) -> Option<T> {
+        match self {
+            Self::Given(value) => Some(value),
+            Self::Auto => None,
+        }
+    }
+}
+
 /// A workload that an HPA scales, in the policy's namespace.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ScaleTarget {

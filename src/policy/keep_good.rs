@@ -36,8 +36,8 @@ impl Config {
     /// Whether there still is what a policy that was good reads from.
     pub(in crate::policy) fn can_read(&self, policy: &Policy) -> bool {
         policy.signals.iter().all(|signal| match &signal.ask {
-            // Pods are no source, and a queue's server is named by the signal itself.
-            Ask::Pods(_) | Ask::Queue(_) => true,
+            // Pods and a calendar are no source, and a queue's server is named by the signal itself.
+            Ask::Pods(_) | Ask::Queue(_) | Ask::Schedule(_) => true,
             Ask::Query { .. } | Ask::Series { .. } => {
                 self.sources.iter().any(|it| it.name == signal.source)
             }

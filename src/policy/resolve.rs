@@ -13,6 +13,7 @@ use crate::document::yaml::Node;
 use crate::domain::limits;
 use crate::domain::metric::MetricKey;
 use crate::domain::name::{ObjectName, PolicyKey, SourceName};
+use crate::domain::policy_object::PolicyKind;
 use crate::policy::profile::Profiles;
 use crate::policy::{BrokenPolicy, Config, Policy, SourceSettings, wire};
 use serde::de::DeserializeOwned;
@@ -89,7 +90,13 @@ fn check_kind(document: &Node, faults: &mut Vec<Fault>) {
         {
             let path = Path::default().key(key);
             let fault = Fault::new(path, format!("expected `{expected}`, found `{found}`"));
-            faults.push(fault.hint(format!("write `{key}: {expected}`")));
+            let is_object = PolicyKind::ALL.into_iter().any(|it| it.kind() == found);
+            faults.push(fault.hint(if is_object {
+                "`kubectl apply` takes it; in this file policies are entries of `policies`"
+                    .to_owned()
+            } else {
+                format!("write `{key}: {expected}`")
+            }));
         }
     }
 }

@@ -8,13 +8,14 @@
 //! (five fields, in a time zone that knows summer) or are once.
 
 use crate::domain::finite::Finite;
+use crate::domain::sample::Sample;
 use croner::Cron;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
 /// What is planned.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
     /// When which value is due.
     pub windows: Vec<Window>,
@@ -29,7 +30,7 @@ pub struct Schedule {
 }
 
 /// A value for some time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     /// When.
     pub when: When,
@@ -38,7 +39,7 @@ pub struct Window {
 }
 
 /// When a window is open.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum When {
     /// From one instant to before another.
     Once {
@@ -57,11 +58,11 @@ pub enum When {
 }
 
 /// When a window that repeats ends.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// So long after it began.
     After(Duration),
-    /// At the next of these moments.
+    /// At the first of these moments after it began.
     At(Box<Cron>),
 }
 
@@ -69,225 +70,174 @@ impl Schedule {
     /// What is planned for the time from `at` until as far ahead as is looked.
     #[must_use]
     pub fn value(&self, at: Timestamp) -> Finite {
-        let until = at.checked_add(self.ahead).unwrap_or(at);
-        let due = self.windows.iter().filter_map(|window| {
-            let share = self.share(&window.when, at, until);
-            Finite::new(window.value.get() * share)
+        Walk::new(self).value(at)
+    }
+
+    /// The values from `from` to `to`, a `step` apart, oldest first.
+    #[must_use]
+    pub fn samples(&self, (from, to): (Timestamp, Timestamp), step: Duration) -> Vec<Sample> {
+        let mut walk = Walk::new(self);
+        let mut samples = Vec::new();
+        let mut next = Some(from);
+        while let Some(at) = next.filter(|it| *it <= to) {
+            samples.push(Sample { at, value: walk.value(at) });
+            next = at.checked_add(step).ok().filter(|it| *it > at);
+        }
+        samples
+    }
+
+    /// The share of a value this far from its window.
+    fn ramp_share(&self, distance: SignedDuration) -> f64 {
+        let (ramp, steps) = (self.ramp.as_nanos(), u128::from(self.steps));
+        // In whole numbers, so that a step is taken when it is due and not a rounding error later.
+        let left = ramp.saturating_sub(distance.as_nanos().unsigned_abs());
+        let climbed = left.saturating_mul(steps).checked_div(ramp).unwrap_or_default();
+        f64::from(u32::try_from(climbed).unwrap_or(self.steps)) / f64::from(self.steps.max(1))
+    }
+}
+
+/// A way through time. Cron is asked again only when one of its moments has passed, which makes the
+/// past of a calendar cheap.
+struct Walk<'s> {
+    schedule: &'s Schedule,
+    /// Each window as it is now, and as it is at the end of what is looked ahead.
+    windows: Vec<(&'s Window, Course<'s>, Course<'s>)>,
+}
+
+impl<'s> Walk<'s> {
+    fn new(schedule: &'s Schedule) -> Self {
+        let course = |it: &'s Window| Course::new(&it.when, &schedule.zone);
+        let windows = schedule.windows.iter().map(|it| (it, course(it), course(it)));
+        Self { schedule, windows: windows.collect() }
+    }
+
+    fn value(&mut self, at: Timestamp) -> Finite {
+        let Self { schedule, windows } = self;
+        let until = at.checked_add(schedule.ahead).unwrap_or(at);
+        let due = windows.iter_mut().filter_map(|(window, now, then)| {
+            let (now, then) = (now.around(at), then.around(until));
+            Finite::new(window.value.get() * schedule.share((at, &now), (until, &then)))
         });
         due.max().unwrap_or(Finite::ZERO)
     }
+}
 
+impl Schedule {
     /// The largest share of a window's value between two instants. Between ramps that fall and rise
     /// it lies at one of the ends, unless the window opens in between.
-    fn share(&self, when: &When, at: Timestamp, until: Timestamp) -> f64 {
-        let now = self.share_at(when, at);
-        if now >= 1.0 || until <= at {
-            return now;
+    fn share(&self, now: (Timestamp, &Around), then: (Timestamp, &Around)) -> f64 {
+        let opens = now.1.opens.is_some_and(|it| it <= then.0);
+        if opens {
+            return 1.0;
         }
-        let opens = self.next_start(when, at).is_some_and(|start| start <= until);
-        let then = if opens { 1.0 } else { self.share_at(when, until) };
+        let (now, then) = (self.share_at(now), self.share_at(then));
         if then > now { then } else { now }
     }
 
-    fn share_at(&self, when: &When, at: Timestamp) -> f64 {
-        if self.is_open(when, at) {
+    fn share_at(&self, (at, around): (Timestamp, &Around)) -> f64 {
+        if around.is_open() {
             return 1.0;
         }
-        let before = self.next_start(when, at).map(|start| start.duration_since(at));
-        let after = self.last_end(when, at).map(|end| at.duration_since(end));
+        let before = around.opens.map(|it| it.duration_since(at));
+        let after = around.closed.map(|it| at.duration_since(it));
         let shares = [before, after].into_iter().flatten().map(|it| self.ramp_share(it));
         shares.fold(0.0, |most, it| if it > most { it } else { most })
     }
+}
 
-    /// The share of the value this far from a window.
-    fn ramp_share(&self, distance: SignedDuration) -> f64 {
-        let (ramp, steps) = (self.ramp.as_secs_f64(), f64::from(self.steps));
-        let distance = distance.as_secs_f64();
-        if ramp <= 0.0 || distance >= ramp {
-            return 0.0;
-        }
-        ((1.0 - distance / ramp) * steps).floor() / steps
+/// What lies around an instant.
+struct Around {
+    /// When the window opened last, at the latest then.
+    opened: Option<Timestamp>,
+    /// When it opens next, after it.
+    opens: Option<Timestamp>,
+    /// When it closed last, at the latest then.
+    closed: Option<Timestamp>,
+}
+
+impl Around {
+    /// A window that begins when another one of its kind ends is open.
+    fn is_open(&self) -> bool {
+        self.opened.is_some_and(|opened| self.closed.is_none_or(|it| it <= opened))
     }
+}
 
-    fn is_open(&self, when: &When, at: Timestamp) -> bool {
+/// One window on the way through time.
+enum Course<'s> {
+    Once(Timestamp, Timestamp),
+    For(Moments<'s>, Duration),
+    Until(Moments<'s>, Moments<'s>),
+}
+
+impl<'s> Course<'s> {
+    fn new(when: &'s When, zone: &'s TimeZone) -> Self {
+        let moments = |cron| Moments { cron, zone, known: None };
         match when {
-            When::Once { from, to } => *from <= at && at < *to,
-            When::Repeated { start, end } => {
-                let Some(began) = self.last(start, at) else { return false };
-                match end {
-                    End::After(length) => began.checked_add(*length).is_ok_and(|it| at < it),
-                    End::At(end) => self.last(end, at).is_none_or(|it| it < began),
-                }
+            When::Once { from, to } => Self::Once(*from, *to),
+            When::Repeated { start, end: End::After(length) } => Self::For(moments(start), *length),
+            When::Repeated { start, end: End::At(end) } => {
+                Self::Until(moments(start), moments(end))
             }
         }
     }
 
-    /// When it opens next, after `at`.
-    fn next_start(&self, when: &When, at: Timestamp) -> Option<Timestamp> {
-        match when {
-            When::Once { from, .. } => Some(*from).filter(|it| *it > at),
-            When::Repeated { start, .. } => {
-                let next = start.find_next_occurrence(&self.local(at), false).ok()?;
-                Some(next.timestamp())
+    fn around(&mut self, at: Timestamp) -> Around {
+        match self {
+            Self::Once(from, to) => Around {
+                opened: Some(*from).filter(|it| *it <= at),
+                opens: Some(*from).filter(|it| *it > at),
+                closed: Some(*to).filter(|it| *it <= at),
+            },
+            Self::For(start, length) => {
+                let (opened, opens) = start.around(at);
+                let closes = opened.and_then(|it| it.checked_add(*length).ok());
+                Around { opened, opens, closed: closes.filter(|it| *it <= at) }
+            }
+            Self::Until(start, end) => {
+                let (opened, opens) = start.around(at);
+                Around { opened, opens, closed: end.around(at).0 }
             }
         }
     }
+}
 
-    /// When it closed last, at or before `at`, at which it is not open.
-    fn last_end(&self, when: &When, at: Timestamp) -> Option<Timestamp> {
-        match when {
-            When::Once { to, .. } => Some(*to).filter(|it| *it <= at),
-            When::Repeated { start, end: End::After(length) } => {
-                self.last(start, at)?.checked_add(*length).ok()
-            }
-            When::Repeated { end: End::At(end), .. } => self.last(end, at),
+/// The moments of a cron.
+struct Moments<'s> {
+    cron: &'s Cron,
+    zone: &'s TimeZone,
+    known: Option<Known>,
+}
+
+/// The moments before and after an instant, which are the same until the later one.
+#[derive(Clone, Copy)]
+struct Known {
+    at: Timestamp,
+    last: Option<Timestamp>,
+    next: Option<Timestamp>,
+}
+
+impl Moments<'_> {
+    /// The last one, at the latest `at`, and the next one after it.
+    fn around(&mut self, at: Timestamp) -> (Option<Timestamp>, Option<Timestamp>) {
+        let is_same = |it: &Known| it.at <= at && it.next.is_none_or(|next| at < next);
+        let known = self.known.filter(is_same).unwrap_or_else(|| self.look(at));
+        self.known = Some(known);
+        (known.last, known.next)
+    }
+
+    fn look(&self, at: Timestamp) -> Known {
+        // Moments of cron are whole minutes; it does not look at parts of a second.
+        let second = Timestamp::from_second(at.as_second()).unwrap_or(at);
+        let local = second.to_zoned(self.zone.clone());
+        let last = self.cron.find_previous_occurrence(&local, true);
+        let next = self.cron.find_next_occurrence(&local, false);
+        Known {
+            at,
+            last: last.ok().map(|it| it.timestamp()),
+            next: next.ok().map(|it| it.timestamp()),
         }
-    }
-
-    fn last(&self, cron: &Cron, at: Timestamp) -> Option<Timestamp> {
-        let last = cron.find_previous_occurrence(&self.local(at), true).ok()?;
-        Some(last.timestamp())
-    }
-
-    fn local(&self, at: Timestamp) -> Zoned {
-        at.to_zoned(self.zone.clone())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn schedule(windows: Vec<Window>, ramp: u64, ahead: u64) -> Schedule {
-        let [ramp, ahead] = [ramp, ahead].map(Duration::from_secs);
-        let zone = TimeZone::get("Europe/Berlin").unwrap();
-        Schedule { windows, ramp, steps: 10, ahead, zone }
-    }
-
-    fn at(text: &str) -> Timestamp {
-        text.parse().unwrap()
-    }
-
-    fn finite(value: f64) -> Finite {
-        Finite::new(value).unwrap()
-    }
-
-    fn once(from: &str, to: &str, value: f64) -> Window {
-        Window { when: When::Once { from: at(from), to: at(to) }, value: finite(value) }
-    }
-
-    fn cron(text: &str) -> Box<Cron> {
-        Box::new(text.parse().unwrap())
-    }
-
-    fn repeated(start: &str, end: End, value: f64) -> Window {
-        let when = When::Repeated { start: cron(start), end };
-        Window { when, value: finite(value) }
-    }
-
-    #[test]
-    fn a_window_has_its_value_from_its_beginning_to_before_its_end() {
-        let plan = schedule(vec![once("2026-11-23T10:00:00Z", "2026-11-23T12:00:00Z", 8.0)], 0, 0);
-        for (time, value) in [
-            ("2026-11-23T09:59:59Z", 0.0),
-            ("2026-11-23T10:00:00Z", 8.0),
-            ("2026-11-23T11:59:59Z", 8.0),
-            ("2026-11-23T12:00:00Z", 0.0),
-        ] {
-            assert_eq!(plan.value(at(time)).get(), value, "{time}");
-        }
-    }
-
-    /// The worked example of kube-metrics-adapter's ramp: ten minutes, ten steps, a value of 100.
-    #[test]
-    fn a_ramp_climbs_in_steps_before_a_window_and_falls_after_it() {
-        let windows = vec![once("2026-11-23T10:00:00Z", "2026-11-23T12:00:00Z", 100.0)];
-        let plan = schedule(windows, 600, 0);
-        for (time, value) in [
-            ("2026-11-23T09:50:00Z", 0.0),
-            ("2026-11-23T09:50:59Z", 0.0),
-            ("2026-11-23T09:51:00Z", 10.0),
-            ("2026-11-23T09:55:30Z", 50.0),
-            ("2026-11-23T09:59:30Z", 90.0),
-            ("2026-11-23T10:00:00Z", 100.0),
-            ("2026-11-23T12:00:00Z", 100.0),
-            ("2026-11-23T12:00:30Z", 90.0),
-            ("2026-11-23T12:09:30Z", 0.0),
-            ("2026-11-23T12:11:00Z", 0.0),
-        ] {
-            assert_eq!(plan.value(at(time)).get(), value, "{time}");
-        }
-    }
-
-    #[test]
-    fn of_windows_at_once_the_largest_counts() {
-        let plan = schedule(
-            vec![
-                once("2026-11-23T10:00:00Z", "2026-11-23T14:00:00Z", 5.0),
-                once("2026-11-23T11:00:00Z", "2026-11-23T12:00:00Z", 9.0),
-            ],
-            0,
-            0,
-        );
-        for (time, value) in [("10:30", 5.0), ("11:30", 9.0), ("12:30", 5.0), ("14:30", 0.0)] {
-            assert_eq!(plan.value(at(&format!("2026-11-23T{time}:00Z"))).get(), value, "{time}");
-        }
-    }
-
-    #[test]
-    fn working_hours_follow_the_clock_of_their_zone_through_summer_and_winter() {
-        for end in [End::At(cron("0 18 * * 1-5")), End::After(Duration::from_secs(10 * 3_600))] {
-            let plan = schedule(vec![repeated("0 8 * * 1-5", end, 20.0)], 0, 0);
-            for (time, value) in [
-                // Berlin is an hour ahead of UTC in winter and two in summer.
-                ("2026-01-12T06:59:59Z", 0.0),
-                ("2026-01-12T07:00:00Z", 20.0),
-                ("2026-01-12T16:59:59Z", 20.0),
-                ("2026-01-12T17:00:00Z", 0.0),
-                ("2026-07-13T06:00:00Z", 20.0),
-                ("2026-07-13T16:00:00Z", 0.0),
-                // A Saturday.
-                ("2026-01-17T10:00:00Z", 0.0),
-            ] {
-                assert_eq!(plan.value(at(time)).get(), value, "{time}");
-            }
-        }
-    }
-
-    #[test]
-    fn whoever_looks_ahead_sees_a_window_before_it_opens_and_until_it_closes() {
-        let plan = schedule(vec![once("2026-11-23T10:00:00Z", "2026-11-23T10:01:00Z", 8.0)], 0, 300);
-        for (time, value) in [
-            ("2026-11-23T09:54:59Z", 0.0),
-            ("2026-11-23T09:55:00Z", 8.0),
-            ("2026-11-23T10:00:59Z", 8.0),
-            ("2026-11-23T10:01:00Z", 0.0),
-        ] {
-            assert_eq!(plan.value(at(time)).get(), value, "{time}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_value_lies_between_nothing_and_the_largest_of_the_windows(
-            seconds in 1_790_000_000i64..1_800_000_000,
-            ramp in 0u64..7_200,
-            ahead in 0u64..7_200,
-            values in proptest::collection::vec(0.0f64..1e6, 1..5),
-        ) {
-            let crons = ["0 8 * * 1-5", "30 */2 * * *", "15 3 1 * *", "0 0 * * SUN", "59 23 * * *"];
-            let windows = values.iter().zip(crons).map(|(value, start)| {
-                repeated(start, End::After(Duration::from_secs(1_800)), *value)
-            });
-            let plan = schedule(windows.collect(), ramp, ahead);
-            let most = values.iter().copied().fold(0.0, f64::max);
-            let now = Timestamp::from_second(seconds).unwrap();
-            let value = plan.value(now).get();
-            prop_assert!((0.0..=most).contains(&value));
-            // Looking farther ahead never finds less.
-            let farther = Schedule { ahead: plan.ahead + Duration::from_secs(3_600), ..plan };
-            prop_assert!(farther.value(now).get() >= value);
-        }
-    }
-}
+mod tests;

@@ -8,6 +8,7 @@ pub mod forecast;
 pub mod pods;
 pub mod profile;
 pub mod queue;
+pub mod schedule;
 pub mod smoothing;
 
 use schemars::JsonSchema;
@@ -198,6 +199,8 @@ pub struct Signal {
     pub pods: Option<pods::PodsSignal>,
     /// A signal of an engine or exporter, asked of a `prometheus` source or of pods.
     pub profile: Option<profile::ProfileSignal>,
+    /// Planned: a value for each instant.
+    pub schedule: Option<schedule::ScheduleSignal>,
     /// The length of a list, set, sorted set or hash of a Redis.
     pub redis: Option<queue::RedisSignal>,
     /// A stream of a Redis.

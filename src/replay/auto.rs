@@ -8,7 +8,7 @@ use super::late::{Late, whole};
 use super::player::Player;
 use super::scenario::{Feedback, Scenario};
 use crate::forecast::past::{SEASON, Steps};
-use crate::pipeline::forecast::horizon;
+use crate::pipeline::forecast::{Given, horizon};
 use crate::policy::forecast::Forecast;
 use crate::series::history::History;
 use crate::simulate::SimulateError;
@@ -99,6 +99,7 @@ fn question<'v>(scenario: &Scenario, forecast: &Forecast, steps: Steps<'v>) -> Q
         late_share: forecast.late_share,
         drain: (scenario.feedback == Feedback::Queue).then_some(step),
         down_stabilization: Some(own.unwrap_or(scenario.controller.downscale_stabilization)),
+        given: Given::by(forecast),
     }
 }
 

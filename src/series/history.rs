@@ -109,6 +109,13 @@ impl History {
         self.coarse.newest().map(|_| self.index_of(now).saturating_sub(1))
     }
 
+    /// A value as a history keeps it, to be compared with what it kept: rounded to five digits; NaN
+    /// where it is too large.
+    #[must_use]
+    pub fn kept(value: f64) -> f32 {
+        Ring::kept(value)
+    }
+
     /// The values of the steps `from..to`; NaN for each that is unknown.
     pub fn values(&self, from: i64, to: i64) -> impl Iterator<Item = f32> + '_ {
         (from..to).map(|index| self.coarse.value(index))

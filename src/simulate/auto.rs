@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::forecast::past::{SEASON, Steps};
-use crate::pipeline::forecast::Chosen;
+use crate::pipeline::forecast::{Chosen, Given};
 use crate::simulate::SimulateError;
 
 use self::candidates::Candidate;
@@ -72,6 +72,8 @@ pub struct Question<'a> {
     pub drain: Option<Duration>,
     /// The stabilization window for scaling down; the controller's own where it is not known.
     pub down_stabilization: Option<Duration>,
+    /// What is not to be chosen, because the policy gives it.
+    pub given: Given,
 }
 
 /// What was chosen, and what it would have cost.
@@ -97,6 +99,7 @@ pub struct Ground {
     fluid: FluidSettings,
     drain: Option<Duration>,
     step: Duration,
+    given: Given,
 }
 
 impl Ground {
@@ -118,7 +121,7 @@ impl Ground {
         let capacity = question.pod_capacity.filter(|it| *it > 0.0).unwrap_or(level / PODS_ASSUMED);
         let observed: Vec<f64> = values.iter().map(|value| value / capacity).collect();
         let demand = finer(&observed);
-        let foretold = Foretold::replay(steps, first - 1, question.horizon, capacity);
+        let foretold = Foretold::replay(steps, first - 1, question, capacity);
         let sync = question.step / SYNCS;
         let peak = observed.iter().copied().fold(1.0, |peak, it| if it > peak { it } else { peak });
         let setting = Setting {
@@ -136,8 +139,8 @@ impl Ground {
             backlog_max: question.step,
             step: sync,
         };
-        let drain = question.drain;
-        Some(Self { setting, demand, observed, foretold, fluid, drain, step: question.step })
+        let Question { drain, step, given, .. } = *question;
+        Some(Self { setting, demand, observed, foretold, fluid, drain, step, given })
     }
 
     /// The seasons that are judged, counted from the ground's first.
@@ -177,6 +180,12 @@ impl Ground {
     /// When the question's numbers, or a value, lie outside their range.
     pub fn workload<'d>(&self, demand: &'d [f64]) -> Result<Fluid<'d>, SimulateError> {
         Fluid::new(demand, self.fluid)
+    }
+
+    /// The ways of publishing that compete.
+    #[must_use]
+    pub fn candidates(&self) -> Vec<Candidate> {
+        candidates::all(self.step, self.given)
     }
 
     /// What a candidate would have cost.

@@ -42,6 +42,8 @@ pub fn begin(format: Format, filter: &str) -> Result<(), LogError> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(parsed)
         .with_writer(std::io::stderr)
+        // It would print that nobody reads stderr any more to stderr, and panic.
+        .log_internal_errors(false)
         .with_span_events(FmtSpan::NONE)
         .with_target(false);
     let begun = match format {

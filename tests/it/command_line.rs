@@ -189,3 +189,31 @@ fn every_configuration_that_is_shipped_is_good() {
         assert!(shown.starts_with("exit code 0\n"), "{shown}");
     }
 }
+
+#[test]
+fn what_a_file_says_cannot_write_to_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("escape.yaml");
+    let escape = "\\e[31m\\nfoo";
+    fs::write(
+        &path,
+        FAULTY.replace("timout", &format!("\"{escape}\"")).replace("'a'", &format!("\"{escape}\"")),
+    )
+    .unwrap();
+    let shown = shown(&["check", "--config", path.to_str().unwrap()]);
+    assert!(shown.contains("\\u{1b}[31m"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "{shown}");
+}
+
+#[test]
+fn a_full_disk_is_told_and_a_reader_that_went_away_is_not() {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = foresail().arg("crd").stdout(full).output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.starts_with("error: failed to write to stdout: "), "{told}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let output = foresail().arg("crd").stdout(writer).output().unwrap();
+    assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0));
+}

@@ -244,3 +244,29 @@ async fn a_rotated_token_replaces_the_old_one_and_a_lost_file_does_not() {
     let without = client().get(format!("https://{}{path}", adapter.secure)).send().await.unwrap();
     assert_eq!(without.status(), 401);
 }
+
+#[tokio::test]
+async fn it_serves_on_when_nobody_reads_its_log_any_more() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let setup = Setup::new(&config(&[], &[]));
+    let (reader, writer) = std::io::pipe().unwrap();
+    let mut command = foresail();
+    command.args(["serve", "--standalone", "--secure-port=0"]);
+    command.arg(format!("--observability-port={free}"));
+    command.arg("--config").arg(setup.file("foresail.yaml"));
+    command.arg("--token-file").arg(setup.file("token"));
+    let mut child = command.stderr(writer).spawn().unwrap();
+    // Its own copy of the writing end would keep the pipe open.
+    drop((command, reader));
+    wait::until("alive", async || {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Err(format!("ended with {status}"));
+        }
+        let answer = client().get(format!("http://127.0.0.1:{free}/livez")).send().await;
+        let status = answer.map_err(|error| error.to_string())?.status();
+        wait::seen(status == 200, status)
+    })
+    .await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

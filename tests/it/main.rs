@@ -14,6 +14,7 @@ mod explain;
 mod files;
 mod history;
 mod profiles;
+mod schedule;
 mod secrets;
 mod self_metrics;
 mod shutdown;

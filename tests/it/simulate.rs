@@ -209,7 +209,7 @@ fn an_object_is_a_policy_and_says_what_auto_chose_for_it_and_why_it_published_wh
         "--lead-time-spread",
         "0.3",
         "--explain-at",
-        "80h",
+        "60h",
         "--json",
         "out",
     ];

@@ -9,7 +9,7 @@ use crate::pipeline::combine;
 use crate::pipeline::facts::{Facts, Rates};
 use crate::pipeline::smooth::Chain;
 use crate::policy::smoothing::Smoothing;
-use crate::policy::{Config, Policy, Signal};
+use crate::policy::{Ask, Config, Policy, Signal};
 use crate::replay::trace::{Content, Trace};
 use crate::series::Window;
 use crate::source::Source;
@@ -62,6 +62,10 @@ pub(super) async fn read(
 ) -> Result<Trace, SimulationError> {
     let mut recordings = Vec::new();
     for signal in &policy.signals {
+        if let Ask::Schedule(schedule) = &signal.ask {
+            recordings.push(schedule.samples((range.from, range.to), policy.interval));
+            continue;
+        }
         let source = config.sources.iter().find(|it| it.name == signal.source);
         let source = source.and_then(|it| Source::new(it).ok());
         let Some(source) = source.filter(Source::has_history) else {

@@ -156,7 +156,7 @@ impl Stage {
         let made = self.answer.as_ref().filter(|it| it.peak.is_some());
         let known = made.and_then(|it| history.values(it.at, it.at + 1).next());
         // At the history's precision, or rounding would look like a rise.
-        let observed = f64::from(single(observed.get()));
+        let observed = f64::from(History::kept(observed.get()));
         known.map_or(0.0, |known| rise(f64::from(known), observed))
     }
 

@@ -96,7 +96,13 @@ fn the_rules_of_the_definition_admit_each_kind_of_signal_and_refuse_two_in_one()
     let keys = "`podPattern` and `podLabel` go with";
     let one = "expected exactly one of ";
     let source = "`prometheus`, `scrape` and a `profile` without";
-    let each = "a page or a queue gives one number";
+    let each = "a page, a queue or a calendar gives one number";
+    let window = |of: &str| {
+        let times = of.split(' ').map(|it| (it.to_owned(), json!("x")));
+        let value = [("value".to_owned(), json!(1))];
+        json!({"schedule": {"windows": [Json::Object(times.chain(value).collect())]}})
+    };
+    let times = "expected `start` with one of `end` and `duration`, or `from` ";
     for (metric_type, signal, expected) in [
         ("External", json!({"source": "s", "prometheus": query}), None),
         ("External", json!({"source": "s", "scrape": {"series": "q"}}), None),
@@ -118,9 +124,25 @@ fn the_rules_of_the_definition_admit_each_kind_of_signal_and_refuse_two_in_one()
         ("External", json!({"source": "s", "pods": pods}), Some(source)),
         ("External", json!({"source": "s", "redis": redis}), Some(source)),
         ("External", json!({"pods": pods, "redis": redis}), Some(one)),
+        ("External", window("start end"), None),
+        ("Object", window("start duration"), None),
+        ("External", window("from to"), None),
+        ("External", window("from duration"), None),
+        ("Pods", window("from duration"), Some(each)),
+        ("External", window("start"), Some(times)),
+        ("External", window("from"), Some(times)),
+        ("External", window("start to"), Some(times)),
+        ("External", window("start from duration"), Some(times)),
+        ("External", window("start end duration"), Some(times)),
+        ("External", window("end duration"), Some(times)),
+        ("External", json!({"schedule": {"windows": []}}), Some("a calendar has at least one")),
     ] {
+        let mut metric = json!({"name": "m", "type": metric_type});
+        if metric_type == "Object" {
+            metric["describedObject"] = json!({"apiVersion": "v1", "kind": "Pod", "name": "p"});
+        }
         let written = json!({
-            "metric": {"name": "m", "type": metric_type},
+            "metric": metric,
             "signals": {"x": signal},
         });
         let mut messages = Vec::new();

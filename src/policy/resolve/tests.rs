@@ -178,7 +178,7 @@ fn every_kind_of_fault_is_told_with_its_place() {
         (
             "kind: AdapterConfig",
             "kind: MetricPolicy",
-            "2:1 kind: expected `AdapterConfig`, found `MetricPolicy` (write `kind: AdapterConfig`)",
+            "2:1 kind: expected `AdapterConfig`, found `MetricPolicy` (`kubectl apply` takes it; in this file policies are entries of `policies`)",
         ),
     ] {
         check(replace, with, &[expected]);

@@ -46,7 +46,7 @@ fn place(signal: &Signal, path: Path) -> Path {
         Ask::Series { .. } => ("scrape", "series"),
         Ask::Pods(ask) if ask.profile.is_some() => ("profile", "signal"),
         Ask::Pods(_) => ("pods", "series"),
-        Ask::Queue(_) => return path,
+        Ask::Queue(_) | Ask::Schedule(_) => return path,
     };
     path.key(kind).key(key)
 }
@@ -57,7 +57,7 @@ fn series(signal: &Signal) -> Vec<String> {
         Ask::Query { query, .. } => promql::series(query),
         Ask::Series { selector, .. } => vec![selector.name().to_owned()],
         Ask::Pods(ask) => ask.names().collect(),
-        Ask::Queue(_) => Vec::new(),
+        Ask::Queue(_) | Ask::Schedule(_) => Vec::new(),
     }
 }
 
@@ -86,7 +86,7 @@ fn is_mean(signal: &Signal) -> bool {
             let PodsAsk { across, .. } = &**ask;
             matches!(across, Across::One(PodReduce::Avg, _) | Across::Pooled(_))
         }
-        Ask::Query { .. } | Ask::Queue(_) => false,
+        Ask::Query { .. } | Ask::Queue(_) | Ask::Schedule(_) => false,
     }
 }
 

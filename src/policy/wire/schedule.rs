@@ -10,7 +10,6 @@ use serde::Deserialize;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScheduleSignal {
     /// The windows.
-    #[schemars(length(min = 1, max = 64))]
     pub windows: Vec<ScheduleWindow>,
     /// The time zone of cron's clock, e.g. `Europe/Berlin`; UTC when left out.
     pub time_zone: Option<String>,
@@ -18,7 +17,6 @@ pub struct ScheduleSignal {
     /// left out.
     pub ramp: Option<String>,
     /// In how many steps it is approached; 10 when left out.
-    #[schemars(range(min = 1, max = 100))]
     pub ramp_steps: Option<u32>,
     /// How far ahead is looked, so that pods are there when a window opens: the value is the largest
     /// until then; 0s when left out.

@@ -86,6 +86,11 @@ impl Open {
 }
 
 impl Ring {
+    /// A value as it is after it was kept.
+    pub(super) fn kept(value: f64) -> f32 {
+        Packed::of(compact(value)).value()
+    }
+
     pub(super) fn new(steps: Steps, places: usize, stands_for: Duration) -> Self {
         let values = vec![Packed::of(f32::NAN); places.max(1)].into_boxed_slice();
         let gaps = Gaps::default();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::domain::limits;
 use crate::forecast::Model;
-use crate::pipeline::forecast::{Chosen, rise};
+use crate::pipeline::forecast::{Chosen, Given, rise};
 
 use super::foretold::{Foretold, QUANTILES};
 
@@ -33,7 +33,7 @@ pub const NAIVE_HEADROOMS: [f64; 20] = [
 pub struct Candidate {
     /// How a policy would be told.
     pub chosen: Chosen,
-    /// The place of its quantile among [`QUANTILES`].
+    /// The place of its quantile among [`QUANTILES`], or behind them that of the given one.
     quantile: usize,
 }
 
@@ -69,26 +69,34 @@ impl Candidate {
     }
 }
 
-/// All of them, for a history of this step; those without a forecast first: of equals the simplest is chosen.
+/// All of them that have what is given, for a history of this step; those without a forecast first:
+/// of equals the simplest is chosen.
 #[must_use]
-pub fn all(step: Duration) -> Vec<Candidate> {
-    let naive = NAIVE_DOWN_WINDOWS.map(|steps| step * steps).into_iter().flat_map(|window| {
-        NAIVE_HEADROOMS.iter().map(move |headroom| {
-            candidate(Model::Naive, limits::QUANTILE_DEFAULT, *headroom, window, 0)
-        })
-    });
-    let windows = DOWN_WINDOWS.map(|steps| step * steps);
-    let quantiles = || QUANTILES.iter().enumerate().filter(|(_, it)| **it >= QUANTILE_MIN);
-    let forecasts = MODELS.iter().flat_map(|model| {
-        windows.into_iter().flat_map(move |window| {
-            HEADROOMS.iter().flat_map(move |headroom| {
-                quantiles().map(move |(place, quantile)| {
-                    candidate(*model, *quantile, *headroom, window, place)
-                })
-            })
-        })
-    });
-    naive.chain(forecasts).collect()
+pub fn all(step: Duration, given: Given) -> Vec<Candidate> {
+    let windows = |tried: &[u32]| match given.down_window {
+        Some(window) => vec![window],
+        None => tried.iter().map(|steps| step * *steps).collect(),
+    };
+    let quantiles: Vec<(usize, f64)> = match given.quantile {
+        Some(quantile) => vec![(QUANTILES.len(), quantile)],
+        None => QUANTILES.into_iter().enumerate().filter(|it| it.1 >= QUANTILE_MIN).collect(),
+    };
+    let mut all = Vec::new();
+    for window in windows(&NAIVE_DOWN_WINDOWS) {
+        let quantile = given.quantile.unwrap_or(limits::QUANTILE_DEFAULT);
+        let of = |headroom| candidate(Model::Naive, quantile, headroom, window, 0);
+        all.extend(NAIVE_HEADROOMS.map(of));
+    }
+    let windows = windows(&DOWN_WINDOWS);
+    for model in MODELS {
+        for window in &windows {
+            for headroom in HEADROOMS {
+                let of = |it: &(usize, f64)| candidate(model, it.1, headroom, *window, it.0);
+                all.extend(quantiles.iter().map(of));
+            }
+        }
+    }
+    all
 }
 
 /// One of them.

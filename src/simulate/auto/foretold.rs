@@ -1,9 +1,12 @@
 //! The forecasts that would have been made at each step of a history.
 
+use crate::domain::limits;
 use crate::forecast::Model;
 use crate::forecast::forecaster::Forecaster;
 use crate::forecast::past::{Steps, single};
 use crate::forecast::peak::Peak;
+
+use super::Question;
 
 /// The quantiles that are kept of each forecast.
 pub const QUANTILES: [f64; 20] = [
@@ -11,8 +14,8 @@ pub const QUANTILES: [f64; 20] = [
     0.985, 0.99, 0.995,
 ];
 
-/// The quantiles of one forecast, in pods.
-type Row = [f32; QUANTILES.len()];
+/// The quantiles of one forecast, in pods; the one that the policy gives is last.
+type Row = [f32; QUANTILES.len() + 1];
 
 /// The forecasts of the two analogues, which come from one replay; their mean follows.
 #[derive(Debug)]
@@ -23,17 +26,18 @@ pub struct Foretold {
 }
 
 impl Foretold {
-    /// Replays the steps from the place `first` on, for peaks over the next `horizon` steps, in
-    /// units of `capacity`.
+    /// Replays the steps from the place `first` on, for peaks over the question's horizon, in units
+    /// of `capacity`.
     #[must_use]
-    pub fn replay(steps: Steps<'_>, first: usize, horizon: usize, capacity: f64) -> Self {
-        let mut forecaster = Forecaster::ungated(Model::BlendedAnalog, horizon);
+    pub fn replay(steps: Steps<'_>, first: usize, question: &Question<'_>, capacity: f64) -> Self {
+        let mut forecaster = Forecaster::ungated(Model::BlendedAnalog, question.horizon);
+        let given = question.given.quantile.unwrap_or(limits::QUANTILE_DEFAULT);
         let from = steps.oldest().saturating_add_unsigned(first as u64);
         let mut foretold = Self { first, residual: Vec::new(), plain: Vec::new() };
         forecaster.replay(steps, from..=steps.newest(), |forecast| {
             let row = |place: usize| {
                 let part = forecast.peak.as_ref()?.parts().get(place)?;
-                Some(row(part, capacity))
+                Some(row(part, given, capacity))
             };
             foretold.residual.push(row(0));
             foretold.plain.push(row(1));
@@ -41,7 +45,7 @@ impl Foretold {
         foretold
     }
 
-    /// The quantile at this place of a model's forecast at a step; `None` where there was none.
+    /// The quantile at this place (that behind all [`QUANTILES`] is the policy's own) of a model's forecast at a step; `None` where there was none.
     #[must_use]
     pub fn peak(&self, model: Model, step: usize, quantile: usize) -> Option<f64> {
         let place = step.checked_sub(self.first)?;
@@ -56,6 +60,10 @@ impl Foretold {
     }
 }
 
-fn row(peak: &Peak, capacity: f64) -> Row {
-    QUANTILES.map(|quantile| single(peak.quantile(quantile) / capacity))
+fn row(peak: &Peak, given: f64, capacity: f64) -> Row {
+    let mut quantiles = QUANTILES.into_iter().chain([given]);
+    // A row has a place for each of them.
+    Row::default().map(|none| {
+        quantiles.next().map_or(none, |quantile| single(peak.quantile(quantile) / capacity))
+    })
 }

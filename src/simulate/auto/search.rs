@@ -10,7 +10,7 @@ use crate::simulate::SimulateError;
 use crate::simulate::judge::choose::Rule;
 use crate::simulate::judge::{Run, Totals};
 
-use super::candidates::{self, Candidate};
+use super::candidates::Candidate;
 use super::{Choice, DECAY, Ground};
 
 #[cfg(test)]
@@ -50,7 +50,7 @@ impl<'g> Search<'g> {
     /// Nothing was run yet. `late_share` is the share of the work that may be late.
     #[must_use]
     pub fn new(ground: &'g Ground, late_share: f64) -> Self {
-        Self::among(&candidates::all(ground.step), ground, late_share)
+        Self::among(&ground.candidates(), ground, late_share)
     }
 
     fn among(all: &[Candidate], ground: &'g Ground, late_share: f64) -> Self {

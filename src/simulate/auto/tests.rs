@@ -27,6 +27,7 @@ pub(super) fn question(values: &[f64]) -> Question<'_> {
         late_share: 0.005,
         drain: None,
         down_stabilization: None,
+        given: Given::default(),
     }
 }
 
@@ -65,7 +66,7 @@ fn demand_between_means_goes_through_the_middles_of_their_steps() {
 fn a_forecast_is_raised_by_what_came_since_and_no_candidate_has_a_low_quantile() {
     let values = rhythm(3);
     let ground = Ground::new(&question(&values)).unwrap();
-    let all = candidates::all(Duration::from_secs(60));
+    let all = candidates::all(Duration::from_secs(60), Given::default());
     assert!(all.iter().all(|it| it.is_naive() || it.chosen.quantile >= candidates::QUANTILE_MIN));
     let it = all.iter().find(|it| !it.is_naive() && it.chosen.headroom < 1.0).unwrap();
     let (place, known) = (WARM_UP + 50, values[WARM_UP + 50]);
@@ -74,4 +75,31 @@ fn a_forecast_is_raised_by_what_came_since_and_no_candidate_has_a_low_quantile()
     let raised = value(known + 100.0) - value(known);
     assert!(raised >= it.chosen.headroom * 100.0 - 1e-9, "{raised}");
     assert!(value(known - 5.0) <= value(known));
+}
+
+#[test]
+fn what_the_policy_gives_is_what_is_judged() {
+    let values = rhythm(4);
+    let window = Duration::from_secs(600);
+    // Not one of the quantiles that are tried.
+    let given = Given { quantile: Some(0.93), down_window: Some(window) };
+    let given = Question { given, ..question(&values) };
+    let ground = Ground::new(&given).unwrap();
+    let all = ground.candidates();
+    let is_given = |it: &Candidate| (it.chosen.quantile, it.chosen.down_window) == (0.93, window);
+    assert!(all.iter().all(is_given), "{all:?}");
+    assert_eq!(all.iter().filter(|it| !it.is_naive()).count(), 9);
+    // Its forecasts lie between those of its neighbours among the quantiles that are tried.
+    let tried = Ground::new(&question(&values)).unwrap().candidates();
+    let value_of = |all: &[Candidate], quantile: f64| {
+        let is_it =
+            |it: &&Candidate| !it.is_naive() && it.chosen.quantile.total_cmp(&quantile).is_eq();
+        let it = all.iter().find(is_it).unwrap();
+        it.value(ground.foretold(), WARM_UP + 45, 1.0)
+    };
+    let (low, high) = (value_of(&tried, 0.92), value_of(&tried, 0.94));
+    let between = value_of(&all, 0.93);
+    assert!(low <= between && between <= high && low < high, "{low} {between} {high}");
+    let chosen = choose(&given).unwrap().unwrap().chosen;
+    assert_eq!((chosen.quantile, chosen.down_window), (0.93, window));
 }

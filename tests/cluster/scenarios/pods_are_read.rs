@@ -155,7 +155,10 @@ fn pods_are_found_read_and_never_scaled_down_by_silence() {
     let both =
         policy("both", "").replace("    waiting:\n", "    waiting:\n      source: default\n");
     let refused = bed.kubectl.run_with(&["apply", "--filename", "-"], &both);
-    assert!(!refused.success && refused.stderr.contains("names its `source`"), "{refused:?}");
+    assert!(
+        !refused.success && refused.stderr.contains("say themselves where to read"),
+        "{refused:?}"
+    );
 }
 
 /// Whoever may write policies in a namespace need not be who may read the adapter's files.

@@ -44,7 +44,7 @@ fn shown_lead_time(lead_time: &LeadTime) -> String {
     let total = Shown(lead_time.total());
     let (startup, data_age, sync) = (Shown(startup.time), Shown(*data_age), Shown(*sync));
     format!(
-        "{total} = {startup} for a pod to start ({basis}) + {data_age} age of the data + {sync} HPA sync"
+        "{total} = {startup} for a pod to start ({basis}) + {data_age} age of the data at most + {sync} HPA sync"
     )
 }
 

@@ -121,7 +121,7 @@ fn quantile_of(
             None
         }
         (Some(quantile), None) => {
-            within(quantile, (0.5, 0.999), &path.key("quantile"), faults).map(Choice::Given)
+            within(quantile, limits::QUANTILES, &path.key("quantile"), faults).map(Choice::Given)
         }
         (None, Some(ratio)) => {
             let ratio = within(ratio, (1.0, 999.0), &path.key("costRatio"), faults)?;

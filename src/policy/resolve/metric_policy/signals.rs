@@ -3,6 +3,7 @@
 mod pods;
 mod profile;
 mod queue;
+mod schedule;
 
 use crate::document::fault::Fault;
 use crate::document::path::Path;
@@ -58,8 +59,7 @@ pub(super) fn resolve(
                 faults.add(fault.hint("name the signal otherwise"));
             }
             let given = wire.source.as_deref();
-            let is_other =
-                wire.prometheus.is_none() && wire.scrape.is_none() && wire.pods.is_none();
+            let is_other = !asks_otherwise(wire);
             let (source, ask) = match (queue::given(wire).as_slice(), &wire.profile) {
                 ([only], None) if is_other => {
                     queue::resolve(*only, given, about, &path, faults).unzip()
@@ -100,7 +100,7 @@ pub(super) fn check_counters(
                 pods::check_counter(ask, &path.key(signal.name.as_str()), faults);
                 continue;
             }
-            Ask::Series { .. } | Ask::Queue(_) => continue,
+            Ask::Series { .. } | Ask::Queue(_) | Ask::Schedule(_) => continue,
         };
         let (problem, hint) = match promql::answer(query) {
             Answer::Rate => ("`perSecond` of a query that answers a rate", "leave `perSecond` out"),
@@ -136,12 +136,21 @@ fn ask(
     faults: &mut Faults,
 ) -> Option<Ask> {
     let is_per_pod = matches!(metric_type, wire::MetricType::Pods);
-    match (&wire.prometheus, &wire.scrape, &wire.pods) {
-        (None, None, Some(wire)) => {
+    match (&wire.prometheus, &wire.scrape, &wire.pods, &wire.schedule) {
+        (None, None, None, Some(_)) if is_per_pod => {
+            let problem = "a calendar gives one number, a Pods metric needs one for each pod";
+            faults.add(Fault::new(path.key("schedule"), problem).hint("publish it as External"));
+            None
+        }
+        (None, None, None, Some(wire)) => {
+            let schedule = schedule::resolve(wire, &path.key("schedule"), faults)?;
+            Some(Ask::Schedule(Arc::new(schedule)))
+        }
+        (None, None, Some(wire), None) => {
             let ask = pods::ask(wire, is_per_pod, &path.key("pods"), faults)?;
             Some(Ask::Pods(Arc::new(ask)))
         }
-        (Some(wire::PrometheusSignal { query, pod_label }), None, None) => {
+        (Some(wire::PrometheusSignal { query, pod_label }), None, None, None) => {
             let path = path.key("prometheus");
             if pod_label.is_some() && !is_per_pod {
                 let fault = Fault::new(path.key("podLabel"), "only a Pods metric has a pod label");
@@ -152,14 +161,14 @@ fn ask(
             let pod_label = is_per_pod.then(|| pod_label.as_deref().unwrap_or(POD_LABEL).into());
             Some(Ask::Query { query: query.clone(), pod_label, lookback, profile: None })
         }
-        (None, Some(_), None) if is_per_pod => {
+        (None, Some(_), None, None) if is_per_pod => {
             let problem = "a page gives one number, a Pods metric needs one for each pod";
             let hint = "ask `pods`, or a prometheus source for one series per pod, or publish the page as \
                  External";
             faults.add(Fault::new(path.key("scrape"), problem).hint(hint));
             None
         }
-        (None, Some(wire::ScrapeSignal { series, reduce }), None) => {
+        (None, Some(wire::ScrapeSignal { series, reduce }), None, None) => {
             let path = path.key("scrape").key("series");
             let selector = take_query(path, SeriesSelector::parse(series), faults)?;
             let reduce = match reduce {
@@ -177,8 +186,15 @@ fn ask(
     }
 }
 
+/// Whether a signal asks something that is no queue.
+fn asks_otherwise(wire: &wire::Signal) -> bool {
+    let wire::Signal { prometheus, scrape, pods, schedule, .. } = wire;
+    prometheus.is_some() || scrape.is_some() || pods.is_some() || schedule.is_some()
+}
+
 fn not_one(path: &Path) -> Fault {
-    let kinds = ["prometheus", "scrape", "pods", "profile"].into_iter().chain(queue::KINDS);
+    let kinds =
+        ["prometheus", "scrape", "pods", "profile", "schedule"].into_iter().chain(queue::KINDS);
     let kinds: Vec<String> = kinds.map(|it| format!("`{it}`")).collect();
     let problem = format!("expected exactly one of {}", kinds.join(", "));
     Fault::new(path.clone(), problem).hint("a second read needs a second signal")
@@ -201,16 +217,21 @@ fn source(
     path: &Path,
     faults: &mut Faults,
 ) -> Option<SourceName> {
-    if matches!(ask, Some(Ask::Pods(_))) {
+    let own = match ask {
+        Some(Ask::Pods(_)) => Some((pods::SOURCE, "`pods` is read from pods")),
+        Some(Ask::Schedule(_)) => Some((schedule::SOURCE, "`schedule` is worked out")),
+        _ => None,
+    };
+    if let Some((name, origin)) = own {
         if wire.source.is_some() {
-            let fault = Fault::new(path.clone(), "`pods` is read from pods, not from a source");
+            let fault = Fault::new(path.clone(), format!("{origin}, not from a source"));
             faults.add(fault.hint("leave `source` out"));
         }
-        return SourceName::new(pods::SOURCE).ok();
+        return SourceName::new(name).ok();
     }
     let Some(name) = wire.source.as_deref() else {
-        // What is asked of pods, and wrong, needs no source either.
-        if wire.pods.is_none() {
+        // What is asked of pods or planned, and wrong, needs no source either.
+        if wire.pods.is_none() && wire.schedule.is_none() {
             let fault = Fault::new(path.clone(), "which source is to be asked?");
             faults.add(fault.hint("name one of those under `sources`"));
         }
@@ -222,8 +243,8 @@ fn source(
         | (SourceKind::Scrape { .. }, Ask::Series { .. }) => return Some(settings.name.clone()),
         (SourceKind::Prometheus { .. }, Ask::Series { .. }) => ("prometheus", "scrape"),
         (SourceKind::Scrape { .. }, Ask::Query { .. }) => ("scrape", "prometheus"),
-        // Pods are no source, and a queue names its server itself.
-        (_, Ask::Pods(_) | Ask::Queue(_)) => return None,
+        // Pods and a calendar are no source, and a queue names its server itself.
+        (_, Ask::Pods(_) | Ask::Queue(_) | Ask::Schedule(_)) => return None,
     };
     let problem = format!("source `{name}` is a {is} source, the signal asks a {asked} source");
     faults.add(Fault::new(path.clone(), problem).hint("name another source, or ask another way"));

@@ -5,12 +5,13 @@
 //! too, as a document of its own, its sources are taken.
 
 use crate::document::fault::Fault;
+use crate::document::path::Path;
 use crate::document::yaml::Node;
 use crate::domain::limits;
 use crate::domain::name::SourceName;
 use crate::domain::policy_object::PolicyKind;
 use crate::policy::profile::Profiles;
-use crate::policy::resolve::{self, parse, placed};
+use crate::policy::resolve::{self, parse, placed, warnings};
 use crate::policy::{BrokenPolicy, Config, QueryMethod, SourceKind, SourceSettings, wire};
 use serde_json::{Value as Json, json};
 use std::collections::BTreeSet;
@@ -104,7 +105,11 @@ impl Manifests {
     fn add(&mut self, kind: PolicyKind, node: &Node) {
         let written = Node::from_json(&written(kind, node));
         match super::settle(&written, kind, &self.config) {
-            Ok(policy) => self.config.policies.push(policy),
+            Ok(policy) => {
+                let warnings = warnings::of(&policy, &Path::default());
+                self.config.warnings.extend(placed(node, warnings.into_iter()));
+                self.config.policies.push(policy);
+            }
             Err(broken) => {
                 let BrokenPolicy { faults, .. } = broken.as_ref();
                 self.config.faults.extend(placed(node, faults.iter().cloned()));

@@ -3,8 +3,9 @@
 use super::*;
 use crate::forecast::Model;
 use crate::forecast::past::{SEASON, Steps};
-use crate::simulate::auto::Question;
+use crate::pipeline::forecast::Given;
 use crate::simulate::auto::tests::{question, rhythm};
+use crate::simulate::auto::{Question, candidates};
 use crate::simulate::random::Random;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ fn bursts(seasons: usize) -> Vec<f64> {
 
 /// A part of the candidates: enough for several ladders of each kind.
 fn some(step: Duration) -> Vec<Candidate> {
-    let all = candidates::all(step).into_iter();
+    let all = candidates::all(step, Given::default()).into_iter();
     all.filter(|it| {
         let has_model = it.is_naive() || it.chosen.model == Model::BlendedAnalog;
         has_model && it.chosen.down_window < step * 30

@@ -4,7 +4,7 @@ use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::domain::duration;
 use crate::domain::finite::Finite;
-use crate::domain::limits;
+use crate::domain::limits::schedule as limits;
 use crate::domain::quantity;
 use crate::policy::resolve::Faults;
 use crate::policy::schedule::{End, Schedule, When, Window};
@@ -15,6 +15,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::time::Duration;
 
+/// The name of where a calendar is read, which is nowhere.
+pub(super) const SOURCE: &str = "schedule";
 /// Steps of a ramp that names none: each is a tenth of the value, which is the HPA's tolerance.
 const STEPS: u32 = 10;
 
@@ -28,15 +30,15 @@ pub(super) fn resolve(
     let ramp = span(ramp.as_deref(), &path.key("ramp"), faults);
     let ahead = span(ahead.as_deref(), &path.key("ahead"), faults);
     let steps = ramp_steps.unwrap_or(STEPS);
-    let has_steps = (1..=limits::SCHEDULE_STEPS_MAX).contains(&steps);
+    let has_steps = (1..=limits::STEPS_MAX).contains(&steps);
     if !has_steps {
-        let problem = format!("a ramp has 1 to {} steps", limits::SCHEDULE_STEPS_MAX);
+        let problem = format!("a ramp has 1 to {} steps", limits::STEPS_MAX);
         faults.add(Fault::new(path.key("rampSteps"), problem).hint("10 suits the HPA's tolerance"));
     }
     let zone = zone(time_zone.as_deref(), &path.key("timeZone"), faults);
     let path = path.key("windows");
-    if windows.is_empty() || windows.len() > limits::SCHEDULE_WINDOWS_MAX {
-        let problem = format!("a calendar has 1 to {} windows", limits::SCHEDULE_WINDOWS_MAX);
+    if windows.is_empty() || windows.len() > limits::WINDOWS_MAX {
+        let problem = format!("a calendar has 1 to {} windows", limits::WINDOWS_MAX);
         let hint = "write `{start: 0 8 * * 1-5, duration: 10h, value: 20}`";
         faults.add(Fault::new(path, problem).hint(hint));
         return None;
@@ -87,7 +89,7 @@ fn when(wire: &wire::ScheduleWindow, path: &Path, faults: &mut Faults) -> Option
                 (None, length) => {
                     let length = length.as_deref().unwrap_or_default();
                     let length = length_of(length, &path.key("duration"), faults)?;
-                    from.checked_add(length).ok()?
+                    from.checked_add(length).unwrap_or(Timestamp::MAX)
                 }
             };
             if to <= from {
@@ -129,7 +131,9 @@ fn instant(text: &str, path: &Path, faults: &mut Faults) -> Option<Timestamp> {
     text.parse::<Timestamp>()
         .map_err(|_| {
             let fault = Fault::new(path.clone(), format!("`{text}` is not a time"));
-            faults.add(fault.hint("write `2026-12-24T08:00:00Z`, or with `+01:00` in the place of `Z`"));
+            faults.add(
+                fault.hint("write `2026-12-24T08:00:00Z`, or with `+01:00` in the place of `Z`"),
+            );
         })
         .ok()
 }
@@ -148,8 +152,8 @@ fn zone(name: Option<&str>, path: &Path, faults: &mut Faults) -> Option<TimeZone
 fn span(text: Option<&str>, path: &Path, faults: &mut Faults) -> Option<Duration> {
     let Some(text) = text else { return Some(Duration::ZERO) };
     let span = faults.take(path.clone(), duration::parse(text))?;
-    if span > limits::SCHEDULE_SPAN_MAX {
-        let most = duration::Shown(limits::SCHEDULE_SPAN_MAX);
+    if span > limits::SPAN_MAX {
+        let most = duration::Shown(limits::SPAN_MAX);
         faults.add(Fault::new(path.clone(), format!("longer than {most}")).hint("10m suits most"));
         return None;
     }
@@ -159,9 +163,10 @@ fn span(text: Option<&str>, path: &Path, faults: &mut Faults) -> Option<Duration
 /// The length of a window.
 fn length_of(text: &str, path: &Path, faults: &mut Faults) -> Option<Duration> {
     let length = faults.take(path.clone(), duration::parse(text))?;
-    if length.is_zero() || length > limits::SCHEDULE_WINDOW_MAX {
-        let most = duration::Shown(limits::SCHEDULE_WINDOW_MAX);
-        let fault = Fault::new(path.clone(), format!("a window lasts longer than 0s, {most} at most"));
+    if length.is_zero() || length > limits::WINDOW_MAX {
+        let most = duration::Shown(limits::WINDOW_MAX);
+        let fault =
+            Fault::new(path.clone(), format!("a window lasts longer than 0s, {most} at most"));
         faults.add(fault.hint("for a longer one write `from` and `to`"));
         return None;
     }
