@@ -209,7 +209,7 @@ fn what_is_wrong_is_refused_or_told() {
             "waiting: {source: default, prometheus:",
             "waiting: {source: default, redis: {address: a, listName: l}}\n    x: {source: default, \
              prometheus:",
-            "`prometheus` and `scrape` need a `source`, the others say themselves",
+            "`prometheus`, `scrape` and a `profile` without `selector` need a `source`, the others say themselves",
         ),
         (
             "waiting: {source: default, prometheus:",
