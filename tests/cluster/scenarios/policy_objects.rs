@@ -224,11 +224,6 @@ fn what_is_wrong_is_refused_or_told() {
             "`podPattern` and `podLabel` go with a prometheus source",
         ),
         (
-            "waiting: {source: default, prometheus:",
-            "waiting: {profile: {engine: vllm, signal: demand}}\n    x: {source: default, prometheus:",
-            "need a `source`, the others say themselves where to read",
-        ),
-        (
             "(vllm:num_requests_waiting{model_name=\"llama\"})'}",
             "(x)', podLabel: pod}",
             "only a Pods metric has a `podLabel`",
