@@ -43,8 +43,8 @@ pub fn shown(profile: &Profile) -> Vec<String> {
             pod_label: "pod",
             labels: &[],
             pods: None,
-            window: limits::PROFILE_WINDOW_DEFAULT,
-            quantile: limits::PROFILE_QUANTILE_DEFAULT,
+            window: limits::profile::WINDOW_DEFAULT,
+            quantile: limits::profile::QUANTILE_DEFAULT,
             is_per_pod: false,
         };
         lines.extend(query(profile, signal, &question).map(|it| format!("  {}", it.text)));

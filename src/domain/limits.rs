@@ -2,6 +2,7 @@
 //! logged by whoever keeps it. A bound that only makes sense beside its code stands there.
 
 pub mod pods;
+pub mod profile;
 pub mod schedule;
 
 use std::time::Duration;
@@ -83,13 +84,6 @@ pub const RETRY_WAIT: Duration = Duration::from_millis(100);
 /// Observations of a histogram below which it tells no quantile: one in twenty is what a 95th
 /// percentile is about.
 pub const QUANTILE_OBSERVATIONS_MIN: u32 = 20;
-/// Files in a folder of profiles: many times the engines that there are.
-pub const PROFILES_MAX: usize = 256;
-/// The quantile of a profile's histogram when a policy names none.
-pub const PROFILE_QUANTILE_DEFAULT: f64 = 0.95;
-/// Over how long a profile's rates look back in Prometheus when a policy says nothing: four times the
-/// usual scrape interval of 30 s.
-pub const PROFILE_WINDOW_DEFAULT: Duration = Duration::from_secs(120);
 /// The deadline of all reads for one evaluation, the wait for their turn included.
 pub const TICK_DEADLINE: Duration = Duration::from_secs(10);
 /// A source's timeout when it names none: a third of the HPA's sync period.

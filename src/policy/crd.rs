@@ -30,9 +30,9 @@ const BOUNDS: &[(&str, &str, usize)] = &[
     ("SecretKeyRef", "key", 253),
     ("PrometheusSignal", "query", limits::QUERY_BYTES_MAX),
     ("PodsSignal", "series", limits::QUERY_BYTES_MAX),
-    ("ScheduleSignal", "windows", limits::schedule::WINDOWS_MAX),
     ("ProfileSignal", "engine", 63),
     ("ProfileSignal", "podLabel", 253),
+    ("ScheduleSignal", "windows", limits::schedule::WINDOWS_MAX),
     ("PolicyStatus", "hpas", HPAS_MAX),
 ];
 

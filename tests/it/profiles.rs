@@ -82,7 +82,7 @@ fn a_folder_adds_profiles_and_its_faults_have_a_place() {
     fs::write(own.join("mine.yaml"), MINE).unwrap();
     fs::write(own.join("README.md"), "no profile").unwrap();
     let (code, told, _) = check(&["--profiles", text(&own)]);
-    assert!(code == 0 && told.contains("1 policies, no faults"), "{told}");
+    assert!(code == 0 && told.contains("1 policy, no faults"), "{told}");
     let (code, told, _) = shown(&["profiles", "mine", "--profiles", text(&own)]);
     assert!(code == 0 && told.contains("mine_waiting{namespace=\"NAMESPACE\"}"), "{told}");
 

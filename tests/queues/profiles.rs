@@ -168,8 +168,8 @@ async fn prometheus_takes_every_query_of_every_profile() {
                 pod_label: "pod",
                 labels: &[],
                 pods: Some(".*"),
-                window: limits::PROFILE_WINDOW_DEFAULT,
-                quantile: limits::PROFILE_QUANTILE_DEFAULT,
+                window: limits::profile::WINDOW_DEFAULT,
+                quantile: limits::profile::QUANTILE_DEFAULT,
                 is_per_pod,
             };
             let query = query(profile, signal, &question).unwrap().text;

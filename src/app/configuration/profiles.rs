@@ -31,8 +31,8 @@ pub(super) fn read(folder: Option<&Path>) -> Result<Vec<Written>, ConfigError> {
         }
     }
     paths.sort();
-    if paths.len() > limits::PROFILES_MAX {
-        let problem = format!("more than {} profiles", limits::PROFILES_MAX);
+    if paths.len() > limits::profile::FILES_MAX {
+        let problem = format!("more than {} profiles", limits::profile::FILES_MAX);
         return Err(unreadable(std::io::Error::other(problem)));
     }
     paths.into_iter().map(|path| content(&path).map(|it| (path, it))).collect()

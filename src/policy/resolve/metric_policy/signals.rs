@@ -61,12 +61,13 @@ pub(super) fn resolve(
                 faults.add(fault.hint("name the signal otherwise"));
             }
             let given = wire.source.as_deref();
+            let is_other = !asks_otherwise(wire);
             let (source, ask) = match (queue::given(wire).as_slice(), &wire.profile) {
-                ([only], None) if !asks_otherwise(wire) => {
+                ([only], None) if is_other => {
                     queue::resolve(*only, given, about, &path, faults).unzip()
                 }
-                ([], Some(profile)) if !asks_otherwise(wire) => {
-                    profile::resolve(profile, given, about, sources, &path, faults).unzip()
+                ([], Some(wire)) if is_other => {
+                    profile::resolve(wire, given, about, sources, &path, faults).unzip()
                 }
                 ([], None) => {
                     let ask = ask(wire, about, &path, faults);

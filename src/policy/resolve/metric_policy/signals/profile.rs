@@ -146,7 +146,7 @@ impl Reader<'_> {
             self.fault("podPattern", "not a regular expression", "such as `llama-.*`");
         }
         let labels = self.labels();
-        let window = self.window(limits::PROFILE_WINDOW_DEFAULT)?;
+        let window = self.window(limits::profile::WINDOW_DEFAULT)?;
         let quantile = self.quantile()?;
         let namespace = self.about.namespace?.as_str();
         if self.faults.0.len() > before {
@@ -216,7 +216,7 @@ impl Reader<'_> {
     }
 
     fn quantile(&mut self) -> Option<f64> {
-        let quantile = self.wire.quantile.unwrap_or(limits::PROFILE_QUANTILE_DEFAULT);
+        let quantile = self.wire.quantile.unwrap_or(limits::profile::QUANTILE_DEFAULT);
         if !(0.0..=1.0).contains(&quantile) {
             self.fault("quantile", "a quantile is from 0 to 1", "such as 0.95");
             return None;

@@ -88,3 +88,20 @@ fn files_of_other_kinds_are_for_other_readers() {
     assert!(load("# no MetricPolicy here\nkind: Deployment\n", &Arc::default()).unwrap().is_none());
     assert!(load("kind: MetricPolicy\n  x: [\n", &Arc::default()).is_err());
 }
+
+#[test]
+fn what_may_mislead_is_told_with_its_line() {
+    let text = "
+kind: MetricPolicy
+apiVersion: foresail.dev/v1alpha1
+metadata: {name: busy, namespace: inference}
+spec:
+  metric: {name: busy, type: External}
+  signals:
+    busy: {source: default, prometheus: {query: avg(DCGM_FI_DEV_GPU_UTIL)}}
+";
+    let Manifests { config, .. } = load(text, &Arc::default()).unwrap().unwrap();
+    let [warning] = config.warnings.as_slice() else { panic!("{:?}", config.warnings) };
+    assert_eq!(warning.position.unwrap().line, 8);
+    assert!(warning.problem.starts_with("DCGM_FI_DEV_GPU_UTIL is near"), "{warning}");
+}
