@@ -91,6 +91,7 @@ fn the_rules_of_the_definition_admit_each_kind_of_signal_and_refuse_two_in_one()
     let redis = json!({"address": "jobs", "listName": "l"});
     let profile = json!({"engine": "vllm", "signal": "demand"});
     let of_pods = json!({"engine": "vllm", "signal": "demand", "selector": {"matchLabels": {"a": "b"}}, "port": 1});
+    let partial = json!({"engine": "vllm", "signal": "demand", "onPartial": "use"});
     let mixed = json!({"engine": "vllm", "signal": "demand", "port": 1});
     let label = json!({"engine": "vllm", "signal": "demand", "podLabel": "p"});
     let keys = "`podPattern` and `podLabel` go with";
@@ -109,6 +110,7 @@ fn the_rules_of_the_definition_admit_each_kind_of_signal_and_refuse_two_in_one()
         ("External", json!({"pods": pods}), None),
         ("External", json!({"redis": redis}), None),
         ("External", json!({"source": "s", "profile": profile}), None),
+        ("External", json!({"source": "s", "profile": partial}), None),
         ("External", json!({"profile": of_pods}), None),
         ("Pods", json!({"profile": of_pods}), None),
         ("Pods", json!({"source": "s", "profile": label}), None),

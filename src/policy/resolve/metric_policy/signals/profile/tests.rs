@@ -65,6 +65,20 @@ fn an_engine_and_a_signal_are_a_query_of_the_own_namespace() {
 }
 
 #[test]
+fn a_policy_says_what_a_part_of_the_data_is_worth_of_a_query_too() {
+    for (keys, expected) in [
+        ("", OnPartial::ScaleUpOnly),
+        (", onPartial: use", OnPartial::Use),
+        (", onPartial: refuse", OnPartial::Refuse),
+    ] {
+        let signal =
+            format!("{{source: default, profile: {{engine: vllm, signal: demand{keys}}}}}");
+        let Ask::Query { on_partial, .. } = ask("External", &signal) else { panic!("{keys}") };
+        assert_eq!(on_partial, expected, "{keys}");
+    }
+}
+
+#[test]
 fn what_a_profile_is_asked_for_is_described_with_its_candidates() {
     let described = Described::new(
         resolve::load("apiVersion: foresail.dev/v1alpha1\nkind: AdapterConfig")
