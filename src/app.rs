@@ -13,6 +13,7 @@ pub mod import;
 mod metrics;
 mod outside;
 mod policies;
+pub mod profiles;
 mod queues;
 mod read;
 mod secrets;
@@ -35,7 +36,7 @@ use crate::telemetry::health::{Check, Health};
 use crate::tls::certificates::{Certificates, Origin};
 use crate::tls::{Acceptor, TlsError};
 use crate::web;
-use configuration::{ConfigError, Follower, Loaded};
+use configuration::{ConfigError, ConfigFiles, Follower, Loaded};
 use files::look_every;
 use metrics::Metrics;
 use outside::{Outside, Own};
@@ -44,7 +45,7 @@ use secrets::Vault;
 use self_metrics::OfForecasts;
 use servers::{BindError, Drain, Listener, Served, ServerMetrics};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tasks::{Ended, Tasks};
@@ -56,8 +57,8 @@ use tokio_util::sync::CancellationToken;
 /// What the adapter needs to know before it starts.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The configuration file.
-    pub config: PathBuf,
+    /// The configuration.
+    pub config: ConfigFiles,
     /// With a cluster or without.
     pub mode: Mode,
     /// Where the metrics APIs are served; 0 takes a free port.
@@ -133,7 +134,7 @@ pub struct App {
 /// Reads the configuration and looks at it again from then on; also where its queues will find their
 /// credentials.
 fn follow_configuration(
-    config: &Path,
+    config: ConfigFiles,
     reach: Reach,
     metrics: &Metrics,
     tasks: &mut Tasks,
@@ -186,7 +187,7 @@ impl App {
         let reach = files::reach(environment);
         let named_files = Arc::clone(&reach.files);
         let (loaded, vault) =
-            follow_configuration(&config, reach, &metrics, &mut tasks, &stop_work)?;
+            follow_configuration(config, reach, &metrics, &mut tasks, &stop_work)?;
 
         // Certificates are read once here and looked at again from then on.
         let certificates = follow_certificates(certificate, &mut tasks, &stop_work)?;

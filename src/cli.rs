@@ -9,6 +9,7 @@ mod demo;
 mod explain;
 mod import;
 mod printer;
+mod profiles;
 mod serve;
 mod simulate;
 
@@ -71,6 +72,11 @@ enum Verb {
     ///
     /// YAML for `kubectl apply --server-side -f -`: what deploy/ installs.
     Crd,
+    /// List the engines and exporters whose metrics are known
+    ///
+    /// With a name: what is looked for, in order, and the PromQL that a policy with
+    /// `profile: {engine: …, signal: …}` asks.
+    Profiles(ProfilesArgs),
     /// See it work: a simulated inference fleet, scaled on what Foresail serves
     ///
     /// Needs no cluster and no Prometheus. A fleet with a daily rhythm and bursts writes its queue
@@ -105,6 +111,9 @@ struct ServeArgs {
     /// The configuration file; it is followed, and a bad edit is refused
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
     config: PathBuf,
+    /// A folder with profiles that take the place of built-in ones; it is followed, too
+    #[arg(long, value_name = "DIR")]
+    profiles: Option<PathBuf>,
     /// How to reach the cluster; without it, in-cluster, then KUBECONFIG
     #[arg(long, value_name = "FILE", conflicts_with = "standalone")]
     kubeconfig: Option<PathBuf>,
@@ -136,6 +145,18 @@ struct CheckArgs {
     /// The configuration file, or one of manifests with MetricPolicy and ClusterMetricPolicy objects
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
     config: PathBuf,
+    /// A folder with profiles that take the place of built-in ones
+    #[arg(long, value_name = "DIR")]
+    profiles: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct ProfilesArgs {
+    /// The engine or exporter
+    engine: Option<String>,
+    /// A folder with profiles that take the place of built-in ones
+    #[arg(long, value_name = "DIR")]
+    profiles: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -257,6 +278,7 @@ fn run(verb: Verb, log_format: LogFormat, printer: &mut Printer) -> anyhow::Resu
         Verb::Check(args) => Ok(check::run(&args, printer)),
         Verb::Import(args) => Ok(import::run(&args, printer)),
         Verb::Crd => crd::run(printer),
+        Verb::Profiles(args) => Ok(profiles::run(&args, printer)),
         Verb::Demo(args) => {
             // The terminal belongs to the demo; only what someone must act on interrupts it.
             begin_logs(log_format, "error")?;

@@ -34,6 +34,7 @@ use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
 use crate::policy::partial::OnPartial;
 use crate::policy::pods::PodsAsk;
+use crate::policy::profile::{Described, Profiles};
 use crate::policy::promql::SeriesSelector;
 use crate::policy::queue::QueueAsk;
 use crate::policy::queue::reach::AllowedHost;
@@ -46,6 +47,8 @@ use std::time::Duration;
 /// A whole configuration, with what is wrong in it.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
+    /// What the engines are that signals may name.
+    pub profiles: Arc<Profiles>,
     /// The sources that can be read.
     pub sources: Vec<SourceSettings>,
     /// The policies that can be evaluated, in the order of the file.
@@ -58,6 +61,8 @@ pub struct Config {
     pub allowed_hosts: Arc<[AllowedHost]>,
     /// Everything that is wrong, each with its line, in the order of the file.
     pub faults: Vec<Fault>,
+    /// What is not wrong and may mislead, likewise.
+    pub warnings: Vec<Fault>,
 }
 
 /// A place to read from.
@@ -207,6 +212,9 @@ pub enum Ask {
         lookback: Duration,
         /// What an answer is worth that is about a part of the data only.
         on_partial: OnPartial,
+        /// The profile that the query was made from, if it was. Such a query is confined to the
+        /// policy's namespace by itself.
+        profile: Option<Arc<Described>>,
     },
     /// Series of a scraped page.
     Series {

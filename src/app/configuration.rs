@@ -1,6 +1,8 @@
 //! The configuration file: read at the start, looked at again and again, taken over when it is
 //! good. A bad edit is refused and the last good one keeps running.
 
+pub mod profiles;
+
 use crate::app::metrics::Metrics;
 use crate::app::policies::Verdicts;
 use crate::app::queues::Queues;
@@ -12,6 +14,7 @@ use crate::policy::crd::{self, Unsupported};
 use crate::policy::resolve::objects::manifests::{self, Manifests};
 use crate::policy::{Config, resolve};
 use crate::source::{Reach, Source};
+use profiles::Written;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -50,13 +53,22 @@ pub enum ConfigError {
     },
 }
 
+/// Where a configuration lies.
+#[derive(Clone, Debug)]
+pub struct ConfigFiles {
+    /// The configuration file.
+    pub config: PathBuf,
+    /// The folder with profiles that take the place of built-in ones.
+    pub profiles: Option<PathBuf>,
+}
+
 /// Reads and settles a configuration file.
 ///
 /// # Errors
 /// When the file as a whole cannot be used; what is wrong inside one source or policy is listed
 /// in the result.
-pub fn read(path: &Path) -> Result<Config, ConfigError> {
-    parse(path, &content(path)?)
+pub fn read(files: &ConfigFiles) -> Result<Config, ConfigError> {
+    Contents::read(files)?.settle(files)
 }
 
 /// Reads and settles a configuration file, or one with objects as they are applied; and what such
@@ -64,16 +76,17 @@ pub fn read(path: &Path) -> Result<Config, ConfigError> {
 ///
 /// # Errors
 /// When the file as a whole cannot be used.
-pub fn read_any(path: &Path) -> Result<Manifests, ConfigError> {
-    let content = content(path)?;
-    let faulty = |faults| ConfigError::Faulty { path: path.to_owned(), faults };
-    if content.len() <= limits::CONFIG_BYTES_MAX
-        && let Ok(text) = std::str::from_utf8(&content)
-        && let Some(manifests) = manifests::load(text).map_err(faulty)?
+pub fn read_any(files: &ConfigFiles) -> Result<Manifests, ConfigError> {
+    let contents = Contents::read(files)?;
+    let faulty = |faults| ConfigError::Faulty { path: files.config.clone(), faults };
+    if contents.config.len() <= limits::CONFIG_BYTES_MAX
+        && let Ok(text) = std::str::from_utf8(&contents.config)
+        && let Some(manifests) =
+            manifests::load(text, &profiles::settle(&contents.profiles)?).map_err(faulty)?
     {
         return Ok(manifests);
     }
-    Ok(Manifests { config: parse(path, &content)?, ..Manifests::default() })
+    Ok(Manifests { config: contents.settle(files)?, ..Manifests::default() })
 }
 
 /// The definitions of the objects that hold policies in a cluster, as YAML.
@@ -84,30 +97,52 @@ pub fn definitions() -> Result<String, Unsupported> {
     crd::manifest()
 }
 
+/// What stands in the files.
+#[derive(Debug, PartialEq, Eq)]
+struct Contents {
+    config: Vec<u8>,
+    profiles: Vec<Written>,
+}
+
+impl Contents {
+    fn read(files: &ConfigFiles) -> Result<Self, ConfigError> {
+        let ConfigFiles { config, profiles } = files;
+        let profiles = profiles::read(profiles.as_deref())?;
+        Ok(Self { config: content(config)?, profiles })
+    }
+
+    fn settle(&self, files: &ConfigFiles) -> Result<Config, ConfigError> {
+        let profiles = profiles::settle(&self.profiles)?;
+        let path = &files.config;
+        let text = text(path, &self.config)?;
+        let faulty = |faults| ConfigError::Faulty { path: path.clone(), faults };
+        resolve::load_with(text, &profiles).map_err(faulty)
+    }
+}
+
+/// A file, one byte more than allowed, so that a larger one is found out without being read.
 fn content(path: &Path) -> Result<Vec<u8>, ConfigError> {
     use std::io::Read;
     let unreadable = |cause| ConfigError::Unreadable { path: path.to_owned(), cause };
     let file = std::fs::File::open(path).map_err(unreadable)?;
     let mut content = Vec::new();
     let most = u64::try_from(limits::CONFIG_BYTES_MAX).unwrap_or(u64::MAX);
-    // One byte more than allowed, so that a larger file is found out without being read.
     file.take(most.saturating_add(1)).read_to_end(&mut content).map_err(unreadable)?;
     Ok(content)
 }
 
-fn parse(path: &Path, content: &[u8]) -> Result<Config, ConfigError> {
-    let text = std::str::from_utf8(content).map_err(|error| ConfigError::Unreadable {
+fn text<'c>(path: &Path, content: &'c [u8]) -> Result<&'c str, ConfigError> {
+    std::str::from_utf8(content).map_err(|error| ConfigError::Unreadable {
         path: path.to_owned(),
         cause: std::io::Error::new(std::io::ErrorKind::InvalidData, error),
-    })?;
-    resolve::load(text).map_err(|faults| ConfigError::Faulty { path: path.to_owned(), faults })
+    })
 }
 
-/// Follows one file.
+/// Follows the file, and the profiles beside it.
 #[derive(Debug)]
 pub(crate) struct Follower {
-    path: PathBuf,
-    content: Vec<u8>,
+    files: ConfigFiles,
+    contents: Contents,
     is_unreadable: bool,
     metrics: Metrics,
     queues: Arc<Queues>,
@@ -118,19 +153,19 @@ pub(crate) struct Follower {
 impl Follower {
     /// Reads the file for the first time.
     pub(crate) fn start(
-        path: &Path,
+        files: ConfigFiles,
         metrics: &Metrics,
         (queues, reach): (Arc<Queues>, Reach),
     ) -> Result<(Self, watch::Receiver<Arc<Loaded>>), ConfigError> {
-        let content = content(path)?;
-        let config = parse(path, &content)?;
-        log_faults(path, &config.faults);
+        let contents = Contents::read(&files)?;
+        let config = contents.settle(&files)?;
+        log_all(&files.config, &config);
         metrics.config_loaded(&config);
         let loading = load(config, metrics, (&queues, &reach));
         let (sender, receiver) = watch::channel(Arc::new(loading));
         let follower = Self {
-            path: path.to_owned(),
-            content,
+            files,
+            contents,
             is_unreadable: false,
             metrics: metrics.clone(),
             queues,
@@ -143,18 +178,18 @@ impl Follower {
     /// Takes the file over if it changed and is good. Each content is judged once, so that a bad
     /// one is reported once.
     pub(crate) fn look(&mut self) {
-        let content = match content(&self.path) {
-            Ok(content) => content,
+        let contents = match Contents::read(&self.files) {
+            Ok(contents) => contents,
             Err(error) => return self.note_unreadable(&error),
         };
         if std::mem::take(&mut self.is_unreadable) {
             tracing::info!("the configuration can be read again");
         }
-        if content == self.content {
+        if contents == self.contents {
             return;
         }
-        let parsed = parse(&self.path, &content);
-        self.content = content;
+        let parsed = contents.settle(&self.files);
+        self.contents = contents;
         match parsed {
             Ok(config) => self.take_over(config),
             Err(error) => self.refuse(&error),
@@ -162,7 +197,7 @@ impl Follower {
     }
 
     fn take_over(&self, config: Config) {
-        log_faults(&self.path, &config.faults);
+        log_all(&self.files.config, &config);
         let (config, kept) = config.keep_good(&self.loaded.borrow().config);
         for what in kept {
             tracing::warn!("{what} is broken in the new configuration and kept as it was");
@@ -180,8 +215,8 @@ impl Follower {
             error = %error_shown,
             "configuration refused; the last good one keeps running"
         );
-        if let ConfigError::Faulty { faults, .. } = error {
-            log_faults(&self.path, faults);
+        if let ConfigError::Faulty { path, faults } = error {
+            log_faults(path, faults);
         }
     }
 
@@ -208,12 +243,25 @@ fn load(config: Config, metrics: &Metrics, (queues, reach): (&Arc<Queues>, &Reac
     Loaded { config, sources, verdicts: Verdicts::new(), is_whole: true }
 }
 
-/// One line for each, with its place as compilers write it.
+/// Everything that is wrong, and what is not wrong but may mislead.
+fn log_all(path: &Path, config: &Config) {
+    log_faults(path, &config.faults);
+    for warning in &config.warnings {
+        let (place, hint) = (place(path, warning), warning.hint.as_deref().unwrap_or_default());
+        tracing::warn!(place, hint, "configuration: {warning}");
+    }
+}
+
+/// One line for each.
 fn log_faults(path: &Path, faults: &[Fault]) {
     for fault in faults {
-        let position = fault.position.map(|it| format!(":{it}")).unwrap_or_default();
-        let place = format!("{}{position}", path.display());
-        let hint = fault.hint.as_deref().unwrap_or_default();
+        let (place, hint) = (place(path, fault), fault.hint.as_deref().unwrap_or_default());
         tracing::error!(place, hint, "configuration: {fault}");
     }
+}
+
+/// Where it is, as compilers write it.
+fn place(path: &Path, fault: &Fault) -> String {
+    let position = fault.position.map(|it| format!(":{it}")).unwrap_or_default();
+    format!("{}{position}", path.display())
 }

@@ -7,6 +7,7 @@
 mod hpa;
 mod page;
 
+use crate::app::configuration::ConfigFiles;
 use crate::app::servers::BindError;
 use crate::app::{App, AppError, Mode, Settings};
 use crate::domain::duration::Shown;
@@ -139,7 +140,7 @@ impl Demo {
         let config = config(page.address(), speed);
         folder.write(CONFIG, &config).map_err(|it| DemoError::Io("write the configuration", it))?;
         let app = App::build(Settings {
-            config: folder.path(CONFIG),
+            config: ConfigFiles { config: folder.path(CONFIG), profiles: None },
             mode: Mode::Standalone { token_file: folder.path(TOKEN) },
             secure_port: 0,
             observability_port: 0,

@@ -116,16 +116,19 @@ pub(crate) async fn read(
             }
             (Ask::Schedule(schedule), _) => {
                 let planned = Sample { at, value: schedule.value(at) };
-                Ok(Answer { samples: Samples::from([(None, planned)]), note: None })
+                Ok(Answer { samples: Samples::from([(None, planned)]), note: None, used: None })
             }
-            (_, Some(source)) => {
-                source.read(signal, at).await.map(|samples| Answer { samples, note: None })
-            }
+            (_, Some(source)) => source.read(signal, at).await.map(|samples| Answer {
+                samples,
+                note: None,
+                used: None,
+            }),
             (_, None) => Err("the source is not configured".to_owned()),
         }
     });
     let answers = futures::future::join_all(live).await;
-    let notes = answers.iter().map(|it| it.as_ref().ok()?.note.clone()).collect();
+    let notes = policy.signals.iter().zip(&answers);
+    let notes = notes.map(|(signal, it)| note(signal, it.as_ref().ok()?)).collect();
     let readings: Readings = answers.into_iter().map(|it| it.map(|it| it.samples)).collect();
     // A source that is away would be asked for the past, and said to have none, again and again.
     let recording = match past.filter(|_| readings.iter().all(Result::is_ok)) {
@@ -133,6 +136,17 @@ pub(crate) async fn read(
         None => None,
     };
     PolicyRead { policy: Arc::clone(&policy), at, readings, notes, recording }
+}
+
+/// What a person should know about a good read: of which series it was made where a profile left that
+/// open, and what it lacks.
+fn note(signal: &Signal, Answer { note, used, .. }: &Answer) -> Option<String> {
+    let used = match &signal.ask {
+        Ask::Query { profile: Some(described), .. } => Some(described.to_string()),
+        _ => used.as_ref().map(|it| format!("read as {it}")),
+    };
+    let parts: Vec<String> = used.into_iter().chain(note.clone()).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// The past of all signals, or nothing when one of them has none: a sum of a past and of nothing

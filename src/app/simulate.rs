@@ -9,7 +9,7 @@ mod table;
 pub use self::table::Table;
 
 use crate::app::clock;
-use crate::app::configuration::{self, ConfigError};
+use crate::app::configuration::{self, ConfigError, ConfigFiles};
 use crate::app::files;
 use crate::document::fault::Fault;
 use crate::domain::duration::{self, Shown};
@@ -45,6 +45,8 @@ pub struct Order {
     pub demand: DemandFrom,
     /// The file with the policy: a configuration, or the policy as an object.
     pub policy: PathBuf,
+    /// The folder with profiles that take the place of built-in ones.
+    pub profiles: Option<PathBuf>,
     /// Which policy of it, as `NAMESPACE/NAME` or the name alone.
     pub name: Option<String>,
     /// The HPA's manifest.
@@ -173,7 +175,8 @@ pub async fn simulate(
     order: Order,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Simulation, SimulationError> {
-    let Manifests { config, unknown_sources, .. } = configuration::read_any(&order.policy)?;
+    let files = ConfigFiles { config: order.policy.clone(), profiles: order.profiles.clone() };
+    let Manifests { config, unknown_sources, .. } = configuration::read_any(&files)?;
     let policy = chosen(&config, &order.policy, order.name.as_deref())?;
     let hpa = order.hpa.as_deref().map(|path| read_hpa(path, &policy)).transpose()?;
     let (demand, trace) = match &order.demand {

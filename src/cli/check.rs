@@ -2,11 +2,12 @@
 
 use super::printer::counted;
 use super::{CheckArgs, Exit, Printer};
-use crate::app::configuration;
+use crate::app::configuration::{self, ConfigFiles};
 
 pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> Exit {
-    let CheckArgs { config: path } = args;
-    let manifests = match configuration::read_any(path) {
+    let CheckArgs { config: path, profiles } = args;
+    let files = ConfigFiles { config: path.clone(), profiles: profiles.clone() };
+    let manifests = match configuration::read_any(&files) {
         Ok(manifests) => manifests,
         Err(error) => {
             printer.config_error(&error);
@@ -14,6 +15,7 @@ pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> Exit {
         }
     };
     let (config, unknown_sources) = (&manifests.config, &manifests.unknown_sources);
+    config.warnings.iter().for_each(|warning| printer.warning(path, warning));
     let good = config.policies.len();
     if config.faults.is_empty() {
         let known = config.sources.len().saturating_sub(unknown_sources.len());

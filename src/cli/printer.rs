@@ -78,10 +78,19 @@ impl Printer {
         }
     }
 
+    /// What is not wrong and may mislead.
+    pub(super) fn warning(&mut self, path: &Path, warning: &Fault) {
+        self.placed(path, "warning: ", warning);
+    }
+
     /// A fault the way compilers show one, with its hint below.
     pub(super) fn fault(&mut self, path: &Path, fault: &Fault) {
+        self.placed(path, "", fault);
+    }
+
+    fn placed(&mut self, path: &Path, kind: &str, fault: &Fault) {
         let place = fault.position.map(|it| format!(":{it}")).unwrap_or_default();
-        self.note(&format!("{}{place}: {fault}", path.display()));
+        self.note(&format!("{}{place}: {kind}{fault}", path.display()));
         if let Some(hint) = &fault.hint {
             self.note(&format!("  hint: {}", Visible(hint)));
         }

@@ -1,6 +1,7 @@
 //! `foresail serve`: from flags to a running adapter, and from a signal to its end.
 
 use super::{Exit, Printer, ServeArgs};
+use crate::app::configuration::ConfigFiles;
 use crate::app::{App, AppError, Mode, Settings};
 use crate::domain::error_chain::ErrorChain;
 use crate::tls::certificates::Origin;
@@ -36,6 +37,7 @@ pub(super) fn run(args: ServeArgs, printer: &mut Printer) -> anyhow::Result<Exit
 fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
     let ServeArgs {
         config,
+        profiles,
         kubeconfig,
         secure_port,
         observability_port,
@@ -54,6 +56,7 @@ fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
         Some((certificate, key)) => Origin::Files { certificate, key },
         None => Origin::SelfSigned,
     };
+    let config = ConfigFiles { config, profiles };
     let shutdown_delay = shutdown_delay.0;
     Ok(Settings {
         config,

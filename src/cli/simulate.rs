@@ -49,6 +49,9 @@ pub(super) struct SimulateArgs {
     /// too, which may stand in the same file as a document of its own.
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
+    /// A folder with profiles that take the place of built-in ones
+    #[arg(long, value_name = "DIR")]
+    profiles: Option<PathBuf>,
     /// Which policy of the file, where it has several: NAMESPACE/NAME, or the name alone
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -210,6 +213,7 @@ fn order(args: SimulateArgs) -> Order {
             },
         },
         policy: args.policy,
+        profiles: args.profiles,
         name: args.name,
         hpa: args.hpa,
         service: Service {

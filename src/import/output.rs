@@ -5,6 +5,7 @@ use crate::document::path::Path;
 use crate::policy::resolve::objects::manifests;
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The Prometheus servers that queries were sent to, each once.
 #[derive(Debug, Default)]
@@ -83,7 +84,7 @@ impl Imported {
     pub(super) fn add_policy(&mut self, policy: &Policy, origin: Object<'_>) {
         let document = policy.document();
         let text = crate::document::yaml::write::document(&document);
-        let faults = match manifests::load(&text) {
+        let faults = match manifests::load(&text, &Arc::default()) {
             Ok(read) => {
                 let read = read.unwrap_or_default();
                 self.hosts.extend(read.unknown_hosts);

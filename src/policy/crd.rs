@@ -30,6 +30,8 @@ const BOUNDS: &[(&str, &str, usize)] = &[
     ("SecretKeyRef", "key", 253),
     ("PrometheusSignal", "query", limits::QUERY_BYTES_MAX),
     ("PodsSignal", "series", limits::QUERY_BYTES_MAX),
+    ("ProfileSignal", "engine", 63),
+    ("ProfileSignal", "podLabel", 253),
     ("ScheduleSignal", "windows", limits::schedule::WINDOWS_MAX),
     ("PolicyStatus", "hpas", HPAS_MAX),
 ];
@@ -62,22 +64,36 @@ const RULES: &[Rule] = &[
         of: "MetricPolicySpec",
         needs: &["signals", "metric"],
         rule: "self.metric.type == 'Pods' || self.signals.all(name, \
-               !has(self.signals[name].prometheus) || \
-               !has(self.signals[name].prometheus.podLabel))",
+               (!has(self.signals[name].prometheus) || \
+               !has(self.signals[name].prometheus.podLabel)) && \
+               (!has(self.signals[name].profile) || \
+               !has(self.signals[name].profile.podLabel)))",
         message: "only a Pods metric has a `podLabel`",
     },
     Rule {
         of: "MetricPolicySpec",
         needs: &["signals", "metric"],
         rule: "self.metric.type != 'Pods' || self.signals.all(name, \
-               has(self.signals[name].prometheus) || has(self.signals[name].pods))",
+               has(self.signals[name].prometheus) || has(self.signals[name].pods) || \
+               has(self.signals[name].profile))",
         message: "a page, a queue or a calendar gives one number, a Pods metric needs one for each pod",
     },
     Rule {
         of: "Signal",
-        needs: &["source", "prometheus", "scrape"],
-        rule: "has(self.source) == (has(self.prometheus) || has(self.scrape))",
-        message: "`prometheus` and `scrape` need a `source`, the others say themselves where to read",
+        needs: &["source", "prometheus", "scrape", "profile"],
+        rule: "has(self.source) == (has(self.prometheus) || has(self.scrape) || \
+               (has(self.profile) && !has(self.profile.selector)))",
+        message: "`prometheus`, `scrape` and a `profile` without `selector` need a `source`, the \
+                  others say themselves where to read",
+    },
+    Rule {
+        of: "ProfileSignal",
+        needs: &["selector", "podPattern", "podLabel"],
+        rule: "has(self.selector) ? !has(self.podPattern) && !has(self.podLabel) : \
+               !has(self.port) && !has(self.scheme) && !has(self.path) && !has(self.timeout) && \
+               !has(self.includeNotReady) && !has(self.tls) && !has(self.auth)",
+        message: "`podPattern` and `podLabel` go with a prometheus source, keys of pages with a \
+                  `selector`",
     },
     Rule {
         of: "ScheduleSignal",

@@ -3,6 +3,7 @@
 use crate::domain::finite::Finite;
 use crate::domain::selector::Selector;
 use crate::policy::partial::OnPartial;
+use crate::policy::profile::Described;
 use crate::policy::promql::SeriesSelector;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,14 +17,52 @@ pub struct PodsAsk {
     pub includes_not_ready: bool,
     /// Which page of theirs.
     pub page: Arc<PodPage>,
+    /// What is read of the page: parts that add up.
+    pub parts: Box<[PodPart]>,
+    /// What is read of the series; of histograms the same in all parts.
+    pub value: PodValue,
+    /// What the pods' numbers become.
+    pub across: Across,
+    /// The profile that this was made from, if it was.
+    pub profile: Option<Arc<Described>>,
+}
+
+/// A number of one pod: the first candidate counts of which its page has series.
+pub type PodPart = Box<[PodCandidate]>;
+
+/// Series that may tell a number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodCandidate {
+    /// The series.
+    pub series: PodSeries,
+    /// What is done with others to get the number.
+    pub other: Option<(Joint, PodSeries)>,
+    /// What the number is multiplied by.
+    pub scale: Finite,
+}
+
+/// How two numbers become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joint {
+    /// The first divided by the second.
+    Ratio,
+    /// The first times the second.
+    Product,
+    /// What the first is above the second, never below zero.
+    Excess,
+}
+
+/// Series of one page that make one number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodSeries {
     /// Which series of the page; for a histogram its name without suffix.
     pub series: SeriesSelector,
     /// What is read of the series.
     pub value: PodValue,
+    /// Labels over which the largest is taken first.
+    pub max_over: Box<[Box<str>]>,
     /// How the series of one pod become one number. Histograms are added up instead.
     pub within: PodReduce,
-    /// What the pods' numbers become.
-    pub across: Across,
 }
 
 /// A page, as every pod has it. Whoever asks for the same page of a pod shares one request.
@@ -110,12 +149,13 @@ pub enum Across {
 impl PodsAsk {
     /// The names of the series that are read on a page.
     pub fn names(&self) -> impl Iterator<Item = String> {
-        let suffixes: &[&str] = match self.value {
-            PodValue::Gauge | PodValue::Rate(_) => &[""],
-            PodValue::Mean(_) => &["_sum", "_count"],
-            PodValue::Quantile(..) => &["_bucket"],
-        };
-        suffixes.iter().map(|suffix| format!("{}{suffix}", self.series.name()))
+        self.parts.iter().flatten().flat_map(PodCandidate::series).flat_map(PodSeries::names)
+    }
+
+    /// The key under which a policy wrote this.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        if self.profile.is_some() { "profile" } else { "pods" }
     }
 
     /// Whether it names a file, which only those may do who run Foresail.
@@ -123,5 +163,24 @@ impl PodsAsk {
     pub fn names_files(&self) -> bool {
         let ca_file = self.page.tls.as_ref().and_then(|it| it.ca_file.as_ref());
         ca_file.is_some() || self.page.token_file.is_some()
+    }
+}
+
+impl PodCandidate {
+    /// The series that it needs.
+    pub fn series(&self) -> impl Iterator<Item = &PodSeries> {
+        std::iter::once(&self.series).chain(self.other.as_ref().map(|(_, it)| it))
+    }
+}
+
+impl PodSeries {
+    /// The names of the series on a page.
+    pub fn names(&self) -> impl Iterator<Item = String> {
+        let suffixes: &[&str] = match self.value {
+            PodValue::Gauge | PodValue::Rate(_) => &[""],
+            PodValue::Mean(_) => &["_sum", "_count"],
+            PodValue::Quantile(..) => &["_bucket"],
+        };
+        suffixes.iter().map(|suffix| format!("{}{suffix}", self.series.name()))
     }
 }

@@ -5,8 +5,12 @@
 //! place of the built-in one of the same engine.
 
 mod builtin;
+mod described;
 pub mod file;
+pub mod pages;
 pub mod promql;
+
+pub use described::Described;
 
 use crate::document::fault::{Fault, repaired};
 use crate::document::path::Path;
@@ -171,9 +175,15 @@ pub enum Form {
     Mean(SeriesSelector, SeriesSelector),
 }
 
-/// The profiles that are known.
+/// The profiles that are known; those that are compiled in by default.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profiles(BTreeMap<Arc<str>, Arc<Profile>>);
+
+impl Default for Profiles {
+    fn default() -> Self {
+        Self::builtin()
+    }
+}
 
 impl Profiles {
     /// Those that are compiled in.
@@ -237,6 +247,11 @@ impl Profile {
                 Err(faults)
             }
         }
+    }
+
+    /// The signals that can be asked of it.
+    pub fn has(&self) -> impl Iterator<Item = Canonical> {
+        Canonical::ALL.into_iter().filter(|it| self.parts(*it).is_some())
     }
 
     /// The parts whose sum a signal is: itself, or for a demand that has no series of its own, what

@@ -11,8 +11,8 @@ use crate::document::yaml::Position;
 use crate::domain::labels::Labels;
 use crate::domain::limits;
 use promql_parser::label::{MatchOp, Matcher, Matchers};
-use promql_parser::parser::token::T_EQL_REGEX;
-use promql_parser::parser::{self, Expr, VectorSelector, value::ValueType};
+use promql_parser::parser::token::{T_AVG, T_EQL_REGEX};
+use promql_parser::parser::{self, BinaryExpr, Expr, VectorSelector, value::ValueType};
 use std::borrow::Cow;
 
 /// Why a text is not a query, or not one that can be used here.
@@ -75,6 +75,29 @@ pub fn answer(query: &str) -> Answer {
         Ok(Expr::Aggregate(_)) => Answer::Aggregate,
         Ok(_) | Err(_) => Answer::Other,
     }
+}
+
+/// Whether a query answers a mean over series, perhaps in another unit.
+#[must_use]
+pub fn is_mean(query: &str) -> bool {
+    fn is_mean(expression: &Expr) -> bool {
+        match expression {
+            Expr::Aggregate(aggregate) => aggregate.op.id() == T_AVG,
+            Expr::Paren(inner) => is_mean(&inner.expr),
+            Expr::Binary(BinaryExpr { lhs, rhs, .. }) => match (&**lhs, &**rhs) {
+                (other, Expr::NumberLiteral(_)) | (Expr::NumberLiteral(_), other) => is_mean(other),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+    parse(query).is_ok_and(|it| is_mean(&it))
+}
+
+/// The names of the series that a query selects, where it names them.
+#[must_use]
+pub fn series(query: &str) -> Vec<String> {
+    confine::names(query)
 }
 
 /// The label that PromQL takes for the name of a series.
@@ -174,6 +197,19 @@ impl LabelMatch<'_> {
             }
         }
     }
+}
+
+/// Whether a text is a regular expression as PromQL takes one.
+#[must_use]
+pub fn is_pattern(text: &str) -> bool {
+    Matcher::new_matcher(T_EQL_REGEX, "pod".to_owned(), text.to_owned()).is_ok()
+}
+
+/// Whether a text is the name of a label.
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 fn parse(query: &str) -> Result<Expr, BadQuery> {

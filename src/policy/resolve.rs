@@ -5,6 +5,7 @@ mod hosts;
 mod metric_policy;
 pub mod objects;
 mod source;
+mod warnings;
 
 use crate::document::fault::{Advice, Fault, repaired};
 use crate::document::path::Path;
@@ -14,6 +15,7 @@ use crate::domain::limits;
 use crate::domain::metric::MetricKey;
 use crate::domain::name::{ObjectName, PolicyKey, SourceName};
 use crate::domain::policy_object::PolicyKind;
+use crate::policy::profile::Profiles;
 use crate::policy::{BrokenPolicy, Config, Policy, SourceSettings, wire};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,17 +47,26 @@ use std::sync::Arc;
 /// All faults, when the file as a whole cannot be trusted: it is no YAML, of another kind, or has
 /// an unknown key outside sources and policies.
 pub fn load(text: &str) -> Result<Config, Vec<Fault>> {
+    load_with(text, &Arc::default())
+}
+
+/// The same with these profiles.
+///
+/// # Errors
+/// As `load`.
+pub fn load_with(text: &str, profiles: &Arc<Profiles>) -> Result<Config, Vec<Fault>> {
     let document = parse(text)?;
     let schema = wire::schema();
     let mut found = Schema::new(&schema).check(&document);
     check_kind(&document, &mut found);
-    let mut resolver = Resolver { document: &document, schema_faults: found };
+    let mut resolver = Resolver { document: &document, schema_faults: found, profiles };
     let mut whole = resolver.faults_of_the_whole();
     let allowed_hosts = hosts::listed(&document, &mut whole);
     let config = Config { allowed_hosts, ..resolver.resolve() };
     let faults = whole.iter().cloned().chain(config.faults.iter().cloned());
     let faults = placed(&document, faults);
-    if whole.is_empty() { Ok(Config { faults, ..config }) } else { Err(faults) }
+    let warnings = placed(&document, config.warnings.iter().cloned());
+    if whole.is_empty() { Ok(Config { faults, warnings, ..config }) } else { Err(faults) }
 }
 
 fn parse(text: &str) -> Result<Node, Vec<Fault>> {
@@ -106,6 +117,7 @@ fn placed(document: &Node, faults: impl Iterator<Item = Fault>) -> Vec<Fault> {
 struct Resolver<'d> {
     document: &'d Node,
     schema_faults: Vec<Fault>,
+    profiles: &'d Arc<Profiles>,
 }
 
 impl Resolver<'_> {
@@ -118,7 +130,8 @@ impl Resolver<'_> {
     }
 
     fn resolve(&mut self) -> Config {
-        let mut config = Config::default();
+        let profiles = Arc::clone(self.profiles);
+        let mut config = Config { profiles, ..Config::default() };
         let mut faults = Faults::default();
         config.broken_sources = self.resolve_sources(&mut config, &mut faults);
         self.resolve_policies(&mut config, &mut faults);
@@ -155,7 +168,7 @@ impl Resolver<'_> {
     fn resolve_policies(&self, config: &mut Config, faults: &mut Faults) {
         let list = Path::default().key("policies");
         let sources = Sources::of(config);
-        let mut broken = Vec::new();
+        let (mut broken, mut warnings) = (Vec::new(), Vec::new());
         let mut policies: Vec<Arc<Policy>> = Vec::new();
         let mut taken = Taken::default();
         let nodes = self.elements("policies", limits::POLICIES_MAX, faults);
@@ -169,12 +182,16 @@ impl Resolver<'_> {
             let lost = sound.as_ref().and_then(|it| taken.claim(it).err());
             own.0.extend(lost.map(|it| it.fault(&path)));
             match sound.filter(|_| own.0.is_empty()) {
-                Some(policy) => policies.push(Arc::new(policy)),
+                Some(policy) => {
+                    warnings.extend(warnings::of(&policy, &path));
+                    policies.push(Arc::new(policy));
+                }
                 None => broken.push(broken_policy(node, &path, &own)),
             }
             faults.0.append(&mut own.0);
         }
         config.policies = policies;
+        config.warnings = warnings;
         config.broken = broken;
     }
 
@@ -198,6 +215,7 @@ impl Resolver<'_> {
 struct Sources<'a> {
     known: BTreeMap<SourceName, &'a SourceSettings>,
     unusable: &'a BTreeSet<String>,
+    profiles: &'a Profiles,
 }
 
 impl<'a> Sources<'a> {
@@ -206,6 +224,7 @@ impl<'a> Sources<'a> {
         Self {
             known: config.sources.iter().map(|it| (it.name.clone(), it)).collect(),
             unusable: &config.broken_sources,
+            profiles: &config.profiles,
         }
     }
 }

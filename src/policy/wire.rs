@@ -7,6 +7,7 @@ pub mod access;
 pub mod capacity;
 pub mod forecast;
 pub mod pods;
+pub mod profile;
 pub mod queue;
 pub mod schedule;
 pub mod smoothing;
@@ -200,7 +201,8 @@ pub struct DescribedObject {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Signal {
-    /// The source's name, for `prometheus` and `scrape`; the others say themselves where to read.
+    /// The source's name, for `prometheus`, `scrape` and a `profile` without `selector`; the others say
+    /// themselves where to read.
     pub source: Option<String>,
     /// Asked of a `prometheus` source.
     pub prometheus: Option<PrometheusSignal>,
@@ -208,6 +210,8 @@ pub struct Signal {
     pub scrape: Option<ScrapeSignal>,
     /// Asked of pods.
     pub pods: Option<pods::PodsSignal>,
+    /// A signal of an engine or exporter, asked of a `prometheus` source or of pods.
+    pub profile: Option<profile::ProfileSignal>,
     /// Planned: a value for each instant.
     pub schedule: Option<schedule::ScheduleSignal>,
     /// The length of a list, set, sorted set or hash of a Redis.

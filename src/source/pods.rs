@@ -32,8 +32,7 @@ use fold::Heard;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use jiff::Timestamp;
-use ledger::Ledger;
-use reading::{PodReading, Silence};
+use reading::{Ledgers, PodReading, Silence};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OnceCell, Semaphore};
@@ -75,7 +74,7 @@ type Fetched = Result<(Page, Format), ReadError>;
 #[derive(Debug, Default)]
 struct Memory {
     /// The counters of each pod, by uid.
-    ledgers: BTreeMap<Arc<str>, Ledger>,
+    ledgers: BTreeMap<Arc<str>, Ledgers>,
     last: Option<Finite>,
 }
 
@@ -291,8 +290,8 @@ impl Memory {
         for (pod, page) in pages {
             let said = match page.get() {
                 Some(Ok((page, format))) => {
-                    let ledger = self.ledgers.entry(Arc::clone(&pod.uid)).or_default();
-                    reading::read((page, *format), ask, at, ledger)
+                    let ledgers = self.ledgers.entry(Arc::clone(&pod.uid)).or_default();
+                    reading::read((page, *format), ask, at, ledgers)
                 }
                 Some(Err(error)) => Err(Silence::Failed(error.clone())),
                 None => Err(Silence::Failed(ReadError::WrongKind)),
@@ -302,7 +301,7 @@ impl Memory {
         // In the order of names, so that replicas add up in the same order and tell the same pod.
         readings.sort_by(|(a, _), (b, _)| a.cmp(b));
         let oldest = at.checked_sub(limits::RATE_STALE).unwrap_or(Timestamp::MIN);
-        self.ledgers.retain(|_, it| it.seen().is_some_and(|seen| seen >= oldest));
+        self.ledgers.retain(|_, it| it.values().any(|it| it.seen().is_some_and(|at| at >= oldest)));
         readings
     }
 }

@@ -50,7 +50,7 @@ impl Prometheus {
 
     /// The samples that the query of `ask` has at the instant `at`.
     pub(super) async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Samples, ReadError> {
-        let Ask::Query { query, pod_label, lookback, on_partial } = ask else {
+        let Ask::Query { query, pod_label, lookback, on_partial, .. } = ask else {
             return Err(ReadError::WrongKind);
         };
         let parameters = [
@@ -81,7 +81,7 @@ impl Prometheus {
         to: Timestamp,
         step: Duration,
     ) -> Result<Vec<(Option<ObjectName>, Sample)>, ReadError> {
-        let Ask::Query { query, pod_label, lookback, on_partial } = ask else {
+        let Ask::Query { query, pod_label, lookback, on_partial, .. } = ask else {
             return Err(ReadError::WrongKind);
         };
         let parameters = [

@@ -154,6 +154,7 @@ async fn past_compared(source: &Source, query: &str) -> Result<usize, String> {
         pod_label: None,
         lookback: Duration::from_secs(10),
         on_partial: OnPartial::ScaleUpOnly,
+        profile: None,
     };
     let to = Timestamp::from_second(Timestamp::now().as_second() - 2).unwrap();
     let from = to - Duration::from_secs(8);

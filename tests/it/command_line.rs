@@ -19,7 +19,7 @@ fn shown(arguments: &[&str]) -> String {
 
 #[test]
 fn help_says_what_there_is() {
-    for verb in ["", "serve", "check", "crd", "demo", "simulate", "explain", "import"] {
+    for verb in ["", "serve", "check", "crd", "profiles", "demo", "simulate", "explain", "import"] {
         let arguments: Vec<&str> =
             [verb, "--help"].into_iter().filter(|it| !it.is_empty()).collect();
         let name = if verb.is_empty() { "help".to_owned() } else { format!("help_{verb}") };

@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
 use crate::support::adapter::{foresail, repository};
+use foresail::policy::resolve::objects::manifests;
 use foresail::policy::status::Reason;
 use std::fs;
+use std::sync::Arc;
 
 const FILE: &str = "deploy/kustomize/base/crds.yaml";
 
@@ -56,6 +58,14 @@ fn the_sample_policies_are_sound() {
         let told = String::from_utf8(output.stderr).unwrap();
         assert!(told.starts_with("not looked at: default"), "{told}");
     }
+}
+
+#[test]
+fn the_sample_of_an_engine_is_sound_both_ways() {
+    let text = fs::read_to_string(repository("deploy/samples/vllm.yaml")).unwrap();
+    let manifests = manifests::load(&text, &Arc::default()).unwrap().unwrap();
+    assert_eq!(manifests.config.faults, []);
+    assert_eq!(manifests.config.policies.len(), 2);
 }
 
 #[test]

@@ -7,6 +7,7 @@
 )]
 
 mod fleet;
+mod profiles;
 
 use crate::support::web::{Behaviour, refusing};
 use fleet::{Fleet, asks, at, on_partial};

@@ -1,5 +1,5 @@
 //! Queue signals against the real servers: their numbers, what is said when a server is away, and
-//! that they come back by themselves. `make setup` installs the servers.
+//! that they come back by themselves; and profiles against a real Prometheus. `make setup` installs the servers.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,6 +13,7 @@ mod documents;
 mod kafka;
 mod nats;
 mod postgresql;
+mod profiles;
 mod rabbitmq;
 mod redis;
 mod sqs;

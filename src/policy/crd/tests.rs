@@ -89,8 +89,14 @@ fn the_rules_of_the_definition_admit_each_kind_of_signal_and_refuse_two_in_one()
     let pods = json!({"selector": {"matchLabels": {"a": "b"}}, "port": 1, "series": "q"});
     let query = json!({"query": "q"});
     let redis = json!({"address": "jobs", "listName": "l"});
+    let profile = json!({"engine": "vllm", "signal": "demand"});
+    let of_pods = json!({"engine": "vllm", "signal": "demand", "selector": {"matchLabels": {"a": "b"}}, "port": 1});
+    let partial = json!({"engine": "vllm", "signal": "demand", "onPartial": "use"});
+    let mixed = json!({"engine": "vllm", "signal": "demand", "port": 1});
+    let label = json!({"engine": "vllm", "signal": "demand", "podLabel": "p"});
+    let keys = "`podPattern` and `podLabel` go with";
     let one = "expected exactly one of ";
-    let source = "`prometheus` and `scrape` need a `source`";
+    let source = "`prometheus`, `scrape` and a `profile` without";
     let each = "a page, a queue or a calendar gives one number";
     let window = |of: &str| {
         let times = of.split(' ').map(|it| (it.to_owned(), json!("x")));
@@ -103,6 +109,16 @@ fn the_rules_of_the_definition_admit_each_kind_of_signal_and_refuse_two_in_one()
         ("External", json!({"source": "s", "scrape": {"series": "q"}}), None),
         ("External", json!({"pods": pods}), None),
         ("External", json!({"redis": redis}), None),
+        ("External", json!({"source": "s", "profile": profile}), None),
+        ("External", json!({"source": "s", "profile": partial}), None),
+        ("External", json!({"profile": of_pods}), None),
+        ("Pods", json!({"profile": of_pods}), None),
+        ("Pods", json!({"source": "s", "profile": label}), None),
+        ("External", json!({"source": "s", "profile": label}), Some("only a Pods metric has a")),
+        ("External", json!({"profile": profile}), Some(source)),
+        ("External", json!({"source": "s", "profile": of_pods}), Some(source)),
+        ("External", json!({"source": "s", "profile": mixed}), Some(keys)),
+        ("External", json!({"pods": pods, "profile": of_pods}), Some(one)),
         ("Pods", json!({"source": "s", "prometheus": query}), None),
         ("Pods", json!({"pods": pods}), None),
         ("Pods", json!({"redis": redis}), Some(each)),

@@ -3,7 +3,7 @@
 //! What is sent is our own rendering of the parsed query, so that no text can mean one thing here
 //! and another at the source. A query that does not read back as what was meant is refused.
 
-use super::{BadQuery, parse};
+use super::{BadQuery, NAME_LABEL, parse};
 use promql_parser::label::{MatchOp, Matcher, Matchers};
 use promql_parser::parser::{AggregateExpr, BinaryExpr, Expr, VectorSelector};
 
@@ -14,7 +14,7 @@ use promql_parser::parser::{AggregateExpr, BinaryExpr, Expr, VectorSelector};
 pub fn confined(query: &str, label: &str, value: &str) -> Result<String, BadQuery> {
     let mut expression = parse(query)?;
     let matcher = Matcher::new(MatchOp::Equal, label, value);
-    if confine(&mut expression, &matcher) {
+    if each_selector(&mut expression, &mut |it| demand(it, &matcher)) {
         let text = expression.to_string();
         if parse(&text).is_ok_and(|it| it == expression) {
             return Ok(text);
@@ -26,26 +26,56 @@ pub fn confined(query: &str, label: &str, value: &str) -> Result<String, BadQuer
     })
 }
 
+/// Whether each selector of `query` demands `value` of one of `labels`.
+#[must_use]
+pub fn demands(query: &str, labels: &[&str], value: &str) -> bool {
+    let Ok(mut expression) = parse(query) else { return false };
+    let is_demand = |it: &Matcher| {
+        it.op == MatchOp::Equal && it.value == value && labels.contains(&it.name.as_str())
+    };
+    let mut all = true;
+    let mut look = |selector: &mut VectorSelector| {
+        let Matchers { matchers, or_matchers } = &selector.matchers;
+        all &= or_matchers.is_empty() && matchers.iter().any(is_demand);
+    };
+    each_selector(&mut expression, &mut look) && all
+}
+
+/// The names of the series that `query` selects, where it names them.
+pub(super) fn names(query: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut look = |selector: &mut VectorSelector| {
+        let by_label = selector.matchers.matchers.iter().find(|it| it.name == NAME_LABEL);
+        names.extend(selector.name.clone().or(by_label.map(|it| it.value.clone())));
+    };
+    if let Ok(mut expression) = parse(query) {
+        _ = each_selector(&mut expression, &mut look);
+    }
+    names
+}
+
 /// False where there is something that may hold selectors and is not known.
-fn confine(expression: &mut Expr, matcher: &Matcher) -> bool {
+fn each_selector(expression: &mut Expr, each: &mut dyn FnMut(&mut VectorSelector)) -> bool {
     match expression {
         Expr::NumberLiteral(_) | Expr::StringLiteral(_) => true,
         Expr::VectorSelector(selector) => {
-            demand(selector, matcher);
+            each(selector);
             true
         }
         Expr::MatrixSelector(matrix) => {
-            demand(&mut matrix.vs, matcher);
+            each(&mut matrix.vs);
             true
         }
-        Expr::Unary(unary) => confine(&mut unary.expr, matcher),
-        Expr::Paren(paren) => confine(&mut paren.expr, matcher),
-        Expr::Subquery(subquery) => confine(&mut subquery.expr, matcher),
-        Expr::Binary(BinaryExpr { lhs, rhs, .. }) => confine(lhs, matcher) && confine(rhs, matcher),
-        Expr::Aggregate(AggregateExpr { expr, param, .. }) => {
-            param.as_mut().is_none_or(|it| confine(it, matcher)) && confine(expr, matcher)
+        Expr::Unary(unary) => each_selector(&mut unary.expr, each),
+        Expr::Paren(paren) => each_selector(&mut paren.expr, each),
+        Expr::Subquery(subquery) => each_selector(&mut subquery.expr, each),
+        Expr::Binary(BinaryExpr { lhs, rhs, .. }) => {
+            each_selector(lhs, each) && each_selector(rhs, each)
         }
-        Expr::Call(call) => call.args.args.iter_mut().all(|it| confine(it, matcher)),
+        Expr::Aggregate(AggregateExpr { expr, param, .. }) => {
+            param.as_mut().is_none_or(|it| each_selector(it, each)) && each_selector(expr, each)
+        }
+        Expr::Call(call) => call.args.args.iter_mut().all(|it| each_selector(it, each)),
         Expr::Extension(_) => false,
     }
 }
@@ -90,6 +120,24 @@ mod tests {
             ("1 + 2", "1 + 2"),
         ] {
             assert_eq!(confined(query, "namespace", "a").as_deref(), Ok(expected), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_confined_only_if_each_selector_is() {
+        for (query, expected) in [
+            (r#"sum(x{namespace="a"})"#, true),
+            (r#"x{exported_namespace="a"} or y{namespace="a",pod=~".+"}"#, true),
+            (r#"x{namespace="a"} or y"#, false),
+            (r#"x{namespace="b"}"#, false),
+            (r#"x{namespace=~"a"}"#, false),
+            (r#"x{namespace!="a"}"#, false),
+            (r#"rate(x{namespace="a"}[5m]) / y{namespace="a" or namespace="b"}"#, false),
+            ("1", true),
+            ("sum(", false),
+        ] {
+            let labels = ["exported_namespace", "namespace"];
+            assert_eq!(demands(query, &labels, "a"), expected, "{query}");
         }
     }
 

@@ -14,6 +14,7 @@ use crate::domain::limits;
 use crate::domain::metric::Subject;
 use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
 use crate::domain::secret::SecretRef;
+use crate::policy::profile::Profiles;
 use crate::policy::promql::{self, BadQuery};
 use crate::policy::queue::reach::AllowedHost;
 use crate::policy::{Ask, BrokenPolicy, Config, Policy, SourceKind, SourceSettings, wire};
@@ -29,6 +30,8 @@ pub struct Objects {
     sources: Vec<SourceSettings>,
     /// What its namespaces' policies could ask.
     allowed_hosts: Arc<[AllowedHost]>,
+    /// And the profiles.
+    profiles: Arc<Profiles>,
 }
 
 /// A configuration of file and objects, and what became of each object.
@@ -88,9 +91,13 @@ struct Known {
 impl Objects {
     /// Joins `objects` with the configuration of the file. Only what changed is resolved anew.
     pub fn join(&mut self, file: &Config, objects: &[Arc<PolicyObject>]) -> Joined {
-        if self.sources != file.sources || self.allowed_hosts != file.allowed_hosts {
+        if self.sources != file.sources
+            || self.allowed_hosts != file.allowed_hosts
+            || self.profiles != file.profiles
+        {
             self.sources.clone_from(&file.sources);
             self.allowed_hosts = Arc::clone(&file.allowed_hosts);
+            self.profiles = Arc::clone(&file.profiles);
             self.known.values_mut().for_each(|known| known.resolved = None);
         }
         let mut by_age: Vec<&PolicyObject> = objects.iter().map(AsRef::as_ref).collect();
@@ -235,11 +242,13 @@ fn confined(mut policy: Policy, sources: &Sources<'_>, faults: &mut Faults) -> O
             let problem =
                 "a MetricPolicy must not name files of the machine on which Foresail runs";
             let hint = "use a ClusterMetricPolicy, which only those can write who run the cluster";
-            faults.add(Fault::new(path.key("pods"), problem).hint(hint));
+            faults.add(Fault::new(path.key(ask.key()), problem).hint(hint));
         }
         let source = sources.known.get(&signal.source);
-        let (Ask::Query { query, .. }, Some(SourceKind::Prometheus { namespace_label, .. })) =
-            (&mut signal.ask, source.map(|it| &it.kind))
+        let (
+            Ask::Query { query, profile: None, .. },
+            Some(SourceKind::Prometheus { namespace_label, .. }),
+        ) = (&mut signal.ask, source.map(|it| &it.kind))
         else {
             continue;
         };

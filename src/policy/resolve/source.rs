@@ -8,8 +8,8 @@ use crate::document::path::Path;
 use crate::domain::duration;
 use crate::domain::limits;
 use crate::domain::name::SourceName;
-use crate::policy::wire;
 use crate::policy::{QueryMethod, SourceKind, SourceSettings};
+use crate::policy::{promql, wire};
 use std::time::Duration;
 
 /// The label that names the namespace of a series when a source names none.
@@ -73,8 +73,7 @@ fn resolve_prometheus(
 }
 
 fn checked_label<'l>(label: &'l str, path: &Path, faults: &mut Faults) -> Option<&'l str> {
-    let is_label = label.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_label = promql::is_label(label);
     if !is_label {
         let fault = Fault::new(path.clone(), format!("`{label}` is not a label"));
         faults.add(fault.hint("use letters, digits and `_`, beginning with a letter"));

@@ -20,6 +20,8 @@ pub struct Answer {
     pub samples: Samples,
     /// What is missing in it, for a person; `None` when nothing is.
     pub note: Option<String>,
+    /// Of which series it was made, where a profile left that to the pages.
+    pub used: Option<String>,
 }
 
 /// What the pods say, and how many they are.
@@ -65,7 +67,8 @@ pub(super) fn fold(
         Some(silence) => heard.judge(on_partial, value, *last, good.len(), silence)?,
     }
     *last = Some(value);
-    Ok(Answer { samples: Samples::from([(None, Sample { at, value })]), note })
+    let used = used(ask, &good);
+    Ok(Answer { samples: Samples::from([(None, Sample { at, value })]), note, used })
 }
 
 const NO_POD: &str = "no ready pod matches the selector";
@@ -97,8 +100,31 @@ fn each(
     }
     match (samples.is_empty(), trouble) {
         (true, trouble) => Err(trouble.unwrap_or_else(no_number)),
-        (false, _) => Ok(Answer { samples, note: heard.note(ask) }),
+        (false, _) => Ok(Answer { samples, note: heard.note(ask), used: used(ask, good) }),
     }
+}
+
+/// Which candidates of a profile told the number, and of how many pods where they differ.
+fn used(ask: &PodsAsk, good: &[(&ObjectName, &Reading)]) -> Option<String> {
+    let described = ask.profile.as_ref()?;
+    let parts = described.parts.iter().enumerate().map(|(place, candidates)| {
+        let count = |candidate| {
+            good.iter().filter(|(_, it)| it.used.get(place) == Some(&candidate)).count()
+        };
+        let used = candidates.iter().enumerate().map(|(index, it)| (it, count(index)));
+        let used: Vec<(&String, usize)> = used.filter(|(_, count)| *count > 0).collect();
+        match used.as_slice() {
+            [(only, _)] => (*only).clone(),
+            several => {
+                let several = several.iter().map(|(it, count)| {
+                    let pods = if *count == 1 { "pod" } else { "pods" };
+                    format!("{it} ({count} {pods})")
+                });
+                several.collect::<Vec<_>>().join(" and ")
+            }
+        }
+    });
+    Some(parts.collect::<Vec<_>>().join(" + "))
 }
 
 /// The number of one pod.
@@ -188,12 +214,17 @@ impl Heard {
     fn silence(&self, ask: &PodsAsk) -> Option<String> {
         // A pod that was just read for the first time has observed nothing that could be missing.
         let pools = matches!(ask.across, Across::Pooled(_));
-        let is_missing = |it: &Silence| !(pools && *it == Silence::New);
+        let is_missing = |it: &Silence| match it {
+            Silence::Failed(_) => true,
+            Silence::New => !pools,
+            Silence::Idle => false,
+        };
         let silent = self.readings.iter().filter_map(|(pod, it)| Some((pod, it.as_ref().err()?)));
         let silent: Vec<(&ObjectName, &Silence)> = silent.filter(|it| is_missing(it.1)).collect();
-        let all_new = silent.is_empty() && self.readings.iter().all(|(_, it)| it.is_err());
-        if all_new && !self.readings.is_empty() {
-            return Some(NEW.to_owned());
+        if silent.is_empty() && self.readings.iter().all(|(_, it)| it.is_err()) {
+            // All of them are new, or some have nothing to tell.
+            let (_, last) = self.readings.last()?;
+            return Some(if *last == Err(Silence::Idle) { IDLE } else { NEW }.to_owned());
         }
         // Of several reasons one that is a failure says more than a pod that is new.
         let failed = silent.iter().find(|(_, it)| **it != Silence::New);
@@ -202,6 +233,7 @@ impl Heard {
         let why = match silence {
             Silence::Failed(error) => error.to_string(),
             Silence::New => NEW.to_owned(),
+            Silence::Idle => IDLE.to_owned(),
         };
         Some(format!("{n_silent} of {n_asked} pods say nothing: {pod}: {why}"))
     }
@@ -217,6 +249,7 @@ impl Heard {
 }
 
 const NEW: &str = "a counter needs a second scrape";
+const IDLE: &str = "nothing was done lately of which a mean could be told";
 
 #[cfg(test)]
 mod tests;

@@ -42,6 +42,12 @@ impl Buckets {
         is_whole.then_some(Self(buckets))
     }
 
+    /// The same in another unit.
+    pub(super) fn scaled(mut self, scale: f64) -> Self {
+        self.0.iter_mut().for_each(|(bound, _)| *bound *= scale);
+        self
+    }
+
     /// How much was observed.
     pub(super) fn total(&self) -> f64 {
         self.0.last().map_or(0.0, |(_, count)| *count)

@@ -11,6 +11,16 @@ pub(super) fn ask(keys: &str) -> PodsAsk {
 
 /// The same for a metric of this type.
 pub(super) fn ask_of(metric_type: &str, keys: &str) -> PodsAsk {
+    let keys = format!("selector: {{matchLabels: {{app: a}}}}, port: 8000, {keys}");
+    loaded(metric_type, &format!("pods: {{{keys}}}"))
+}
+
+/// A signal of a profile with these keys.
+pub(super) fn ask_of_profile(metric_type: &str, keys: &str) -> PodsAsk {
+    loaded(metric_type, &format!("profile: {{selector: {{matchLabels: {{app: a}}}}, {keys}}}"))
+}
+
+fn loaded(metric_type: &str, signal: &str) -> PodsAsk {
     let text = format!(
         "
 apiVersion: foresail.dev/v1alpha1
@@ -20,12 +30,12 @@ policies:
     spec:
       metric: {{name: m, type: {metric_type}}}
       signals:
-        x: {{pods: {{selector: {{matchLabels: {{app: a}}}}, port: 8000, {keys}}}}}
+        x: {{{signal}}}
 "
     );
     let config = resolve::load(&text).unwrap();
-    let [policy] = config.policies.as_slice() else { panic!("{keys}: {:?}", config.faults) };
-    let Ask::Pods(ask) = &policy.signals[0].ask else { panic!("{keys}") };
+    let [policy] = config.policies.as_slice() else { panic!("{signal}: {:?}", config.faults) };
+    let Ask::Pods(ask) = &policy.signals[0].ask else { panic!("{signal}") };
     PodsAsk::clone(ask)
 }
 

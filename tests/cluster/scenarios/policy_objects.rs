@@ -209,13 +209,19 @@ fn what_is_wrong_is_refused_or_told() {
             "waiting: {source: default, prometheus:",
             "waiting: {source: default, redis: {address: a, listName: l}}\n    x: {source: default, \
              prometheus:",
-            "`prometheus` and `scrape` need a `source`, the others say themselves",
+            "`prometheus`, `scrape` and a `profile` without `selector` need a `source`, the others say themselves",
         ),
         (
             "waiting: {source: default, prometheus:",
             "waiting: {schedule: {windows: [{start: 0 8 * * *, value: 1}]}}\n    x: {source: default, \
              prometheus:",
             "expected `start` with one of `end` and `duration`, or `from`",
+        ),
+        (
+            "waiting: {source: default, prometheus:",
+            "waiting: {source: default, profile: {engine: vllm, signal: demand, port: 1}}\n    x: \
+             {source: default, prometheus:",
+            "`podPattern` and `podLabel` go with a prometheus source",
         ),
         (
             "(vllm:num_requests_waiting{model_name=\"llama\"})'}",
@@ -367,4 +373,21 @@ fn one_replica_writes_the_status_and_another_takes_over() {
     // An orderly end gives the Lease back.
     second.stop();
     assert_eq!(holder()["holderIdentity"], "");
+}
+
+#[test]
+fn an_object_names_an_engine_instead_of_its_series() {
+    let bed = Bed::exclusive();
+    let stage = Stage::new(&bed, &config(&bed, &[]));
+    let team = Team::new(&bed, "engine");
+    team.demand(9.0, 4.0);
+    let demand = "demand: {source: default, profile: {engine: vllm, signal: demand}}";
+    let changes = [
+        ("waiting: {source: default,", format!("{demand}\n    waiting: {{source: default,")),
+        ("running + waiting", "demand + running + waiting".to_owned()),
+    ];
+    let changes = changes.each_ref().map(|(from, to)| (*from, to.as_str()));
+    bed.kubectl.apply(&team.sample(&changes));
+    stage.wait_served(&team.path("llama_demand"), 26.0);
+    team.wait_condition("llama-demand", "Ready", ("True", "Published"));
 }

@@ -92,7 +92,7 @@ pub(super) fn place(number: usize, port: u16) -> PodPlace {
     }
 }
 
-/// A metric type and the keys of a signal.
+/// A metric type and the keys of a signal of pods, or of a profile if they begin with its engine.
 pub(super) fn asks(metric_type: &str, keys: &str) -> (String, String) {
     (metric_type.to_owned(), keys.to_owned())
 }
@@ -134,10 +134,11 @@ impl Fleet {
         let mut text =
             "apiVersion: foresail.dev/v1alpha1\nkind: AdapterConfig\npolicies:\n".to_owned();
         for (number, (metric_type, keys)) in signals.iter().enumerate() {
-            let pods = format!("{{selector: {{matchLabels: {{app: a}}}}, port: metrics, {keys}}}");
+            let kind = if keys.starts_with("engine:") { "profile" } else { "pods" };
+            let keys = format!("{{selector: {{matchLabels: {{app: a}}}}, port: metrics, {keys}}}");
             text.push_str(&format!(
                 "  - {{metadata: {{name: p{number}, namespace: a}}, spec: {{metric: {{name: \
-                 m{number}, type: {metric_type}}}, signals: {{x: {{pods: {pods}}}}}}}}}\n"
+                 m{number}, type: {metric_type}}}, signals: {{x: {{{kind}: {keys}}}}}}}}}\n"
             ));
         }
         let config = resolve::load(&text).unwrap();

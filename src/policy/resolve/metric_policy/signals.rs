@@ -1,6 +1,7 @@
 //! From the written shape of signals to the signals.
 
 mod pods;
+mod profile;
 mod queue;
 mod schedule;
 
@@ -14,7 +15,7 @@ use crate::policy::promql::{self, Answer, BadQuery, SeriesSelector};
 use crate::policy::resolve::{Faults, Sources};
 use crate::policy::smoothing::Smoothing;
 use crate::policy::wire;
-use crate::policy::{Ask, Reduce, Signal, SourceKind};
+use crate::policy::{Ask, Reduce, Signal, SourceKind, SourceSettings};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,11 +60,16 @@ pub(super) fn resolve(
                 let fault = Fault::new(path.clone(), "`combine` has a variable of this name");
                 faults.add(fault.hint("name the signal otherwise"));
             }
-            let (source, ask) = match queue::given(wire).as_slice() {
-                [only] if !asks_otherwise(wire) => {
-                    queue::resolve(*only, wire.source.as_deref(), about, &path, faults).unzip()
+            let given = wire.source.as_deref();
+            let is_other = !asks_otherwise(wire);
+            let (source, ask) = match (queue::given(wire).as_slice(), &wire.profile) {
+                ([only], None) if is_other => {
+                    queue::resolve(*only, given, about, &path, faults).unzip()
                 }
-                [] => {
+                ([], Some(wire)) if is_other => {
+                    profile::resolve(wire, given, about, sources, &path, faults).unzip()
+                }
+                ([], None) => {
                     let ask = ask(wire, about, &path, faults);
                     (source(wire, sources, ask.as_ref(), &path.key("source"), faults), ask)
                 }
@@ -89,8 +95,9 @@ pub(super) fn check_counters(
         used.iter().flat_map(|it| it.counters.iter().copied()).collect();
     let signals = signals.unwrap_or_default();
     for signal in counters.into_iter().filter_map(|idx| signals.get(idx)) {
-        let query = match &signal.ask {
-            Ask::Query { query, .. } => query,
+        let (query, keys) = match &signal.ask {
+            Ask::Query { query, profile: None, .. } => (query, ["prometheus", "query"]),
+            Ask::Query { query, profile: Some(_), .. } => (query, ["profile", "signal"]),
             Ask::Pods(ask) => {
                 pods::check_counter(ask, &path.key(signal.name.as_str()), faults);
                 continue;
@@ -105,7 +112,7 @@ pub(super) fn check_counters(
             ),
             Answer::Other => continue,
         };
-        let path = path.key(signal.name.as_str()).key("prometheus").key("query");
+        let path = keys.into_iter().fold(path.key(signal.name.as_str()), |path, it| path.key(it));
         faults.add(Fault::new(path, problem).hint(hint));
     }
 }
@@ -155,7 +162,13 @@ fn ask(
             take_query(path.key("query"), promql::check(query), faults)?;
             let pod_label = is_per_pod.then(|| pod_label.as_deref().unwrap_or(POD_LABEL).into());
             let on_partial = on_partial_of(*on_partial);
-            Some(Ask::Query { query: query.clone(), pod_label, lookback, on_partial })
+            Some(Ask::Query {
+                query: query.clone(),
+                pod_label,
+                lookback,
+                on_partial,
+                profile: None,
+            })
         }
         (None, Some(_), None, None) if is_per_pod => {
             let problem = "a page gives one number, a Pods metric needs one for each pod";
@@ -182,14 +195,15 @@ fn ask(
     }
 }
 
-/// Whether a signal asks something that is no queue.
+/// Whether a signal asks something that is neither a queue's nor a profile's.
 fn asks_otherwise(wire: &wire::Signal) -> bool {
     let wire::Signal { prometheus, scrape, pods, schedule, .. } = wire;
     prometheus.is_some() || scrape.is_some() || pods.is_some() || schedule.is_some()
 }
 
 fn not_one(path: &Path) -> Fault {
-    let kinds = ["prometheus", "scrape", "pods", "schedule"].into_iter().chain(queue::KINDS);
+    let kinds =
+        ["prometheus", "scrape", "pods", "profile", "schedule"].into_iter().chain(queue::KINDS);
     let kinds: Vec<String> = kinds.map(|it| format!("`{it}`")).collect();
     let problem = format!("expected exactly one of {}", kinds.join(", "));
     Fault::new(path.clone(), problem).hint("a second read needs a second signal")
@@ -240,20 +254,10 @@ fn source(
         }
         return None;
     };
-    let Some((known, settings)) = sources.known.get_key_value(name) else {
-        if sources.unusable.contains(name) {
-            let problem = format!("source `{name}` cannot be used: something is wrong with it");
-            faults.add(Fault::new(path.clone(), problem).hint("correct the source first"));
-        } else {
-            let fault = Fault::new(path.clone(), format!("there is no source `{name}`"));
-            let fault = fault.hint("add it under `sources`");
-            faults.add(fault.suggest(name, sources.known.keys().map(SourceName::as_str)));
-        }
-        return None;
-    };
+    let settings = known_source(name, sources, path, faults)?;
     let (is, asked) = match (&settings.kind, ask?) {
         (SourceKind::Prometheus { .. }, Ask::Query { .. })
-        | (SourceKind::Scrape { .. }, Ask::Series { .. }) => return Some(known.clone()),
+        | (SourceKind::Scrape { .. }, Ask::Series { .. }) => return Some(settings.name.clone()),
         (SourceKind::Prometheus { .. }, Ask::Series { .. }) => ("prometheus", "scrape"),
         (SourceKind::Scrape { .. }, Ask::Query { .. }) => ("scrape", "prometheus"),
         // Pods and a calendar are no source, and a queue names its server itself.
@@ -261,5 +265,42 @@ fn source(
     };
     let problem = format!("source `{name}` is a {is} source, the signal asks a {asked} source");
     faults.add(Fault::new(path.clone(), problem).hint("name another source, or ask another way"));
+    None
+}
+
+/// The prometheus source of this name.
+fn prometheus_source<'a>(
+    name: &str,
+    sources: &Sources<'a>,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<&'a SourceSettings> {
+    let settings = known_source(name, sources, path, faults)?;
+    if matches!(settings.kind, SourceKind::Prometheus { .. }) {
+        return Some(settings);
+    }
+    let fault = Fault::new(path.clone(), format!("source `{name}` is no prometheus source"));
+    faults.add(fault.hint("name another source, or select pods with `selector`"));
+    None
+}
+
+/// The source of this name, whatever it is.
+fn known_source<'a>(
+    name: &str,
+    sources: &Sources<'a>,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<&'a SourceSettings> {
+    if let Some(settings) = sources.known.get(name) {
+        return Some(settings);
+    }
+    if sources.unusable.contains(name) {
+        let problem = format!("source `{name}` cannot be used: something is wrong with it");
+        faults.add(Fault::new(path.clone(), problem).hint("correct the source first"));
+    } else {
+        let fault = Fault::new(path.clone(), format!("there is no source `{name}`"));
+        let fault = fault.hint("add it under `sources`");
+        faults.add(fault.suggest(name, sources.known.keys().map(SourceName::as_str)));
+    }
     None
 }

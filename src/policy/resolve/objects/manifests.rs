@@ -5,14 +5,17 @@
 //! too, as a document of its own, its sources are taken.
 
 use crate::document::fault::Fault;
+use crate::document::path::Path;
 use crate::document::yaml::{Node, document};
 use crate::domain::name::SourceName;
 use crate::domain::policy_object::PolicyKind;
+use crate::policy::profile::Profiles;
 use crate::policy::queue::reach::AllowedHost;
-use crate::policy::resolve::{self, hosts, parse, placed};
+use crate::policy::resolve::{self, hosts, parse, placed, warnings};
 use crate::policy::{BrokenPolicy, Config, QueryMethod, SourceKind, SourceSettings, wire};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(test)]
@@ -41,7 +44,7 @@ pub struct Manifests {
 ///
 /// # Errors
 /// All faults, when a document is no YAML.
-pub fn load(text: &str) -> Result<Option<Manifests>, Vec<Fault>> {
+pub fn load(text: &str, profiles: &Arc<Profiles>) -> Result<Option<Manifests>, Vec<Fault>> {
     let texts = document::all(text);
     let kinds = ["MetricPolicy", "ClusterMetricPolicy"];
     // Whatever is wrong with a file of another kind is for its own reader to say.
@@ -63,12 +66,14 @@ pub fn load(text: &str) -> Result<Option<Manifests>, Vec<Fault>> {
     let is_config =
         |node: &Node| node.get("kind").and_then(Node::text) == Some(wire::ADAPTER_CONFIG);
     let file = nodes.iter().find(|(_, node)| is_config(node));
-    let config = file.map(|(text, _)| resolve::load(text)).transpose()?;
+    let config = file.map(|(text, _)| resolve::load_with(text, profiles)).transpose()?;
     let is_list_known = config.is_some();
-    let mut manifests = Manifests { config: config.unwrap_or_default(), ..Manifests::default() };
-    if !is_list_known {
-        manifests.config.allowed_hosts = [AllowedHost::Name("*".into())].into();
-    }
+    let config = config.unwrap_or_else(|| Config {
+        allowed_hosts: [AllowedHost::Name("*".into())].into(),
+        profiles: Arc::clone(profiles),
+        ..Config::default()
+    });
+    let mut manifests = Manifests { config, ..Manifests::default() };
     for (_, node) in &objects {
         manifests.stand_in(node);
     }
@@ -115,7 +120,11 @@ impl Manifests {
     fn add(&mut self, kind: PolicyKind, node: &Node) {
         let written = Node::from_json(&written(kind, node));
         match super::settle(&written, kind, &self.config) {
-            Ok(policy) => self.config.policies.push(policy),
+            Ok(policy) => {
+                let warnings = warnings::of(&policy, &Path::default());
+                self.config.warnings.extend(placed(node, warnings.into_iter()));
+                self.config.policies.push(policy);
+            }
             Err(broken) => {
                 let BrokenPolicy { faults, .. } = broken.as_ref();
                 self.config.faults.extend(placed(node, faults.iter().cloned()));

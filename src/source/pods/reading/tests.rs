@@ -1,5 +1,7 @@
 //! What is read of one pod's page.
 
+mod profiles;
+
 use super::*;
 use crate::source::pods::tests::ask;
 use crate::source::scrape::exposition::sieve::{Sieve, Wanted};
@@ -7,6 +9,9 @@ use proptest::prelude::*;
 
 const VLLM: &str = include_str!("../../../../tests/pages/vllm.prom");
 const SGLANG: &str = include_str!("../../../../tests/pages/sglang.prom");
+const TGI: &str = include_str!("../../../../tests/pages/tgi.prom");
+const TRITON: &str = include_str!("../../../../tests/pages/triton.prom");
+const NEWER: &str = include_str!("../../../../tests/pages/trtllm-dynamo-epp.prom");
 const DCGM: &str = include_str!("../../../../tests/pages/dcgm.prom");
 const OTHERS: &str = include_str!("../../../../tests/pages/others.prom");
 
@@ -23,18 +28,19 @@ fn at(second: i64) -> Timestamp {
 }
 
 /// What `page` says to a signal with these keys.
-fn said(page: &str, keys: &str, second: i64, ledger: &mut Ledger) -> Result<Said, String> {
+fn said(page: &str, keys: &str, second: i64, ledgers: &mut Ledgers) -> Result<Said, String> {
     let ask = ask(keys);
     let page = sifted(page, &ask);
-    let reading = read((&page, Format::Text), &ask, at(second), ledger);
+    let reading = read((&page, Format::Text), &ask, at(second), ledgers);
     reading.map(|it| it.said).map_err(|it| match it {
         Silence::Failed(error) => error.to_string(),
         Silence::New => "new".to_owned(),
+        Silence::Idle => "idle".to_owned(),
     })
 }
 
 fn number(page: &str, keys: &str) -> Result<f64, String> {
-    match said(page, keys, 100, &mut Ledger::default())? {
+    match said(page, keys, 100, &mut Ledgers::default())? {
         Said::Number(number) => Ok(number.get()),
         Said::Observed(observed) => panic!("{observed:?}"),
     }
@@ -72,7 +78,7 @@ fn what_is_no_measurement_is_not_a_zero() {
 
 #[test]
 fn a_counter_is_a_rate_across_a_restart() {
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledgers::default();
     let page = |a: u32, b: u32| format!("c{{x=\"a\"}} {a}\nc{{x=\"b\"}} {b}\n");
     let mut rate = |second, a, b, keys| said(&page(a, b), keys, second, &mut ledger);
     let keys = "series: c, value: rate";
@@ -84,7 +90,7 @@ fn a_counter_is_a_rate_across_a_restart() {
 
 #[test]
 fn the_rates_of_several_series_are_reduced() {
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledgers::default();
     let keys = "series: c, value: rate, reduce: max";
     assert!(said("c{x=\"a\"} 0\nc{x=\"b\"} 0\n", keys, 0, &mut ledger).is_err());
     let got = said("c{x=\"a\"} 10\nc{x=\"b\"} 50\n", keys, 10, &mut ledger);
@@ -100,13 +106,13 @@ fn a_histogram_is_what_it_observed_lately() {
              h_sum {sum}\nh_count {all}\n"
         )
     };
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledgers::default();
     let keys = "series: h, value: quantile(0.9)";
     assert!(said(&page(100, 1_000, 0), keys, 0, &mut ledger).is_err());
     let got = said(&page(130, 1_040, 0), keys, 15, &mut ledger).unwrap();
     let expected = Buckets::new(vec![(1.0, 30.0), (f64::INFINITY, 40.0)]).unwrap();
     assert_eq!(got, Said::Observed(Observed::Buckets(expected)));
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledgers::default();
     let keys = "series: h, value: mean";
     assert!(said(&page(0, 1_000, 500), keys, 0, &mut ledger).is_err());
     let got = said(&page(0, 1_040, 600), keys, 15, &mut ledger).unwrap();
@@ -121,7 +127,7 @@ proptest! {
         pages in prop::collection::vec("(h(_bucket|_sum|_count)?(\\{(le=\"[0-9.+Inf]{0,5}\",?){0,2}\\}?)? ?-?[0-9eNa.]{0,6}\n){0,12}", 1..4),
         value in prop::sample::select(vec!["gauge", "rate", "mean", "quantile(0.9)"]),
     ) {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledgers::default();
         let keys = format!("series: h, value: {value}");
         for (page, second) in pages.iter().zip((0..).step_by(10)) {
             if let Ok(Said::Number(number)) = said(page, &keys, second, &mut ledger) {

@@ -7,7 +7,9 @@ use crate::domain::duration;
 use crate::domain::finite::Finite;
 use crate::domain::limits;
 use crate::domain::selector::{Condition, Requirement, Selector, checked_key, checked_value};
-use crate::policy::pods::{Across, Lately, PodPage, PodPort, PodReduce, PodTls, PodValue, PodsAsk};
+use crate::policy::pods::{
+    Across, Lately, PodCandidate, PodPage, PodPort, PodReduce, PodSeries, PodTls, PodValue, PodsAsk,
+};
 use crate::policy::promql::SeriesSelector;
 use crate::policy::resolve::Faults;
 use crate::policy::wire::{self, pods as written};
@@ -45,20 +47,27 @@ pub(super) fn ask(
             faults.add(Fault::new(path.key("series"), problem).hint(hint));
         }
     }
+    let series = PodSeries { series, value, max_over: Box::default(), within: within? };
+    let only = PodCandidate { series, other: None, scale: Finite::new(1.0)? };
     Some(PodsAsk {
         selector: selector?,
         includes_not_ready: wire.include_not_ready == Some(true),
         page: Arc::new(page?),
-        series,
+        parts: [[only].into()].into(),
         value,
-        within: within?,
         across: across?,
+        profile: None,
     })
 }
 
 /// Refuses to take the rate of a number that is no counter of one pod: what several pods count falls
 /// when one of them begins anew.
 pub(super) fn check_counter(ask: &PodsAsk, path: &Path, faults: &mut Faults) {
+    if ask.profile.is_some() {
+        let fault = Fault::new(path.key("profile").key("signal"), "a rate of what is no counter");
+        faults.add(fault.hint("what a profile counts is a rate already: take no rate of it"));
+        return;
+    }
     let (problem, hint) = match (ask.value, ask.across) {
         (PodValue::Gauge, Across::Each) => return,
         (PodValue::Gauge, _) => {
@@ -71,7 +80,11 @@ pub(super) fn check_counter(ask: &PodsAsk, path: &Path, faults: &mut Faults) {
     faults.add(Fault::new(path.key("pods").key("value"), problem).hint(hint));
 }
 
-fn selector(wire: &written::PodSelector, path: &Path, faults: &mut Faults) -> Option<Selector> {
+pub(super) fn selector(
+    wire: &written::PodSelector,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<Selector> {
     let written::PodSelector { match_labels, match_expressions } = wire;
     let before = faults.0.len();
     if match_labels.is_empty() && match_expressions.is_empty() {
@@ -117,7 +130,12 @@ fn taken<T>(result: Result<T, String>, path: &Path, faults: &mut Faults) -> Opti
     result.map_err(|problem| faults.add(Fault::new(path.clone(), problem).hint(hint))).ok()
 }
 
-fn page(wire: &written::PodsSignal, path: &Path, faults: &mut Faults) -> Option<PodPage> {
+/// The page of pods.
+pub(super) fn page(
+    wire: &written::PodsSignal,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<PodPage> {
     let port = port(&wire.port, &path.key("port"), faults);
     let written = wire.path.as_deref().unwrap_or("/metrics");
     let is_path = written.starts_with('/')

@@ -22,7 +22,7 @@ policies: []
 ";
 
 fn loaded(text: &str) -> Manifests {
-    load(text).unwrap().unwrap()
+    load(text, &Arc::default()).unwrap().unwrap()
 }
 
 fn keys(manifests: &Manifests) -> Vec<String> {
@@ -83,8 +83,25 @@ fn faults_are_told_with_the_lines_of_the_file() {
 
 #[test]
 fn files_of_other_kinds_are_for_other_readers() {
-    assert!(load(CONFIG).unwrap().is_none());
-    assert!(load("").unwrap().is_none());
-    assert!(load("# no MetricPolicy here\nkind: Deployment\n").unwrap().is_none());
-    assert!(load("kind: MetricPolicy\n  x: [\n").is_err());
+    assert!(load(CONFIG, &Arc::default()).unwrap().is_none());
+    assert!(load("", &Arc::default()).unwrap().is_none());
+    assert!(load("# no MetricPolicy here\nkind: Deployment\n", &Arc::default()).unwrap().is_none());
+    assert!(load("kind: MetricPolicy\n  x: [\n", &Arc::default()).is_err());
+}
+
+#[test]
+fn what_may_mislead_is_told_with_its_line() {
+    let text = "
+kind: MetricPolicy
+apiVersion: foresail.dev/v1alpha1
+metadata: {name: busy, namespace: inference}
+spec:
+  metric: {name: busy, type: External}
+  signals:
+    busy: {source: default, prometheus: {query: avg(DCGM_FI_DEV_GPU_UTIL)}}
+";
+    let Manifests { config, .. } = load(text, &Arc::default()).unwrap().unwrap();
+    let [warning] = config.warnings.as_slice() else { panic!("{:?}", config.warnings) };
+    assert_eq!(warning.position.unwrap().line, 8);
+    assert!(warning.problem.starts_with("DCGM_FI_DEV_GPU_UTIL is near"), "{warning}");
 }

@@ -49,7 +49,7 @@ fn what_is_left_out_is_the_usual() {
         timeout: Duration::from_secs(1),
     };
     assert_eq!(*ask.page, page);
-    assert_eq!((ask.value, ask.within), (PodValue::Gauge, PodReduce::Sum));
+    assert_eq!((ask.value, ask.parts[0][0].series.within), (PodValue::Gauge, PodReduce::Sum));
     assert_eq!(ask.across, Across::One(PodReduce::Sum, OnPartial::ScaleUpOnly));
     assert!(!ask.includes_not_ready && !ask.names_files());
     assert_eq!(ask.names().collect::<Vec<_>>(), ["q"]);
@@ -88,7 +88,11 @@ fn everything_that_can_be_written_is_taken() {
         ),
     ] {
         let ask = taken_as("External", keys);
-        assert_eq!((ask.value, ask.within, ask.across), (value, within, across), "{keys}");
+        assert_eq!(
+            (ask.value, ask.parts[0][0].series.within, ask.across),
+            (value, within, across),
+            "{keys}"
+        );
     }
     assert_eq!(taken_as("Pods", "series: q").across, Across::Each);
     let ask = taken_as(

@@ -225,8 +225,7 @@ fn every_fault_of_a_queue_is_told_with_its_place_and_a_hint() {
     let pods = "pods: {selector: {matchLabels: {a: b}}, port: 1, series: q}";
     for other in ["redisStreams: {address: jobs, stream: s}", pods, "prometheus: {query: x}"] {
         let several = faults(&format!("{{redis: {{address: jobs, listName: l}}, {other}}}"));
-        let expected =
-            "s: expected exactly one of `prometheus`, `scrape`, `pods`, `schedule`, `redis`, ";
+        let expected = "s: expected exactly one of `prometheus`, `scrape`, `pods`, `profile`, `schedule`, `redis`, ";
         assert!(several[0].starts_with(expected), "{several:?}");
     }
     let per_pod = config("{redis: {address: jobs, listName: l}}").replace("External", "Pods");

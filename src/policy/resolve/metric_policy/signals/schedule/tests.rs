@@ -145,12 +145,12 @@ fn what_is_no_calendar_or_asks_twice_is_refused() {
         (
             "External",
             format!("{{source: s, prometheus: {{query: q}}, schedule: {{windows: [{{{good}}}]}}}}"),
-            "expected exactly one of `prometheus`, `scrape`, `pods`, `schedule`, ",
+            "expected exactly one of `prometheus`, `scrape`, `pods`, `profile`, `schedule`, ",
         ),
         (
             "External",
             format!("{{redis: {{address: j, listName: l}}, schedule: {{windows: [{{{good}}}]}}}}"),
-            "expected exactly one of `prometheus`, `scrape`, `pods`, `schedule`, ",
+            "expected exactly one of `prometheus`, `scrape`, `pods`, `profile`, `schedule`, ",
         ),
     ] {
         let faults = faults(metric_type, &signal);
