@@ -203,7 +203,7 @@ fn what_is_wrong_is_refused_or_told() {
         (
             "waiting: {source: default, prometheus:",
             "waiting: {source: default, scrape: {series: x}, prometheus:",
-            "expected exactly one of `metricsApi`, `natsJetstream`, ",
+            "expected exactly one of `awsSqsQueue`, `kafka`, ",
         ),
         (
             "waiting: {source: default, prometheus:",
