@@ -10,7 +10,7 @@ pub mod value_path;
 
 use crate::domain::secret::SecretRef;
 use crate::policy::promql::SeriesSelector;
-use crate::policy::queue::kafka::KafkaQuestion;
+use crate::policy::queue::kafka::{KafkaQuestion, Mechanism};
 use crate::policy::queue::rabbitmq::{RabbitHost, RabbitQuestion};
 use crate::policy::queue::reach::Reach;
 use crate::policy::queue::value_path::ValuePath;
@@ -178,8 +178,8 @@ pub enum Place {
     Kafka {
         /// Brokers to begin with.
         servers: Vec<Address>,
-        /// Whether a name and a password are wanted.
-        logs_in: bool,
+        /// How a name and a password are shown; `None` when none are wanted.
+        sasl: Option<Mechanism>,
         /// As whom, where that is no secret.
         username: Option<Box<str>>,
         /// TLS or not.

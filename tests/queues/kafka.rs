@@ -125,13 +125,19 @@ async fn who_asks_a_kafka_is_shown_to_it_and_to_nobody_else() {
     let distrusted = trusted.replacen("caFrom: {file: ", "usernameFrom: {file: ", 1);
     let signals = [
         ("plain", trusted),
+        ("scram256", login("scram_sha256", "password")),
+        ("scram512", login("scram_sha512", "password")),
         ("wrong", login("plaintext", "wrong")),
+        ("wrongscram", login("scram_sha256", "wrong")),
         ("notls", signal(kafka.login_port, "workers", "topic: jobs")),
         ("distrusted", distrusted.replace("username: me, ", "")),
     ];
     let adapter = adapter(&signals).await;
-    adapter.serves("plain", "5").await;
+    for metric in ["plain", "scram256", "scram512"] {
+        adapter.serves(metric, "5").await;
+    }
     for (metric, why) in [
+        ("wrongscram", "answered: the user's name or the password is wrong"),
         ("wrong", "answered: the user's name or the password is wrong"),
         ("notls", "does it want TLS?"),
         ("distrusted", "invalid peer certificate"),

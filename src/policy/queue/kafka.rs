@@ -16,6 +16,29 @@ pub struct KafkaQuestion {
     pub rules: LagRules,
 }
 
+/// How a name and a password are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mechanism {
+    /// As they are.
+    Plain,
+    /// RFC 7677.
+    ScramSha256,
+    /// The same with SHA-512.
+    ScramSha512,
+}
+
+impl Mechanism {
+    /// As SASL names it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha512 => "SCRAM-SHA-512",
+        }
+    }
+}
+
 /// How the lags of partitions become one number: KEDA's rules.
 #[expect(clippy::struct_excessive_bools, reason = "KEDA has so many")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! Kafka: how far a consumer group is behind.
 
 mod broker;
+mod scram;
 
 use super::{Failed, Login, Protocol};
 use crate::policy::queue::kafka::{KafkaQuestion, Partition};

@@ -36,8 +36,12 @@ impl Kafka {
             fs::write(folder.join("password"), format!("{PASSWORD}\n")).unwrap();
             fs::write(folder.join("wrong"), WRONG).unwrap();
             let properties = properties.display().to_string();
+            let users = ["SCRAM-SHA-256", "SCRAM-SHA-512"]
+                .map(|mechanism| format!("{mechanism}=[name=me,password={PASSWORD}]"));
+            let [one, other] = users.each_ref().map(String::as_str);
+            let users = ["--add-scram", one, "--add-scram", other];
             let format = ["format", "-t", "AAAAAAAAAAAAAAAAAAAAAA", "-c", &properties];
-            run(&jars, "kafka.tools.StorageTool", &format, "");
+            run(&jars, "kafka.tools.StorageTool", &[format.as_slice(), &users].concat(), "");
             java(&jars, "kafka.Kafka").into_iter().chain([properties]).collect()
         };
         let server = Server::start(("kafka", "java"), port, prepared);
@@ -103,6 +107,7 @@ impl Kafka {
 fn settings([port, login_port, controller]: [u16; 3], folder: &Path) -> String {
     let (data, identity) = (folder.join("data"), folder.join("identity.pem"));
     let listeners = format!("PLAINTEXT://127.0.0.1:{port},LOGIN://127.0.0.1:{login_port}");
+    let scram = "org.apache.kafka.common.security.scram.ScramLoginModule";
     let plain = "org.apache.kafka.common.security.plain.PlainLoginModule";
     let lines = [
         "process.roles=broker,controller".to_owned(),
@@ -113,7 +118,9 @@ fn settings([port, login_port, controller]: [u16; 3], folder: &Path) -> String {
         format!("advertised.listeners={listeners}"),
         "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,LOGIN:SASL_SSL"
             .to_owned(),
-        "listener.name.login.sasl.enabled.mechanisms=PLAIN".to_owned(),
+        "listener.name.login.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512".to_owned(),
+        format!("listener.name.login.scram-sha-256.sasl.jaas.config={scram} required;"),
+        format!("listener.name.login.scram-sha-512.sasl.jaas.config={scram} required;"),
         format!(
             "listener.name.login.plain.sasl.jaas.config={plain} required user_me=\"{PASSWORD}\";"
         ),

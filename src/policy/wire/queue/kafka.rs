@@ -66,6 +66,12 @@ pub enum Sasl {
     None,
     /// With a name and a password as they are (SASL/PLAIN).
     Plaintext,
+    /// With a name, and a proof that the password is known (SCRAM-SHA-256).
+    #[serde(rename = "scram_sha256")]
+    ScramSha256,
+    /// The same with SHA-512 (SCRAM-SHA-512).
+    #[serde(rename = "scram_sha512")]
+    ScramSha512,
 }
 
 /// Whether to do something.

@@ -1,6 +1,8 @@
 //! A connection to one broker: requests in frames, in the newest version that both sides know.
 
+use super::scram::Scram;
 use crate::domain::limits;
+use crate::policy::queue::kafka::Mechanism;
 use crate::policy::queue::reach::Reach;
 use crate::policy::queue::{Address, Credential, Encryption, Place, QueueServer};
 use crate::source::ReadError;
@@ -25,8 +27,8 @@ use tokio_rustls::TlsConnector;
 pub(super) struct Speech {
     reach: Reach,
     tls: Option<TlsConnector>,
-    /// Name and password.
-    login: Option<(String, String)>,
+    /// How name and password are shown, and which.
+    login: Option<(Mechanism, String, String)>,
 }
 
 /// A broker.
@@ -46,7 +48,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl Speech {
     pub(super) fn new(server: &QueueServer, login: &Login) -> Result<Self, Failed> {
-        let Place::Kafka { logs_in, username, encryption, .. } = &server.place else {
+        let Place::Kafka { sasl, username, encryption, .. } = &server.place else {
             return Err(Failed::wrong_kind());
         };
         let tls = match encryption {
@@ -54,9 +56,9 @@ impl Speech {
             Encryption::Tls => Some(TlsConnector::from(Arc::new(tls::client(login)?))),
         };
         let username = login.get(Credential::Username).or(username.as_deref());
-        let login = username.zip(login.get(Credential::Password)).filter(|_| *logs_in);
-        let reach = server.reach.clone();
-        Ok(Self { reach, tls, login: login.map(|(name, password)| (name.into(), password.into())) })
+        let shown = sasl.zip(username.zip(login.get(Credential::Password)));
+        let login = shown.map(|(how, (name, password))| (how, name.into(), password.into()));
+        Ok(Self { reach: server.reach.clone(), tls, login })
     }
 
     /// Connects, and shows who asks.
@@ -80,8 +82,8 @@ impl Speech {
         let versions = answer.api_keys.iter();
         broker.versions =
             versions.map(|it| (it.api_key, (it.min_version, it.max_version))).collect();
-        if let Some((name, password)) = &self.login {
-            broker.log_in(name, password).await?;
+        if let Some((mechanism, name, password)) = &self.login {
+            broker.log_in(*mechanism, name, password).await?;
         }
         Ok(broker)
     }
@@ -92,12 +94,21 @@ impl Broker {
         &self.address
     }
 
-    async fn log_in(&self, name: &str, password: &str) -> Result<(), Failed> {
-        let handshake =
-            SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("PLAIN"));
-        super::refused(self.send(&handshake, 1).await?.error_code, "SASL/PLAIN")?;
-        let shown = Bytes::from(format!("\0{name}\0{password}"));
-        let request = SaslAuthenticateRequest::default().with_auth_bytes(shown);
+    async fn log_in(&self, mechanism: Mechanism, name: &str, password: &str) -> Result<(), Failed> {
+        let wanted = StrBytes::from_static_str(mechanism.name());
+        let handshake = SaslHandshakeRequest::default().with_mechanism(wanted);
+        super::refused(self.send(&handshake, 1).await?.error_code, mechanism.name())?;
+        let Some(scram) = Scram::new(mechanism, name, password) else {
+            return self.show(format!("\0{name}\0{password}")).await.map(drop);
+        };
+        let answer = self.show(scram.first()).await?;
+        let (last, expected) = scram.last(&answer)?;
+        expected.check(&self.show(last).await?)
+    }
+
+    /// One step of a login; what the broker says to it.
+    async fn show(&self, text: String) -> Result<Bytes, Failed> {
+        let request = SaslAuthenticateRequest::default().with_auth_bytes(Bytes::from(text));
         let answer = self.send(&request, 1).await?;
         if ResponseError::try_from_code(answer.error_code)
             == Some(ResponseError::SaslAuthenticationFailed)
@@ -105,7 +116,8 @@ impl Broker {
             let problem = "the user's name or the password is wrong".to_owned();
             return Err(Failed::Credentials(ReadError::Denied(problem)));
         }
-        super::refused(answer.error_code, "the login")
+        super::refused(answer.error_code, "the login")?;
+        Ok(answer.auth_bytes)
     }
 
     /// Asks in the newest version that is not above `most`.

@@ -3,7 +3,7 @@
 use super::{
     Address, Credential, Encryption, Place, Question, QueueAsk, QueueServer, Reader, parsed_address,
 };
-use crate::policy::queue::kafka::{KafkaQuestion, LagRules, partitions};
+use crate::policy::queue::kafka::{KafkaQuestion, LagRules, Mechanism, partitions};
 use crate::policy::queue::reach::Reach;
 use crate::policy::wire::queue::kafka::{KafkaSignal, OffsetResetPolicy, Sasl, Switch};
 
@@ -49,17 +49,23 @@ fn place(wire: &KafkaSignal, reader: &mut Reader<'_>) -> Option<Place> {
         let hint = "write `host:9092`, several with commas";
         reader.fault("bootstrapServers", "not a list of `host:port`", hint);
     }
-    let logs_in = wire.sasl == Some(Sasl::Plaintext);
+    let sasl = match wire.sasl {
+        None | Some(Sasl::None) => None,
+        Some(Sasl::Plaintext) => Some(Mechanism::Plain),
+        Some(Sasl::ScramSha256) => Some(Mechanism::ScramSha256),
+        Some(Sasl::ScramSha512) => Some(Mechanism::ScramSha512),
+    };
     let has_name = wire.username.is_some() != wire.username_from.is_some();
-    if logs_in != (has_name && wire.password_from.is_some()) {
+    if sasl.is_some() != (has_name && wire.password_from.is_some()) {
         let problem = "`sasl`, a user's name and a password go together";
-        let hint = "give `username` or `usernameFrom`, `passwordFrom` and `sasl: plaintext`";
+        let hint =
+            "give `username` or `usernameFrom`, `passwordFrom` and a `sasl` such as `plaintext`";
         reader.fault("sasl", problem, hint);
     }
     let is_encrypted = wire.tls == Some(Switch::Enable);
     Some(Place::Kafka {
         servers: servers?,
-        logs_in,
+        sasl,
         username: wire.username.as_deref().map(Into::into),
         encryption: if is_encrypted { Encryption::Tls } else { Encryption::None },
     })

@@ -153,7 +153,7 @@ fn every_fault_of_a_kafka_or_an_sqs_is_told_with_its_place_and_a_hint() {
         ),
         (
             kafka("sasl: plaintext, username: me"),
-            "s.kafka.sasl: `sasl`, a user's name and a password go together (give `username` or `usernameFrom`, `passwordFrom` and `sasl: plaintext`)",
+            "s.kafka.sasl: `sasl`, a user's name and a password go together (give `username` or `usernameFrom`, `passwordFrom` and a `sasl` such as `plaintext`)",
         ),
         (
             sqs("queueURL: q, awsRegion: 'evil.example/'"),
