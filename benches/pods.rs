@@ -159,7 +159,8 @@ async fn measure(pods: usize, rounds: usize, interval: Duration, port: u16) {
         (counts.n_bytes() - bytes) as f64 / 1e6 / f64::from(measured),
         took / measured
     );
-    println!("{} MiB resident at the end, {begin} MiB at the beginning", memory());
+    let peak = status("VmHWM:");
+    println!("{} MiB resident at the end, {peak} at most, {begin} at the beginning", memory());
 }
 
 /// Every signal of every policy, as the tick reads them.
@@ -235,9 +236,14 @@ fn cpu() -> f64 {
     ticks.map(|it| it.parse::<f64>().unwrap()).sum::<f64>() / 100.0
 }
 
-/// Resident MiB of this process, from Linux' /proc.
+/// Resident MiB of this process.
 fn memory() -> u64 {
+    status("VmRSS:")
+}
+
+/// MiB in a line of Linux' /proc/self/status.
+fn status(beginning: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|it| it.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|it| it.starts_with(beginning)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1_024
 }

@@ -3,6 +3,7 @@
 mod api_is_served;
 mod broken_policies;
 mod door;
+mod gpus_scale;
 mod hpa_agrees;
 mod hpa_scales;
 mod lead_time;

@@ -200,6 +200,30 @@ async fn a_pod_that_is_not_there_loses_only_itself() {
 }
 
 #[tokio::test]
+async fn a_good_pod_is_read_once_an_instant_beside_pods_that_hang_drip_and_flood() {
+    let fleet = Fleet::start(&["q 1\n", "", "", ""]).await;
+    let flood = Behaviour::Stream("", LINE, 100_000_000 / LINE.len());
+    for (web, behaviour) in fleet.webs.iter().skip(1).zip([Behaviour::Hang, Behaviour::Drip, flood])
+    {
+        web.set("/metrics", behaviour);
+    }
+    let reader = fleet.reader(&[(); 5].map(|()| asks("Pods", "series: q, timeout: 300ms")));
+    for instant in 0..4 {
+        let reads =
+            futures::future::join_all((0..5).map(|it| fleet.read(&reader, it, at(instant))));
+        // Far below the deadline of a tick, and far above one timeout, for a busy machine.
+        for answer in tokio::time::timeout(Duration::from_secs(5), reads).await.unwrap() {
+            let samples = answer.unwrap().samples;
+            let good: Vec<String> = samples.keys().flatten().map(ToString::to_string).collect();
+            assert_eq!(good, ["pod-0"]);
+        }
+    }
+    for web in &fleet.webs {
+        assert_eq!(web.asked("/metrics").len(), 4, "one request for all five policies");
+    }
+}
+
+#[tokio::test]
 async fn half_of_a_fleet_that_hangs_takes_one_timeout_and_not_one_for_each() {
     let fleet = Fleet::start(&["q 1\n"; 40]).await;
     for web in fleet.webs.iter().take(20) {
