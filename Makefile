@@ -62,7 +62,9 @@ fmt: ## Format the sources
 crd: setup-build ## Write the CustomResourceDefinitions anew, after a change of the types in src/policy
 	FORESAIL_WRITE_CRDS=1 cargo test --quiet --locked --test it definitions
 
+# These tests wait for clocks and sockets more than they calculate.
 .PHONY: check-test
+check-test: export RUST_TEST_THREADS ?= $(shell expr 3 \* $$(nproc))
 check-test: setup-build
 	cargo test --locked --lib --bins $(patsubst %,--test %,$(QUICK_TESTS))
 
