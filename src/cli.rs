@@ -36,8 +36,8 @@ const LOGS: &str = "info,kube_client=off,kube_runtime=off";
 
 /// A Kubernetes metrics adapter that gives the Horizontal Pod Autoscaler numbers worth scaling on
 ///
-/// Foresail reads Prometheus and scraped pages, smooths what it reads, and answers the custom and
-/// external metrics APIs. The HPA stays in charge of replica counts.
+/// Foresail reads Prometheus, pages of pods and queues, smooths and forecasts what it reads, and
+/// answers the custom and external metrics APIs. The HPA stays in charge of replica counts.
 #[derive(Debug, Parser)]
 #[command(name = "foresail", version, arg_required_else_help = true)]
 struct Cli {
