@@ -209,6 +209,16 @@ impl Source {
         }
     }
 
+    /// How many answers did not tell the age of their samples, although they were asked to, since this
+    /// was asked last.
+    #[must_use]
+    pub fn take_untold_ages(&self) -> u64 {
+        match self {
+            Self::Prometheus(prometheus) => prometheus.take_untold_ages(),
+            Self::Scrape(_) | Self::Queue(_) => 0,
+        }
+    }
+
     /// Whether this kind of source can be asked about the past.
     #[must_use]
     pub fn has_history(&self) -> bool {

@@ -234,7 +234,9 @@ impl MeteredSource {
     async fn read(&self, signal: &Signal, at: Timestamp) -> Result<Samples, String> {
         let source = self.source.as_ref().map_err(String::clone)?;
         let read = || source.read(&signal.ask, at);
-        self.permitted(read).await.map_err(|error| error.to_string())
+        let result = self.permitted(read).await;
+        self.metrics.ages_untold(source.take_untold_ages());
+        result.map_err(|error| error.to_string())
     }
 
     /// `None` when this source has no past.
