@@ -11,7 +11,7 @@ use crate::domain::sample::Sample;
 use crate::policy::partial::OnPartial;
 use crate::policy::promql::age::WithAges;
 use crate::policy::{Ask, QueryMethod};
-use crate::series::Samples;
+use crate::series::{Aged, Samples};
 use crate::source::ReadError;
 use crate::source::access::Caller;
 use crate::source::http::Answer;
@@ -54,7 +54,7 @@ impl Prometheus {
     }
 
     /// The samples that the query of `ask` has at the instant `at`.
-    pub(super) async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Samples, ReadError> {
+    pub(super) async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Aged, ReadError> {
         let Ask::Query { query, pod_label, lookback, on_partial, .. } = ask else {
             return Err(ReadError::WrongKind);
         };
@@ -73,7 +73,9 @@ impl Prometheus {
         };
         let samples = oldest.without_old(samples, is_strict, at, *lookback)?;
         let question = (query.clone(), pod_label.clone());
-        self.lasts.judged(question, at, samples, (*on_partial, missing.as_deref()))
+        let judged = (*on_partial, missing.as_deref());
+        let samples = self.lasts.judged(question, at, samples, judged)?;
+        Ok(Aged { samples, taken: oldest.into_taken() })
     }
 
     /// What a query answers at `at`, and how old that is where it can be told. Both are asked in one

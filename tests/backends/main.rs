@@ -162,7 +162,7 @@ async fn past_compared(source: &Source, query: &str) -> Result<usize, String> {
     let past = past.map_err(|it| it.to_string())?;
     for (_, past) in &past {
         let read = source.read(&ask, past.at).await.map_err(|it| it.to_string())?;
-        let read = read.get(&None).unwrap();
+        let read = read.samples.get(&None).unwrap();
         assert_eq!(read.at, past.at, "{query}");
         let (read, past) = (read.value.get(), past.value.get());
         assert!((read - past).abs() <= 1e-9 * read.abs(), "{query}: {read}, not {past}");

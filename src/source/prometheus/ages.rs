@@ -4,9 +4,8 @@ use super::object;
 use super::response::Series;
 use crate::domain::duration::Shown;
 use crate::domain::limits;
-use crate::domain::name::ObjectName;
 use crate::policy::promql::age::{self, WithAges};
-use crate::series::Samples;
+use crate::series::{Samples, Taken};
 use crate::source::ReadError;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -27,7 +26,7 @@ pub(super) struct Ages {
 pub(super) struct Oldest {
     /// Whether the server said anything about it.
     is_told: bool,
-    by_object: BTreeMap<Option<ObjectName>, Timestamp>,
+    by_object: Taken,
 }
 
 impl Ages {
@@ -103,6 +102,10 @@ impl Oldest {
         if let (Some(at), Some(object)) = (at, object(series, pod_label)) {
             self.by_object.insert(object, at);
         }
+    }
+
+    pub(super) fn into_taken(self) -> Taken {
+        self.by_object
     }
 
     /// `samples` without those whose oldest part was taken more than `lookback` before `at`: of a
