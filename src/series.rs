@@ -190,4 +190,19 @@ mod tests {
         track.expire(Timestamp::from_second(15).unwrap());
         assert_eq!(track.samples.keys().collect::<Vec<_>>(), [&pod("b")]);
     }
+
+    #[test]
+    fn a_sample_is_as_old_as_its_oldest_part_until_a_newer_one_comes() {
+        let mut track = Track::default();
+        let second = |it| Timestamp::from_second(it).unwrap();
+        track.extend([(pod("a"), sample(20, 1.0)), (pod("b"), sample(20, 2.0))]);
+        track.date([(pod("a"), second(5)), (pod("gone"), second(5))].into());
+        assert_eq!(track.dated(&pod("a")), Some(sample(5, 1.0)));
+        assert_eq!(track.dated(&pod("b")), Some(sample(20, 2.0)));
+        assert_eq!(track.taken(&pod("gone")), None);
+        track.date([(pod("b"), second(25))].into());
+        assert_eq!(track.taken(&pod("b")), Some(second(20)), "a clock that is ahead");
+        track.extend([(pod("a"), sample(30, 1.0))]);
+        assert_eq!(track.taken(&pod("a")), Some(second(30)));
+    }
 }

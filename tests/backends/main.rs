@@ -119,6 +119,57 @@ async fn a_client_certificate_is_taken_over_when_its_files_change() {
 }
 
 #[tokio::test]
+async fn a_series_that_falls_silent_grows_old_at_each() {
+    let (bed, page) = (Bed::new(), Page::start());
+    let servers = servers(&bed, &page);
+    let policy = |name: &str, source: &str, query: &str| {
+        let policy = external(name, "1s", &query_signal(source, query));
+        policy.replace("maxAge: 10s, hold: 1m", "maxAge: 5s, hold: 3s")
+    };
+    let policies: Vec<String> = NAMES
+        .iter()
+        .flat_map(|name| {
+            let window = "sum(max_over_time(measured[5m]))";
+            [
+                policy(name, name, "sum(measured)"),
+                policy(&format!("{name}-window"), name, window),
+                // One silent series makes a sum as old as itself.
+                policy(
+                    &format!("{name}-both"),
+                    name,
+                    "sum(max_over_time(measured[5m])) + sum(waiting)",
+                ),
+            ]
+        })
+        .collect();
+    let adapter = Setup::new(&config(&sources(&servers), &policies)).start().await;
+    let all_serve = async || {
+        for name in NAMES {
+            adapter.serves(name, "7").await;
+            adapter.serves(&format!("{name}-window"), "7").await;
+            adapter.serves(&format!("{name}-both"), "49").await;
+        }
+    };
+    all_serve().await;
+    page.measure(false);
+    let old = "the newest answer has a sample older than 5s";
+    for (name, why) in NAMES.iter().zip([old, "the query answered no series", old]) {
+        adapter.refuses(name, &[&format!("source {name}: {why}")]).await;
+        adapter.refuses(&format!("{name}-window"), &[&format!("source {name}: {old}")]).await;
+    }
+    // Prometheus 3 overlooks what is that old, and then the other series alone tells the age.
+    for name in ["two", "victoria"] {
+        adapter.refuses(&format!("{name}-both"), &[&format!("source {name}: {old}")]).await;
+    }
+    page.measure(true);
+    all_serve().await;
+    let untold = adapter.observe("/metrics").await.unwrap().body;
+    let untold: Vec<&str> =
+        untold.lines().filter(|it| it.starts_with("foresail_source_untold_ages_total{")).collect();
+    assert!(untold.len() == 3 && untold.iter().all(|it| it.ends_with("} 0")), "{untold:?}");
+}
+
+#[tokio::test]
 async fn the_past_is_what_was_read_at_each_instant() {
     let (bed, page) = (Bed::new(), Page::start());
     let servers = servers(&bed, &page);

@@ -42,8 +42,15 @@ async fn a_value_is_as_old_as_its_oldest_sample() {
     assert_eq!(adapter.metric(line).await, Ok(shown(taken)));
     // While the sample stays the same, what is shown grows old, and then nothing is served.
     wait::until("an age in the explanation", async || {
-        let text = adapter.observe("/debug/explain/inference/total").await?.body;
-        wait::seen(text.contains("it = 7, 5") || text.contains("it = 7, 6"), text)
+        let body = adapter.observe("/debug/explain/inference/total?last=1").await?.body;
+        let told: Value = serde_json::from_str(&body).map_err(|it| it.to_string())?;
+        let trace = &told["policies"][0]["traces"][0];
+        let ages = [
+            &trace["signals"][0]["oldestAgeSeconds"],
+            &trace["paths"][0]["observed"]["ageSeconds"],
+        ];
+        let are_old = ages.iter().all(|it| it.as_f64().is_some_and(|it| (4.0..10.0).contains(&it)));
+        wait::seen(are_old, body)
     })
     .await;
     let why = "source default: the newest answer has a sample older than 10s";
