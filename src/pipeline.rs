@@ -26,7 +26,7 @@ use crate::pipeline::combine::Combined;
 use crate::pipeline::emit::Emission;
 use crate::pipeline::facts::{Facts, Pods, Rates};
 use crate::pipeline::forecast::{Done, Due, Job, Stage, Told};
-use crate::pipeline::outcome::{Absence, Foreseen, Outcome, Value};
+use crate::pipeline::outcome::{Absence, Foreseen, Outcome, Standing, Value};
 use crate::pipeline::smooth::Chain;
 use crate::pipeline::trace::{Seen, Traces};
 use crate::policy::Policy;
@@ -141,7 +141,12 @@ fn evaluate(
         let why = if is_begun { "a rate needs a second sample" } else { "no signal has a sample" };
         values.is_empty().then(|| why.to_owned())
     };
-    let why = combined.trouble.clone().or_else(unemitted).or_else(nothing);
+    // A value may grow old although every read is good.
+    let old = || {
+        let is_held = values.iter().all(|(_, it)| it.standing == Standing::Held);
+        (is_held && !values.is_empty()).then(|| "the oldest sample is older than maxAge".to_owned())
+    };
+    let why = combined.trouble.clone().or_else(unemitted).or_else(nothing).or_else(old);
     let absent = why.map(|why| Absence { last: memory.last, why });
     let score = memory.forecast.answer().map(|it| it.verdict);
     let foreseen = told.map(|told| Foreseen { told, score });

@@ -1,5 +1,5 @@
 //! How old a value is: as old as its oldest sample, whatever time an instant query's answer bears.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails loudly")]
+#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
 use crate::support::adapter::{Adapter, config, external, prometheus, query_signal};
 use crate::support::wait;
@@ -54,7 +54,7 @@ async fn a_value_is_as_old_as_its_oldest_sample() {
     })
     .await;
     let why = "source default: the newest answer has a sample older than 10s";
-    adapter.logs(&["WARN", "holding the last good values", why]).await;
+    adapter.logs(&["WARN", "holding the last good values", "sample", "older than"]).await;
     adapter.refuses("total", &[why]).await;
     // Each instant is one request.
     let asked = web.asked("/prom");

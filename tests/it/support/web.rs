@@ -186,12 +186,16 @@ async fn answer(
 /// The label of the series that tell how old the samples of others are.
 const AGE: &str = "foresail_age";
 
+fn asks_ages(asked: &Asked) -> bool {
+    asked.parameters.get("query").is_some_and(|it| it.contains(AGE))
+}
+
 /// What Prometheus says about a value and its age to whoever asks for both.
 fn taken(value: f64, taken: f64, asked: &Asked) -> String {
-    if !asked.parameters["query"].contains(AGE) {
+    if !asks_ages(asked) {
         return series(|_| value, asked);
     }
-    let at: f64 = asked.parameters["time"].parse().unwrap();
+    let at: f64 = asked.parameters.get("time").unwrap().parse().unwrap();
     let one = json!({"metric": {}, "value": [at, value.to_string()]});
     let age = json!({"metric": {AGE: "oldest"}, "value": [at, taken.to_string()]});
     let data = json!({"resultType": "vector", "result": [age, one]});
@@ -237,7 +241,7 @@ async fn respond(behaviour: Behaviour, asked: &Asked) -> Response<Body> {
         Behaviour::Taken(value, at) => {
             return response.body(taken(value, at, asked).into()).unwrap();
         }
-        Behaviour::Ageless(_) if asked.parameters["query"].contains(AGE) => {
+        Behaviour::Ageless(_) if asks_ages(asked) => {
             return response.status(400).body("no such function".into()).unwrap();
         }
         Behaviour::Ageless(value) => {
