@@ -23,8 +23,8 @@ use crate::pipeline::outcome::Outcome;
 use crate::pipeline::{self, Surroundings};
 use crate::policy::{Config, Policy};
 use crate::published::{Entry, Progress, Published, Snapshot, State};
-use crate::series::Samples;
 use crate::series::history::History;
+use crate::series::{Samples, Taken};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -133,6 +133,13 @@ impl Evaluation {
         }
     }
 
+    /// Notes how old the samples are that are evaluated next, in the order of the policy's signals.
+    pub fn date(&mut self, policy: &Policy, taken: Vec<Taken>) {
+        if let Some(slot) = self.slots.get_mut(&policy.key).filter(|it| it.is_of(policy)) {
+            slot.taken = taken;
+        }
+    }
+
     /// Takes what was read for a policy and evaluates it in these surroundings, or at this time;
     /// its past, where it is given, is run through the pipeline first, as if it had been read then.
     /// `None` when there is no such policy any more, or it is not the one for which this was read.
@@ -155,9 +162,14 @@ impl Evaluation {
         }
         let oldest = now.checked_sub(policy.guard.lifetime()).unwrap_or(Timestamp::MIN);
         let mut evicted = 0;
+        let mut taken = std::mem::take(&mut slot.taken).into_iter();
         for (track, reading) in slot.window.signals.iter_mut().zip(readings) {
+            let taken = taken.next().unwrap_or_default();
             match reading {
-                Ok(samples) => evicted += track.extend(samples),
+                Ok(samples) => {
+                    evicted += track.extend(samples);
+                    track.date(taken);
+                }
                 Err(why) => track.fail(why),
             }
             track.expire(oldest);

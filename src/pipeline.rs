@@ -26,7 +26,7 @@ use crate::pipeline::combine::Combined;
 use crate::pipeline::emit::Emission;
 use crate::pipeline::facts::{Facts, Pods, Rates};
 use crate::pipeline::forecast::{Done, Due, Job, Stage, Told};
-use crate::pipeline::outcome::{Absence, Foreseen, Outcome, Value};
+use crate::pipeline::outcome::{Absence, Foreseen, Outcome, Standing, Value};
 use crate::pipeline::smooth::Chain;
 use crate::pipeline::trace::{Seen, Traces};
 use crate::policy::Policy;
@@ -73,6 +73,8 @@ struct Remembered {
     chain: Chain,
     /// When the newest combined sample was true.
     at: Timestamp,
+    /// When its oldest part was taken: how fresh it is, while `at` is its place in the series.
+    taken: Timestamp,
     /// The newest that the chain answered; nothing while a rate has only one sample.
     smoothed: Option<Sample>,
 }
@@ -111,12 +113,13 @@ fn evaluate(
     let now = surroundings.now;
     let pods = Pods::known(policy, surroundings);
     for (object, sample) in &combined.samples {
-        memory.take(policy, object, *sample, now);
+        let taken = combined.taken.get(object).map_or(sample.at, |it| *it);
+        memory.take(policy, object, (*sample, taken), now);
     }
     let evicted = memory.forget(|at| guard::is_servable(&policy.guard, at, now));
     let pod_capacity = capacity::of(policy, &memory.capacity, surroundings);
     let emission = Emission::of(policy, pod_capacity, pods);
-    let smoothed = memory.objects.iter().filter_map(|(object, it)| Some((object, it.smoothed?)));
+    let smoothed = memory.objects.iter().filter_map(|(object, it)| Some((object, it.dated()?)));
     let servable: Vec<_> =
         smoothed.filter(|(_, it)| guard::is_servable(&policy.guard, it.at, now)).collect();
     let mut told = None;
@@ -134,18 +137,23 @@ fn evaluate(
     let unemitted = || emission.trouble().filter(|_| !servable.is_empty()).map(str::to_owned);
     let nothing = || {
         let mut known = memory.objects.values();
-        let is_begun = known.any(|it| guard::is_servable(&policy.guard, it.at, now));
+        let is_begun = known.any(|it| guard::is_servable(&policy.guard, it.taken, now));
         let why = if is_begun { "a rate needs a second sample" } else { "no signal has a sample" };
         values.is_empty().then(|| why.to_owned())
     };
-    let why = combined.trouble.or_else(unemitted).or_else(nothing);
+    // A value may grow old although every read is good.
+    let old = || {
+        let is_held = values.iter().all(|(_, it)| it.standing == Standing::Held);
+        (is_held && !values.is_empty()).then(|| "the oldest sample is older than maxAge".to_owned())
+    };
+    let why = combined.trouble.clone().or_else(unemitted).or_else(nothing).or_else(old);
     let absent = why.map(|why| Absence { last: memory.last, why });
     let score = memory.forecast.answer().map(|it| it.verdict);
     let foreseen = told.map(|told| Foreseen { told, score });
     let learned_here = memory.capacity.capacity();
     let outcome = Outcome { values, absent, evicted, foreseen, pod_capacity, learned_here };
-    let combined = &combined.samples;
-    let seen = Seen { window, combined, told, emission, outcome: &outcome, surroundings };
+    let seen =
+        Seen { window, combined: &combined, told, emission, outcome: &outcome, surroundings };
     memory.trace(policy, &seen);
     outcome
 }
@@ -257,10 +265,10 @@ impl Memory {
         &mut self,
         policy: &Policy,
         object: &Option<ObjectName>,
-        sample: Sample,
+        (sample, taken): (Sample, Timestamp),
         now: Timestamp,
     ) {
-        self.last = self.last.max(Some(sample.at));
+        self.last = self.last.max(Some(taken));
         let at = sample.at;
         // A trend may shoot below zero, and nothing that is asked for is less than nothing.
         let raised = |it: Sample| Sample { value: it.value.max(Finite::ZERO), ..it };
@@ -268,14 +276,14 @@ impl Memory {
             Some(it) if it.at >= at => return,
             Some(it) => {
                 let smoothed = it.chain.step(sample).map(raised);
-                it.at = at;
+                (it.at, it.taken) = (at, taken);
                 it.smoothed = smoothed.or(it.smoothed);
                 smoothed
             }
             None => {
                 let mut chain = Chain::new(&policy.smooth);
                 let smoothed = chain.step(sample).map(raised);
-                self.objects.insert(object.clone(), Remembered { chain, at, smoothed });
+                self.objects.insert(object.clone(), Remembered { chain, at, taken, smoothed });
                 smoothed
             }
         };
@@ -289,8 +297,16 @@ impl Memory {
     /// one number of a metric without objects will come back: a window that forgot its largest
     /// value in an outage would scale down after it. Its filters know how to take a long gap.
     fn forget(&mut self, is_servable: impl Fn(Timestamp) -> bool) -> usize {
-        self.objects.retain(|object, it| object.is_none() || is_servable(it.at));
+        self.objects.retain(|object, it| object.is_none() || is_servable(it.taken));
         series::evict_oldest(&mut self.objects, |it| it.at)
+    }
+}
+
+impl Remembered {
+    /// What came out of smoothing, with the time of its oldest part: what a rate answered earlier is
+    /// not made younger by a sample that it has no answer to.
+    fn dated(&self) -> Option<Sample> {
+        self.smoothed.map(|it| Sample { at: it.at.min(self.taken), ..it })
     }
 }
 

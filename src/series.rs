@@ -18,6 +18,25 @@ use std::collections::BTreeMap;
 /// objects.
 pub type Samples = BTreeMap<Option<ObjectName>, Sample>;
 
+/// When the oldest part of what was read of an object was taken, where the source tells that.
+pub type Taken = BTreeMap<Option<ObjectName>, Timestamp>;
+
+/// What one good read of a signal brought.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Aged {
+    /// The samples, of the instant that was asked about.
+    pub samples: Samples,
+    /// How old they are.
+    pub taken: Taken,
+}
+
+/// They are as old as they say.
+impl From<Samples> for Aged {
+    fn from(samples: Samples) -> Self {
+        Self { samples, taken: Taken::new() }
+    }
+}
+
 /// What is known about one policy's signals, in their order.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Window {
@@ -30,6 +49,8 @@ pub struct Window {
 pub struct Track {
     /// The newest samples.
     pub samples: Samples,
+    /// When their oldest parts were taken, where that is known to be earlier.
+    taken: Taken,
     /// Why the last read brought nothing; `None` after a good one.
     pub trouble: Option<String>,
     /// What the last read lacks, although it brought something.
@@ -56,10 +77,32 @@ impl Track {
         for (object, sample) in samples {
             let known = self.samples.get(&object);
             if known.is_none_or(|known| known.at < sample.at) {
+                self.taken.remove(&object);
                 self.samples.insert(object, sample);
             }
         }
-        evict_oldest(&mut self.samples, |sample| sample.at)
+        let evicted = evict_oldest(&mut self.samples, |sample| sample.at);
+        self.taken.retain(|object, _| self.samples.contains_key(object));
+        evicted
+    }
+
+    /// Notes how old the samples are that were taken over last.
+    pub fn date(&mut self, taken: Taken) {
+        let known = taken.into_iter().filter(|(object, _)| self.samples.contains_key(object));
+        self.taken.extend(known);
+    }
+
+    /// When the oldest part of an object's sample was taken: never after the sample.
+    #[must_use]
+    pub fn taken(&self, object: &Option<ObjectName>) -> Option<Timestamp> {
+        let at = self.samples.get(object)?.at;
+        Some(self.taken.get(object).map_or(at, |it| at.min(*it)))
+    }
+
+    /// The sample of an object with the time of its oldest part.
+    #[must_use]
+    pub fn dated(&self, object: &Option<ObjectName>) -> Option<Sample> {
+        Some(Sample { at: self.taken(object)?, ..*self.samples.get(object)? })
     }
 
     /// Notes that a read brought nothing, and why.
@@ -70,6 +113,7 @@ impl Track {
     /// Drops the samples from before `oldest`.
     pub fn expire(&mut self, oldest: Timestamp) {
         self.samples.retain(|_, sample| sample.at >= oldest);
+        self.taken.retain(|object, _| self.samples.contains_key(object));
     }
 }
 
@@ -145,5 +189,20 @@ mod tests {
         track.extend([(pod("a"), sample(10, 1.0)), (pod("b"), sample(20, 1.0))]);
         track.expire(Timestamp::from_second(15).unwrap());
         assert_eq!(track.samples.keys().collect::<Vec<_>>(), [&pod("b")]);
+    }
+
+    #[test]
+    fn a_sample_is_as_old_as_its_oldest_part_until_a_newer_one_comes() {
+        let mut track = Track::default();
+        let second = |it| Timestamp::from_second(it).unwrap();
+        track.extend([(pod("a"), sample(20, 1.0)), (pod("b"), sample(20, 2.0))]);
+        track.date([(pod("a"), second(5)), (pod("gone"), second(5))].into());
+        assert_eq!(track.dated(&pod("a")), Some(sample(5, 1.0)));
+        assert_eq!(track.dated(&pod("b")), Some(sample(20, 2.0)));
+        assert_eq!(track.taken(&pod("gone")), None);
+        track.date([(pod("b"), second(25))].into());
+        assert_eq!(track.taken(&pod("b")), Some(second(20)), "a clock that is ahead");
+        track.extend([(pod("a"), sample(30, 1.0))]);
+        assert_eq!(track.taken(&pod("a")), Some(second(30)));
     }
 }

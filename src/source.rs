@@ -25,7 +25,7 @@ pub use scrape::exposition;
 use crate::domain::name::{ObjectName, SourceName};
 use crate::domain::sample::Sample;
 use crate::policy::{Ask, SourceKind, SourceSettings};
-use crate::series::Samples;
+use crate::series::Aged;
 use access::Caller;
 use jiff::Timestamp;
 use std::time::Duration;
@@ -201,11 +201,21 @@ impl Source {
     ///
     /// # Errors
     /// `ReadError` when there is no sample; never an empty answer.
-    pub async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Samples, ReadError> {
+    pub async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Aged, ReadError> {
         match self {
             Self::Prometheus(prometheus) => prometheus.read(ask, at).await,
-            Self::Scrape(scrape) => scrape.read(ask, at).await,
-            Self::Queue(queue) => queue.read(ask, at).await,
+            Self::Scrape(scrape) => scrape.read(ask, at).await.map(Aged::from),
+            Self::Queue(queue) => queue.read(ask, at).await.map(Aged::from),
+        }
+    }
+
+    /// How many answers did not tell the age of their samples, although they were asked to, since this
+    /// was asked last.
+    #[must_use]
+    pub fn take_untold_ages(&self) -> u64 {
+        match self {
+            Self::Prometheus(prometheus) => prometheus.take_untold_ages(),
+            Self::Scrape(_) | Self::Queue(_) => 0,
         }
     }
 

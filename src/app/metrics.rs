@@ -36,6 +36,7 @@ pub(crate) struct Metrics {
     backfill: BackfillMetrics,
     reads: Family<ReadLabels, Counter>,
     read_seconds: Family<SourceLabels, Histogram, MakeHistogram>,
+    untold_ages: Family<SourceLabels, Counter>,
     loads: Family<LoadLabels, Counter>,
     faults: Gauge,
     policies: Family<OriginLabels, Gauge>,
@@ -63,6 +64,7 @@ pub(crate) struct SourceMetrics {
     source: String,
     reads: Family<ReadLabels, Counter>,
     seconds: Histogram,
+    untold_ages: Counter,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -113,6 +115,7 @@ impl Metrics {
             backfill: BackfillMetrics::register(registry),
             reads: Family::default(),
             read_seconds: Family::new_with_constructor(histogram),
+            untold_ages: Family::default(),
             loads: Family::default(),
             faults: Gauge::default(),
             policies: Family::default(),
@@ -124,6 +127,8 @@ impl Metrics {
             Unit::Seconds,
             metrics.read_seconds.clone(),
         );
+        let help = "Answers of a source that did not tell how old their samples are";
+        registry.register("source_untold_ages", help, metrics.untold_ages.clone());
         let help = "Times the configuration was loaded or refused";
         registry.register("config_loads", help, metrics.loads.clone());
         let help = "Faults in the configuration that is in use";
@@ -144,7 +149,8 @@ impl Metrics {
     pub(crate) fn source(&self, name: &SourceName) -> SourceMetrics {
         let labels = SourceLabels { source: name.to_string() };
         let seconds = self.read_seconds.get_or_create(&labels).clone();
-        SourceMetrics { source: labels.source, reads: self.reads.clone(), seconds }
+        let untold_ages = self.untold_ages.get_or_create(&labels).clone();
+        SourceMetrics { source: labels.source, reads: self.reads.clone(), seconds, untold_ages }
     }
 
     pub(crate) fn config_loaded(&self, config: &Config) {
@@ -298,5 +304,10 @@ impl SourceMetrics {
         let labels = ReadLabels { source: self.source.clone(), result };
         self.reads.get_or_create(&labels).inc();
         self.seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts answers that did not tell how old their samples are.
+    pub(crate) fn ages_untold(&self, count: u64) {
+        self.untold_ages.inc_by(count);
     }
 }

@@ -11,7 +11,7 @@ use crate::evaluation::backfill::{Chunk, ChunkFailure};
 use crate::evaluation::{Past, Readings, Recording};
 use crate::policy::schedule::Schedule;
 use crate::policy::{Ask, Config, Policy, Signal};
-use crate::series::Samples;
+use crate::series::{Aged, Samples, Taken};
 use crate::source::pods::{Answer, PodReader};
 use crate::source::{Breaker, ReadError, Reason, RetryBudget, Source};
 use jiff::Timestamp;
@@ -51,6 +51,8 @@ pub(crate) struct PolicyRead {
     pub(crate) policy: Arc<Policy>,
     pub(crate) at: Timestamp,
     pub(crate) readings: Readings,
+    /// How old they are.
+    pub(crate) taken: Vec<Taken>,
     /// What good reads lack.
     pub(crate) notes: Vec<Option<String>>,
     pub(crate) recording: Option<Recording>,
@@ -112,30 +114,39 @@ pub(crate) async fn read(
                 let asker = (policy.key.clone(), signal.name.clone());
                 let read = tokio::time::timeout(limits::TICK_DEADLINE, pods.read(asker, ask, at));
                 let late = |_| Err(ReadError::TimedOut(limits::TICK_DEADLINE));
-                read.await.unwrap_or_else(late).map_err(|error| error.to_string())
+                let read = read.await.unwrap_or_else(late).map_err(|error| error.to_string());
+                read.map(|it| (it, Taken::new()))
             }
             (Ask::Schedule(schedule), _) => {
                 let planned = Sample { at, value: schedule.value(at) };
-                Ok(Answer { samples: Samples::from([(None, planned)]), note: None, used: None })
+                let samples = Samples::from([(None, planned)]);
+                Ok((Answer { samples, note: None, used: None }, Taken::new()))
             }
-            (_, Some(source)) => source.read(signal, at).await.map(|samples| Answer {
-                samples,
-                note: None,
-                used: None,
-            }),
+            (_, Some(source)) => {
+                let read = source.read(signal, at).await;
+                read.map(|Aged { samples, taken }| {
+                    (Answer { samples, note: None, used: None }, taken)
+                })
+            }
             (_, None) => Err("the source is not configured".to_owned()),
         }
     });
     let answers = futures::future::join_all(live).await;
     let notes = policy.signals.iter().zip(&answers);
-    let notes = notes.map(|(signal, it)| note(signal, it.as_ref().ok()?)).collect();
-    let readings: Readings = answers.into_iter().map(|it| it.map(|it| it.samples)).collect();
+    let notes = notes.map(|(signal, it)| note(signal, &it.as_ref().ok()?.0)).collect();
+    let (readings, taken): (Readings, Vec<Taken>) = answers
+        .into_iter()
+        .map(|it| match it {
+            Ok((answer, taken)) => (Ok(answer.samples), taken),
+            Err(why) => (Err(why), Taken::new()),
+        })
+        .unzip();
     // A source that is away would be asked for the past, and said to have none, again and again.
     let recording = match past.filter(|_| readings.iter().all(Result::is_ok)) {
         Some(past) => recording(&policy, &sources, past).await,
         None => None,
     };
-    PolicyRead { policy: Arc::clone(&policy), at, readings, notes, recording }
+    PolicyRead { policy: Arc::clone(&policy), at, readings, taken, notes, recording }
 }
 
 /// What a person should know about a good read: of which series it was made where a profile left that
@@ -231,10 +242,12 @@ impl MeteredSource {
         self.source.as_ref().ok().filter(|it| it.has_history())
     }
 
-    async fn read(&self, signal: &Signal, at: Timestamp) -> Result<Samples, String> {
+    async fn read(&self, signal: &Signal, at: Timestamp) -> Result<Aged, String> {
         let source = self.source.as_ref().map_err(String::clone)?;
         let read = || source.read(&signal.ask, at);
-        self.permitted(read).await.map_err(|error| error.to_string())
+        let result = self.permitted(read).await;
+        self.metrics.ages_untold(source.take_untold_ages());
+        result.map_err(|error| error.to_string())
     }
 
     /// `None` when this source has no past.

@@ -235,11 +235,12 @@ impl Tick {
                 return;
             }
         };
-        let PolicyRead { policy, at, readings, notes, recording } = read;
+        let PolicyRead { policy, at, readings, taken, notes, recording } = read;
         let now = clock::now();
         // What was read for a policy that is gone or changed meanwhile is nobody's.
         let surroundings = Surroundings { now, ..surroundings(self.supply.as_deref(), &policy) };
         self.evaluation.note(&policy, notes);
+        self.evaluation.date(&policy, taken);
         let outcome = self.evaluation.evaluate(&policy, readings, recording.as_ref(), surroundings);
         let (Some(outcome), Some(turn)) = (outcome, self.turns.get_mut(&policy.key)) else {
             return;

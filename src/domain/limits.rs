@@ -105,6 +105,10 @@ pub const TOKEN_REFETCH: Duration = Duration::from_secs(10);
 /// How long the last answer to a query is remembered that is not asked any more, to tell whether a
 /// part of the data has grown beyond it.
 pub const PARTIAL_MEMORY: Duration = Duration::from_secs(600);
+/// Selectors of a query up to which its samples' ages are asked for: each costs the server a lookup.
+pub const AGED_SELECTORS_MAX: usize = 8;
+/// How long a query is asked without ages after a server refused it with them.
+pub const AGES_REST: Duration = Duration::from_secs(600);
 /// Series in one answer: ten thousand pods with room to spare.
 pub const SOURCE_SERIES_MAX: usize = 20_000;
 /// One line of an exposition page; longer ones are no metrics.

@@ -6,8 +6,8 @@ use crate::evaluation::backfill::Backfill;
 use crate::evaluation::choices::Choices;
 use crate::pipeline::{self, Memory};
 use crate::policy::Policy;
-use crate::series::Window;
 use crate::series::history::History;
+use crate::series::{Taken, Window};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,6 +19,8 @@ pub(super) struct Slot {
     pub(super) window: Window,
     pub(super) memory: Memory,
     pub(super) past: PastState,
+    /// How old the samples are that are evaluated next.
+    pub(super) taken: Vec<Taken>,
     /// What is missing in the history; `None` before the first live sample.
     pub(super) backfill: Option<Backfill>,
     pub(super) choices: Choices,
@@ -42,6 +44,7 @@ impl Slot {
             window,
             memory,
             past: PastState::Missing(0),
+            taken: Vec::new(),
             backfill: None,
             choices: Choices::default(),
         }

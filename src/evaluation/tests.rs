@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::finite::Finite;
 use crate::domain::object::{ObjectKind, ObjectRef};
 use crate::domain::supply::{Startup, Supply, TargetSupply};
+use crate::pipeline::outcome::Standing;
 use crate::policy::resolve;
 use std::collections::BTreeMap;
 
@@ -311,4 +312,24 @@ fn who_counts_pods_asks_for_no_past_and_who_publishes_replicas_does() {
         assert!(evaluation.history(&policy.key).is_some());
         assert_eq!(evaluation.next_chunk(at(900), |_| true).is_some(), asks, "{keys}");
     }
+}
+
+#[test]
+fn a_value_is_as_fresh_as_its_oldest_sample_and_smoothed_where_it_was_asked() {
+    let mut evaluation = Evaluation::default();
+    let config = config(CONFIG);
+    evaluation.configure(&config);
+    let policy = &config.policies[0];
+    let mut evaluate = |second, value, taken: Option<i64>| {
+        let taken = taken.map(|it| BTreeMap::from([(None, at(it))]));
+        evaluation.date(policy, taken.into_iter().collect());
+        let outcome = evaluation.evaluate(policy, reading(second, value), None, at(second));
+        outcome.unwrap().values.first().map(|(_, it)| (it.value.get(), it.at, it.standing))
+    };
+    assert_eq!(evaluate(0, 8.0, None), Some((8.0, at(0), Standing::Fresh)));
+    // One half-life between what was asked, whatever is between the samples.
+    assert_eq!(evaluate(15, 0.0, Some(2)), Some((4.0, at(2), Standing::Fresh)));
+    assert_eq!(evaluate(75, 4.0, Some(2)).map(|it| (it.1, it.2)), Some((at(2), Standing::Held)));
+    assert_eq!(evaluate(195, 4.0, Some(2)), None, "past maxAge and hold of its sample");
+    assert_eq!(evaluate(210, 4.0, Some(209)).map(|it| it.2), Some(Standing::Fresh));
 }

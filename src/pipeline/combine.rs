@@ -5,7 +5,7 @@ use crate::domain::sample::Sample;
 use crate::pipeline::facts::Facts;
 use crate::policy::Combine;
 use crate::policy::expression::{Expression, Used};
-use crate::series::Samples;
+use crate::series::{Samples, Taken};
 use std::collections::BTreeSet;
 
 /// The combined samples, and what went wrong on the way.
@@ -13,8 +13,19 @@ use std::collections::BTreeSet;
 pub struct Combined {
     /// One for each object for which every signal in use has a sample.
     pub samples: Samples,
+    /// When the oldest part of each was taken, where that is known to be earlier.
+    pub taken: Taken,
     /// The first thing that went wrong, if anything did.
     pub trouble: Option<String>,
+}
+
+impl Combined {
+    /// The sample of an object with the time of its oldest part.
+    #[must_use]
+    pub fn dated(&self, object: &Option<ObjectName>) -> Option<Sample> {
+        let sample = self.samples.get(object)?;
+        Some(Sample { at: self.taken.get(object).map_or(sample.at, |it| *it), ..*sample })
+    }
 }
 
 /// Combines what is known about the signals of a policy.
@@ -44,6 +55,9 @@ pub fn all(facts: &Facts<'_>) -> Combined {
         match one(facts, used, expression, object) {
             Ok(sample) => {
                 combined.samples.insert(object.clone(), sample);
+                if let Some(taken) = facts.taken(used, object).filter(|it| *it < sample.at) {
+                    combined.taken.insert(object.clone(), taken);
+                }
             }
             Err(why) => {
                 combined.trouble.get_or_insert(why);

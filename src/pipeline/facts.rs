@@ -102,6 +102,14 @@ impl Facts<'_> {
         Ok((inputs, oldest.ok_or("no signal is used")?))
     }
 
+    /// When the oldest part of the signals that are used was taken; `None` where one has no sample.
+    #[must_use]
+    pub fn taken(&self, used: &Used, object: &Option<ObjectName>) -> Option<Timestamp> {
+        let tracks = used.signals.iter().map(|idx| self.window.signals.get(*idx));
+        let taken: Option<Vec<Timestamp>> = tracks.map(|it| it?.taken(object)).collect();
+        taken?.into_iter().min()
+    }
+
     fn name(&self, signal: usize) -> &str {
         self.policy.signals.get(signal).map_or("?", |it| it.name.as_str())
     }

@@ -13,7 +13,7 @@ pub fn is_servable(guard: &Guard, at: Timestamp, now: Timestamp) -> bool {
     now <= serve_until(guard, at)
 }
 
-/// The value to publish for a sample that is still servable.
+/// The value to publish for a sample that is still servable; its time is that of its oldest part.
 #[must_use]
 pub fn apply(guard: &Guard, sample: Sample, now: Timestamp) -> Value {
     let fresh_until = sample.at.checked_add(guard.max_age).unwrap_or(Timestamp::MAX);

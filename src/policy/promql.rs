@@ -4,6 +4,7 @@
 //! The `promql-parser` crate decides what is right but does not say where something is wrong;
 //! `position` finds that out by asking it again.
 
+pub mod age;
 pub mod confine;
 mod position;
 

@@ -93,7 +93,7 @@ impl<'p> Player<'p> {
     fn evaluate(&mut self, now: Timestamp, observed: f64) {
         let value = Finite::new(observed).filter(|it| !it.is_negative());
         let sample = value.map(|value| (None, Sample { at: now, value }));
-        let combined = Combined { samples: Samples::from_iter(sample), trouble: None };
+        let combined = Combined { samples: Samples::from_iter(sample), ..Combined::default() };
         let outcome = pipeline::run_combined(self.policy, combined, &mut self.memory, &now.into());
         let value = outcome.values.first().map(|(_, value)| value);
         let band = self.band();

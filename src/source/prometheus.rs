@@ -1,5 +1,6 @@
 //! The HTTP API of Prometheus: instant queries for the newest sample, range queries for history.
 
+mod ages;
 mod partial;
 mod response;
 
@@ -8,11 +9,13 @@ use crate::domain::limits;
 use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
 use crate::policy::partial::OnPartial;
+use crate::policy::promql::age::WithAges;
 use crate::policy::{Ask, QueryMethod};
-use crate::series::Samples;
+use crate::series::{Aged, Samples};
 use crate::source::ReadError;
 use crate::source::access::Caller;
 use crate::source::http::Answer;
+use ages::{Ages, Oldest};
 use jiff::Timestamp;
 use partial::Lasts;
 use reqwest::Client;
@@ -29,6 +32,7 @@ pub struct Prometheus {
     parameters: Vec<(String, String)>,
     caller: Caller,
     lasts: Lasts,
+    ages: Ages,
 }
 
 impl Prometheus {
@@ -45,21 +49,19 @@ impl Prometheus {
             parameters: parameters.collect(),
             caller,
             lasts: Lasts::default(),
+            ages: Ages::default(),
         }
     }
 
     /// The samples that the query of `ask` has at the instant `at`.
-    pub(super) async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Samples, ReadError> {
+    pub(super) async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Aged, ReadError> {
         let Ask::Query { query, pod_label, lookback, on_partial, .. } = ask else {
             return Err(ReadError::WrongKind);
         };
-        let parameters = [
-            ("query", query.clone()),
-            ("time", seconds(at)),
-            // Without it a series that nobody writes any more would look fresh for five minutes.
-            ("lookback_delta", shown_seconds(*lookback)),
-        ];
-        let Told { data, missing } = self.ask("query", &parameters).await?;
+        let aged = self.ages.asked(query, pod_label.as_deref(), at);
+        let is_strict = aged.as_ref().is_some_and(|it| it.is_strict);
+        let (Told { data, missing }, oldest) =
+            self.instant(query, aged, pod_label.as_deref(), (at, *lookback)).await?;
         let samples = match data {
             Data::Vector(series) => instant_samples(series, pod_label.as_deref())?,
             Data::Scalar(point) if pod_label.is_none() => {
@@ -69,8 +71,50 @@ impl Prometheus {
             Data::Scalar(_) => return Err(ReadError::Empty(NO_PODS.to_owned())),
             Data::Matrix(_) => return Err(unexpected("matrix")),
         };
+        let samples = oldest.without_old(samples, is_strict, at, *lookback)?;
         let question = (query.clone(), pod_label.clone());
-        self.lasts.judged(question, at, samples, (*on_partial, missing.as_deref()))
+        let judged = (*on_partial, missing.as_deref());
+        let samples = self.lasts.judged(question, at, samples, judged)?;
+        Ok(Aged { samples, taken: oldest.into_taken() })
+    }
+
+    /// What a query answers at `at`, and how old that is where it can be told. Both are asked in one
+    /// request; where a server does not take that, the query is asked alone.
+    async fn instant(
+        &self,
+        query: &str,
+        aged: Option<WithAges>,
+        pod_label: Option<&str>,
+        (at, lookback): (Timestamp, Duration),
+    ) -> Result<(Told, Oldest), ReadError> {
+        let ask = async |text: &str| {
+            let parameters = [
+                ("query", text.to_owned()),
+                ("time", seconds(at)),
+                // Without it a series that nobody writes any more would look fresh for five minutes.
+                ("lookback_delta", shown_seconds(lookback)),
+            ];
+            self.ask("query", &parameters).await
+        };
+        let Some(aged) = aged else { return Ok((ask(query).await?, Oldest::default())) };
+        match ask(&aged.text).await {
+            Ok(mut told) => {
+                let oldest = match &mut told.data {
+                    Data::Vector(series) => self.ages.taken(series, pod_label),
+                    Data::Scalar(_) | Data::Matrix(_) => Oldest::default(),
+                };
+                Ok((told, oldest))
+            }
+            Err(error) if self.ages.is_to_blame(&error, query, at) => {
+                Ok((ask(query).await?, Oldest::default()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How often the age of an answer could not be told since this was asked last.
+    pub(super) fn take_untold_ages(&self) -> u64 {
+        self.ages.take_untold()
     }
 
     /// The samples that the query of `ask` had from `from` to `to`, oldest first.

@@ -1,5 +1,6 @@
 //! The servers, each on a free port with data of its own, and the page that they scrape.
 
+use jiff::Timestamp;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -28,21 +29,27 @@ pub(crate) struct Server<'b> {
     _bed: &'b Bed,
 }
 
-/// A page with a gauge that says what it is told, and a counter of ten a second.
+/// A page with a gauge that says what it is told, a counter of ten a second, and a gauge that says when
+/// it was measured.
 pub(crate) struct Page {
     address: SocketAddr,
     waiting: Arc<Mutex<f64>>,
+    measured: Arc<Mutex<Option<Timestamp>>>,
 }
 
 impl Page {
     pub(crate) fn start() -> Self {
         let waiting = Arc::new(Mutex::new(42.0));
         let (shown, begin) = (Arc::clone(&waiting), Instant::now());
+        let measured = Arc::new(Mutex::new(None));
+        let last = Arc::clone(&measured);
         let page = move || {
             let (waiting, requests) =
                 (*shown.lock().unwrap(), 10.0 * begin.elapsed().as_secs_f64());
+            let measured = last.lock().unwrap().unwrap_or_else(Timestamp::now).as_millisecond();
             format!(
-                "# TYPE waiting gauge\nwaiting{{pod=\"a\"}} {}\nwaiting{{pod=\"b\"}} 2\n\
+                "# TYPE measured gauge\nmeasured 7 {measured}\n\
+                 # TYPE waiting gauge\nwaiting{{pod=\"a\"}} {}\nwaiting{{pod=\"b\"}} 2\n\
                  # TYPE requests_total counter\nrequests_total {requests}\n",
                 waiting - 2.0
             )
@@ -61,7 +68,13 @@ impl Page {
                 drop(write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{page}"));
             }
         });
-        Self { address, waiting }
+        Self { address, waiting, measured }
+    }
+
+    /// Measures the third series no more, or again. Its last sample is said over and over with the time
+    /// that it had, so that no server sees it end.
+    pub(crate) fn measure(&self, goes_on: bool) {
+        *self.measured.lock().unwrap() = (!goes_on).then(Timestamp::now);
     }
 
     /// What the gauge adds up to from now on.
@@ -141,7 +154,7 @@ impl Bed {
         let file = self.file("scrape.yaml");
         let text = format!(
             "global: {{scrape_interval: 1s}}\nscrape_configs:\n  - job_name: page\n    \
-             static_configs: [{{targets: ['{}']}}]\n",
+             honor_timestamps: true\n    static_configs: [{{targets: ['{}']}}]\n",
             page.address
         );
         fs::write(&file, text).unwrap();

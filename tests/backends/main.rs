@@ -119,6 +119,57 @@ async fn a_client_certificate_is_taken_over_when_its_files_change() {
 }
 
 #[tokio::test]
+async fn a_series_that_falls_silent_grows_old_at_each() {
+    let (bed, page) = (Bed::new(), Page::start());
+    let servers = servers(&bed, &page);
+    let policy = |name: &str, source: &str, query: &str| {
+        let policy = external(name, "1s", &query_signal(source, query));
+        policy.replace("maxAge: 10s, hold: 1m", "maxAge: 5s, hold: 3s")
+    };
+    let policies: Vec<String> = NAMES
+        .iter()
+        .flat_map(|name| {
+            let window = "sum(max_over_time(measured[5m]))";
+            [
+                policy(name, name, "sum(measured)"),
+                policy(&format!("{name}-window"), name, window),
+                // One silent series makes a sum as old as itself.
+                policy(
+                    &format!("{name}-both"),
+                    name,
+                    "sum(max_over_time(measured[5m])) + sum(waiting)",
+                ),
+            ]
+        })
+        .collect();
+    let adapter = Setup::new(&config(&sources(&servers), &policies)).start().await;
+    let all_serve = async || {
+        for name in NAMES {
+            adapter.serves(name, "7").await;
+            adapter.serves(&format!("{name}-window"), "7").await;
+            adapter.serves(&format!("{name}-both"), "49").await;
+        }
+    };
+    all_serve().await;
+    page.measure(false);
+    let old = "the newest answer has a sample older than 5s";
+    for (name, why) in NAMES.iter().zip([old, "the query answered no series", old]) {
+        adapter.refuses(name, &[&format!("source {name}: {why}")]).await;
+        adapter.refuses(&format!("{name}-window"), &[&format!("source {name}: {old}")]).await;
+    }
+    // Prometheus 3 overlooks what is that old, and then the other series alone tells the age.
+    for name in ["two", "victoria"] {
+        adapter.refuses(&format!("{name}-both"), &[&format!("source {name}: {old}")]).await;
+    }
+    page.measure(true);
+    all_serve().await;
+    let untold = adapter.observe("/metrics").await.unwrap().body;
+    let untold: Vec<&str> =
+        untold.lines().filter(|it| it.starts_with("foresail_source_untold_ages_total{")).collect();
+    assert!(untold.len() == 3 && untold.iter().all(|it| it.ends_with("} 0")), "{untold:?}");
+}
+
+#[tokio::test]
 async fn the_past_is_what_was_read_at_each_instant() {
     let (bed, page) = (Bed::new(), Page::start());
     let servers = servers(&bed, &page);
@@ -162,7 +213,7 @@ async fn past_compared(source: &Source, query: &str) -> Result<usize, String> {
     let past = past.map_err(|it| it.to_string())?;
     for (_, past) in &past {
         let read = source.read(&ask, past.at).await.map_err(|it| it.to_string())?;
-        let read = read.get(&None).unwrap();
+        let read = read.samples.get(&None).unwrap();
         assert_eq!(read.at, past.at, "{query}");
         let (read, past) = (read.value.get(), past.value.get());
         assert!((read - past).abs() <= 1e-9 * read.abs(), "{query}: {read}, not {past}");

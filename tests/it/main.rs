@@ -21,6 +21,7 @@ mod self_metrics;
 mod shutdown;
 mod simulate;
 mod source_access;
+mod source_ages;
 mod source_cost;
 mod source_pages;
 mod source_partial;

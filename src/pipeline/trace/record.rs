@@ -9,12 +9,13 @@ use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
 use crate::domain::supply::Supply;
 use crate::forecast::forecaster::Forecast as Answer;
+use crate::pipeline::combine::Combined;
 use crate::pipeline::emit::Emission;
 use crate::pipeline::forecast::{Chosen, Told};
 use crate::pipeline::outcome::{Outcome, Value};
-use crate::pipeline::{Memory, Surroundings};
+use crate::pipeline::{Memory, Remembered, Surroundings};
 use crate::policy::Policy;
-use crate::series::{Samples, Track, Window};
+use crate::series::{Track, Window};
 use std::sync::Arc;
 
 /// What the first record of a policy begins with.
@@ -25,7 +26,7 @@ const BODY_SPARE: usize = 18;
 /// What an evaluation went by and came to.
 pub(in crate::pipeline) struct Seen<'a> {
     pub(in crate::pipeline) window: &'a Window,
-    pub(in crate::pipeline) combined: &'a Samples,
+    pub(in crate::pipeline) combined: &'a Combined,
     pub(in crate::pipeline) told: Option<Told>,
     pub(in crate::pipeline) emission: Emission,
     pub(in crate::pipeline) outcome: &'a Outcome,
@@ -86,14 +87,14 @@ impl Memory {
         (object, value): (&Option<ObjectName>, Option<Value>),
     ) {
         let remembered = self.objects.get(object);
-        let observed = remembered.and_then(|it| it.smoothed);
+        let observed = remembered.and_then(Remembered::dated);
         let told = seen.told.filter(|_| object.is_none()).map(|it| it.value);
         let demand = observed.map(|it| Sample { value: told.unwrap_or(it.value), ..it });
         body.text(object.as_ref().map(ObjectName::as_str));
         for track in &seen.window.signals {
-            body.sample(track.samples.get(object).copied());
+            body.sample(track.dated(object));
         }
-        body.sample(seen.combined.get(object).copied());
+        body.sample(seen.combined.dated(object));
         let n_steps = remembered.map_or(0, |it| it.chain.len());
         body.count(n_steps);
         for (idx, answer) in remembered.iter().flat_map(|it| it.chain.answers()).enumerate() {
@@ -170,7 +171,7 @@ impl Peak {
 
 fn write_track(body: &mut Writer, track: &Track) {
     body.count(track.samples.len());
-    body.instant(track.samples.values().map(|it| it.at).min());
+    body.instant(track.samples.keys().filter_map(|it| track.taken(it)).min());
     body.text(track.trouble.as_deref());
     body.text(track.note.as_deref());
 }

@@ -38,6 +38,12 @@ pub(crate) enum Behaviour {
     Redirect(String),
     /// As Prometheus answers a query that always had this value: at the time asked for.
     Prometheus(f64),
+    /// The same of a value whose oldest sample was taken at this time, in seconds since 1970; 0 where
+    /// no sample is of late.
+    Taken(f64, f64),
+    /// As Prometheus answers a query that always had this value, with an error to whoever asks how old
+    /// it is.
+    Ageless(f64),
     /// The same of a value that swings with the time.
     Swinging,
 }
@@ -177,6 +183,25 @@ async fn answer(
     Ok(respond(behaviour, &asked).await)
 }
 
+/// The label of the series that tell how old the samples of others are.
+const AGE: &str = "foresail_age";
+
+fn asks_ages(asked: &Asked) -> bool {
+    asked.parameters.get("query").is_some_and(|it| it.contains(AGE))
+}
+
+/// What Prometheus says about a value and its age to whoever asks for both.
+fn taken(value: f64, taken: f64, asked: &Asked) -> String {
+    if !asks_ages(asked) {
+        return series(|_| value, asked);
+    }
+    let at: f64 = asked.parameters.get("time").unwrap().parse().unwrap();
+    let one = json!({"metric": {}, "value": [at, value.to_string()]});
+    let age = json!({"metric": {AGE: "oldest"}, "value": [at, taken.to_string()]});
+    let data = json!({"resultType": "vector", "result": [age, one]});
+    json!({"status": "success", "data": data}).to_string()
+}
+
 /// What Prometheus says about a series without labels that has this value at a time.
 fn series(value: impl Fn(f64) -> f64, asked: &Asked) -> String {
     let number = |name: &str| asked.parameters.get(name).and_then(|it| it.parse::<f64>().ok());
@@ -211,6 +236,15 @@ async fn respond(behaviour: Behaviour, asked: &Asked) -> Response<Body> {
             return response.body(Body::empty()).unwrap();
         }
         Behaviour::Prometheus(value) => {
+            return response.body(series(|_| value, asked).into()).unwrap();
+        }
+        Behaviour::Taken(value, at) => {
+            return response.body(taken(value, at, asked).into()).unwrap();
+        }
+        Behaviour::Ageless(_) if asks_ages(asked) => {
+            return response.status(400).body("no such function".into()).unwrap();
+        }
+        Behaviour::Ageless(value) => {
             return response.body(series(|_| value, asked).into()).unwrap();
         }
         Behaviour::Swinging => {
