@@ -5,21 +5,24 @@ use std::fmt;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
 use super::service::Service;
 use super::{AUTO, METRIC};
 use crate::bed::Bed;
 use crate::bed::adapter::Adapter;
-use crate::bed::http::Http;
 use crate::bed::wait::{seen, wait_until};
-use crate::stage::{external, foresail, metric};
+use crate::stage::{foresail, metric};
 
 /// Before the kill, after it, and how long both are compared.
 const BEFORE: Duration = Duration::from_secs(60);
 const ALONE: Duration = Duration::from_secs(10);
 const COMPARED: Duration = Duration::from_secs(20);
 const DEADLINE: Duration = Duration::from_secs(60);
-const LOOK: Duration = Duration::from_millis(100);
-/// Instants after the end of the backfill that may differ: one interval, and the one under way.
+/// Evaluations that have to be seen of both.
+const COMPARED_MIN: usize = 15;
+/// Evaluations of the restarted one that may differ: that before its history is whole, and the next.
 const MAY_DIFFER: usize = 2;
 
 /// What was seen.
@@ -64,53 +67,53 @@ pub(super) fn kill_and_restart(
     });
     let backfill = begun.elapsed();
     service.set(vec![second.secure_port(), again.secure_port()]);
-    let (compared, differing) = compare(bed, second, &again);
+    let (compared, differing) = compare(second, &again);
     (Told { backfill, compared, differing }, again)
 }
 
-/// How many evaluations both were asked about, and at how many they differ.
+/// How many evaluations of both are known, and at how many they differ.
 #[track_caller]
-fn compare(bed: &Bed, one: &Adapter, other: &Adapter) -> (usize, usize) {
-    let proxy = bed.http_as(&bed.certificates.front_proxy);
-    let path = external(AUTO, METRIC);
-    let mut seen = [BTreeMap::new(), BTreeMap::new()];
-    let begun = Instant::now();
-    while begun.elapsed() < COMPARED {
-        for (adapter, seen) in [one, other].into_iter().zip(&mut seen) {
-            // A forecast that is made a moment after the evaluation belongs to it: the last counts.
-            seen.extend(timed_value(&proxy, &adapter.secure_url(&path)));
-        }
-        thread::sleep(LOOK);
-    }
-    let [one, other] = seen;
-    // A sample that was scraped late is served by two evaluations, and nothing bears the next time.
-    let is_only = |at: &String| {
-        let next = at.parse::<jiff::Timestamp>().unwrap() + Duration::from_secs(1);
-        let next = next.to_string();
-        one.contains_key(&next) || other.contains_key(&next)
-    };
-    let both = one.keys().filter(|at| other.contains_key(*at) && is_only(at));
-    let mut common: Vec<_> = both.collect();
+fn compare(one: &Adapter, other: &Adapter) -> (usize, usize) {
+    thread::sleep(COMPARED);
+    let [one, other] = [one, other].map(evaluations);
     // The last one is still under way.
-    common.pop();
+    let last = one.keys().chain(other.keys()).max();
+    let both = one.keys().filter(|at| other.contains_key(*at) && Some(*at) != last);
+    let common: Vec<_> = both.collect();
+    assert!(common.len() >= COMPARED_MIN, "{} evaluations seen of both", common.len());
     let differing: Vec<_> =
-        common.iter().map(|at| (at, &one[*at], &other[*at])).filter(|it| it.1 != it.2).collect();
-    assert!(common.len() >= 10, "{} evaluations seen of both", common.len());
-    for (at, one, other) in &differing {
-        super::say(&format!("  at {at}: {one} and {other}"));
+        common.iter().filter(|at| one[**at]["published"] != other[**at]["published"]).collect();
+    for at in &differing {
+        super::say(&format!("  at {at}: {}\n  and {}", one[**at], other[**at]));
     }
-    let late = differing.iter().filter(|(at, ..)| !common[..MAY_DIFFER].contains(at)).count();
-    // With builds beside, one evaluation of twenty was seen to differ, on a quiet machine none: a
-    // read or a forecast of one of them that came late is the likely reason.
-    let allowed = common.len() / 10;
-    assert!(late <= allowed, "after one interval both answer the same: {differing:?}");
+    let late: Vec<_> = differing.iter().filter(|at| !common[..MAY_DIFFER].contains(at)).collect();
+    assert!(late.is_empty(), "after one interval both answer the same, but at {late:?}");
     (common.len(), differing.len())
 }
 
-/// The instant and the value that an adapter answers, if it has one.
-fn timed_value(http: &Http, url: &str) -> Option<(String, String)> {
-    let masters = [("X-Remote-User", "test"), ("X-Remote-Group", "system:masters")];
-    let item = http.get(url, &masters).ok()?.json()["items"][0].clone();
-    let text = |key: &str| item[key].as_str().map(str::to_owned);
-    text("timestamp").zip(text("value"))
+/// What an adapter explains of its last evaluations, by the second that each belongs to.
+#[track_caller]
+fn evaluations(adapter: &Adapter) -> BTreeMap<i64, Value> {
+    let path = format!("/debug/explain/{AUTO}/{METRIC}?last=60");
+    let page = adapter.observe(&path).unwrap().json();
+    let traces = page["policies"][0]["traces"].as_array().unwrap();
+    let instant = |trace: &Value| trace["at"].as_str().unwrap().parse::<Timestamp>().unwrap();
+    let mut traces: Vec<_> = traces.iter().map(|it| (instant(it), it)).collect();
+    // A forecast that is made a moment after the evaluation belongs to it: the later trace counts.
+    traces.sort_by_key(|(at, _)| *at);
+    let known = traces.into_iter().map(|(at, trace)| {
+        let path = &trace["paths"][0];
+        let forecast = &trace["forecast"];
+        let told = json!({
+            "published": path["published"],
+            "combined": path["combined"],
+            "made": forecast["made"]["at"],
+            "point": forecast["made"]["peak"]["point"],
+            "rise": forecast["rise"],
+            "verdict": forecast["verdict"],
+            "decidedBy": forecast["decidedBy"],
+        });
+        (at.as_second(), told)
+    });
+    known.collect()
 }
