@@ -28,12 +28,16 @@ pub struct Aged {
     pub samples: Samples,
     /// How old they are.
     pub taken: Taken,
+    /// Of which series they were made, where that was left to the source and it told.
+    pub used: Option<String>,
+    /// Which engine was told, where that was left to the source.
+    pub told: Option<String>,
 }
 
 /// They are as old as they say.
 impl From<Samples> for Aged {
     fn from(samples: Samples) -> Self {
-        Self { samples, taken: Taken::new() }
+        Self { samples, ..Self::default() }
     }
 }
 
