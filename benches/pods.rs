@@ -186,6 +186,7 @@ fn place(number: usize, port: u16) -> PodPlace {
         ports: [("metrics".into(), port)].into(),
         is_ready: true,
         is_leaving: false,
+        engine: None,
     }
 }
 

@@ -34,7 +34,7 @@ use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
 use crate::policy::partial::OnPartial;
 use crate::policy::pods::PodsAsk;
-use crate::policy::profile::{Described, Profiles};
+use crate::policy::profile::{AnyEngine, Described, Profiles};
 use crate::policy::promql::SeriesSelector;
 use crate::policy::queue::QueueAsk;
 use crate::policy::queue::reach::AllowedHost;
@@ -96,6 +96,8 @@ pub enum SourceKind {
     Scrape {
         /// The page.
         url: String,
+        /// Who asks.
+        access: Box<Access>,
     },
 }
 
@@ -225,10 +227,33 @@ pub enum Ask {
     },
     /// Series of the pages of pods.
     Pods(Arc<PodsAsk>),
+    /// A signal of whichever engine is there.
+    Engine(Arc<AnyEngine>),
     /// What waits in a queue.
     Queue(Arc<QueueAsk>),
     /// What is planned, which is asked of nobody.
     Schedule(Arc<Schedule>),
+}
+
+impl Ask {
+    /// What is asked, of whichever engine there is: those that may be there differ in their series
+    /// only.
+    #[must_use]
+    pub fn plain(&self) -> &Self {
+        match self {
+            Self::Engine(any) => any.example().unwrap_or(self),
+            _ => self,
+        }
+    }
+
+    /// What is asked of pods.
+    #[must_use]
+    pub fn of_pods(&self) -> Option<&PodsAsk> {
+        match self.plain() {
+            Self::Pods(ask) => Some(ask),
+            _ => None,
+        }
+    }
 }
 
 /// How the values of several series become one.

@@ -30,12 +30,16 @@ pub struct Aged {
     pub taken: Taken,
     /// Whether the source said that they are about a part of the data only.
     pub is_partial: bool,
+    /// Of which series they were made, where that was left to the source and it told.
+    pub used: Option<String>,
+    /// Which engine was told, where that was left to the source.
+    pub told: Option<String>,
 }
 
 /// They are as old as they say, and about all of the data.
 impl From<Samples> for Aged {
     fn from(samples: Samples) -> Self {
-        Self { samples, taken: Taken::new(), is_partial: false }
+        Self { samples, ..Self::default() }
     }
 }
 

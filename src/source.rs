@@ -7,6 +7,7 @@
 
 mod access;
 mod breaker;
+mod engines;
 mod http;
 pub mod pods;
 mod prometheus;
@@ -36,7 +37,7 @@ pub enum Source {
     /// The HTTP API of Prometheus or of something compatible with it.
     Prometheus(Box<Prometheus>),
     /// One page in exposition format.
-    Scrape(Scrape),
+    Scrape(Box<Scrape>),
     /// A server that has queues.
     Queue(Queue),
 }
@@ -188,9 +189,9 @@ impl Source {
                 let made = caller.map(|it| Prometheus::new(url, *method, parameters, it));
                 made.map(|it| Self::Prometheus(Box::new(it)))
             }
-            SourceKind::Scrape { url } => {
-                let http = http::client(url, *timeout, |builder| builder);
-                http.map(|it| Self::Scrape(Scrape::new(url, it)))
+            SourceKind::Scrape { url, access } => {
+                let caller = Caller::new(url, *timeout, access, reach);
+                caller.map(|it| Self::Scrape(Box::new(Scrape::new(url, it))))
             }
         };
         made.map_err(|cause| SetupError { name: name.clone(), cause })

@@ -27,7 +27,7 @@ use crate::domain::name::{Namespace, ObjectName};
 use crate::domain::pod_place::PodPlace;
 use crate::domain::ports::{Places, Pods, PodsUnknown};
 use crate::domain::selector::Selector;
-use crate::policy::{Ask, Config, Signal};
+use crate::policy::{Config, Signal};
 use crate::published::Published;
 use crate::telemetry::health::{Check, Health};
 use crate::telemetry::process;
@@ -198,7 +198,7 @@ fn pod_namespaces(config: &Config) -> BTreeSet<Namespace> {
 }
 
 fn place_namespaces(config: &Config) -> BTreeSet<Namespace> {
-    let reads_pods = |it: &Signal| matches!(it.ask, Ask::Pods(_));
+    let reads_pods = |it: &Signal| it.ask.of_pods().is_some();
     let policies = config.policies.iter().filter(|it| it.signals.iter().any(reads_pods));
     policies.map(|it| it.key.namespace.clone()).collect()
 }

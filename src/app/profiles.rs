@@ -4,6 +4,7 @@ use crate::domain::limits;
 use crate::policy::profile::file::OverPods;
 use crate::policy::profile::promql::{Question, query};
 use crate::policy::profile::{Canonical, Profile, Profiles, SignalProfile};
+use crate::policy::promql::SeriesSelector;
 
 /// What stands for the policy's namespace.
 const NAMESPACE: &str = "NAMESPACE";
@@ -28,6 +29,10 @@ pub fn shown(profile: &Profile) -> Vec<String> {
     ];
     if !profile.detect.is_empty() {
         lines.push(format!("pod label llm-d.ai/engine-type: {}", profile.detect.join(", ")));
+    }
+    if !profile.detect_series.is_empty() {
+        let marks: Vec<&str> = profile.detect_series.iter().map(SeriesSelector::text).collect();
+        lines.push(format!("told by its series: {}", marks.join(", ")));
     }
     if profile.about_pods.is_some() {
         lines.push("its series are about other pods: it is read through Prometheus only".into());

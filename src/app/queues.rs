@@ -44,7 +44,11 @@ impl Queues {
         let used: BTreeSet<&QueueServer> = signals
             .filter_map(|signal| match &signal.ask {
                 Ask::Queue(ask) => Some(&ask.server),
-                Ask::Query { .. } | Ask::Series { .. } | Ask::Pods(_) | Ask::Schedule(_) => None,
+                Ask::Query { .. }
+                | Ask::Series { .. }
+                | Ask::Pods(_)
+                | Ask::Engine(_)
+                | Ask::Schedule(_) => None,
             })
             .collect();
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);

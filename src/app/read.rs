@@ -9,6 +9,7 @@ use crate::domain::name::{ObjectName, SourceName};
 use crate::domain::sample::Sample;
 use crate::evaluation::backfill::{Chunk, ChunkFailure};
 use crate::evaluation::{Past, Readings, Recording};
+use crate::policy::profile::detect::Place;
 use crate::policy::schedule::Schedule;
 use crate::policy::{Ask, Config, Policy, Signal};
 use crate::series::{Aged, Samples, Taken};
@@ -93,9 +94,12 @@ impl Sources {
     fn get(&self, signal: &Signal) -> Option<Arc<MeteredSource>> {
         match &signal.ask {
             Ask::Queue(ask) => Some(self.queues.as_ref()?.get(&signal.source, &ask.server)),
-            Ask::Query { .. } | Ask::Series { .. } => self.named.get(&signal.source).cloned(),
             // Pods are read by the one reader that all policies share; what is planned is not read.
             Ask::Pods(_) | Ask::Schedule(_) => None,
+            Ask::Engine(any) if matches!(any.place, Place::Pods { .. }) => None,
+            Ask::Query { .. } | Ask::Series { .. } | Ask::Engine(_) => {
+                self.named.get(&signal.source).cloned()
+            }
         }
     }
 }
@@ -110,24 +114,31 @@ pub(crate) async fn read(
 ) -> PolicyRead {
     let live = policy.signals.iter().map(|signal| async {
         match (&signal.ask, sources.get(signal)) {
-            (Ask::Pods(ask), _) => {
+            (ask, None) if ask.of_pods().is_some() => {
                 let asker = (policy.key.clone(), signal.name.clone());
-                let read = tokio::time::timeout(limits::TICK_DEADLINE, pods.read(asker, ask, at));
+                let read = async {
+                    match ask {
+                        Ask::Pods(ask) => pods.read(asker, ask, at).await,
+                        Ask::Engine(any) => pods.read_any(asker, any, at).await,
+                        _ => Err(ReadError::WrongKind),
+                    }
+                };
                 let late = |_| Err(ReadError::TimedOut(limits::TICK_DEADLINE));
-                let read = read.await.unwrap_or_else(late).map_err(|error| error.to_string());
+                let read = tokio::time::timeout(limits::TICK_DEADLINE, read).await;
+                let read = read.unwrap_or_else(late).map_err(|error| error.to_string());
                 read.map(|it| (it, Taken::new()))
             }
             (Ask::Schedule(schedule), _) => {
                 let planned = Sample { at, value: schedule.value(at) };
                 let samples = Samples::from([(None, planned)]);
-                Ok((Answer { samples, note: None, used: None }, Taken::new()))
+                Ok((Answer { samples, note: None, used: None, told: None }, Taken::new()))
             }
             (_, Some(source)) => {
                 let read = source.read(signal, at).await;
-                read.map(|Aged { samples, taken, is_partial }| {
+                read.map(|Aged { samples, taken, is_partial, used, told }| {
                     // In words of our own: what a server says may hold what is nobody's business.
                     let note = is_partial.then(|| PART.to_owned());
-                    (Answer { samples, note, used: None }, taken)
+                    (Answer { samples, note, used, told }, taken)
                 })
             }
             (_, None) => Err("the source is not configured".to_owned()),
@@ -156,12 +167,13 @@ const PART: &str = "made from a part of the data";
 
 /// What a person should know about a good read: of which series it was made where a profile left that
 /// open, and what it lacks.
-fn note(signal: &Signal, Answer { note, used, .. }: &Answer) -> Option<String> {
-    let used = match &signal.ask {
-        Ask::Query { profile: Some(described), .. } => Some(described.to_string()),
-        _ => used.as_ref().map(|it| format!("read as {it}")),
+fn note(signal: &Signal, Answer { note, used, told, .. }: &Answer) -> Option<String> {
+    let used = match (&signal.ask, used) {
+        (_, Some(used)) => Some(format!("read as {used}")),
+        (Ask::Query { profile: Some(described), .. }, None) => Some(described.to_string()),
+        _ => None,
     };
-    let parts: Vec<String> = used.into_iter().chain(note.clone()).collect();
+    let parts: Vec<String> = told.iter().cloned().chain(used).chain(note.clone()).collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 

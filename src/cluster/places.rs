@@ -6,7 +6,7 @@ use crate::cluster::namespaces::{Kind, Namespaces, shared};
 use crate::cluster::watching::Progress;
 use crate::domain::labels::Labels;
 use crate::domain::name::{Namespace, ObjectName};
-use crate::domain::pod_place::PodPlace;
+use crate::domain::pod_place::{ENGINE_LABELS, PodPlace};
 use crate::domain::ports::{Places, PodsUnknown};
 use crate::domain::selector::Selector;
 use k8s_openapi::api::core::v1::{Container, Pod};
@@ -77,14 +77,15 @@ impl Kind for PodPlaces {
     fn put(pods: &mut BTreeMap<ObjectName, Placed>, name: ObjectName, mut pod: Pod) -> bool {
         let labels = pod.metadata.labels.take().unwrap_or_default().into_iter().collect();
         let labels = shared(pods, &name, labels, |it| &it.labels);
-        let placed = Placed { labels, place: place(name.clone(), pod) };
+        let engine = ENGINE_LABELS.iter().find_map(|it| labels.get(it)).map(Into::into);
+        let placed = Placed { labels, place: place(name.clone(), pod, engine) };
         let is_new = pods.get(&name) != Some(&placed);
         pods.insert(name, placed);
         is_new
     }
 }
 
-fn place(name: ObjectName, pod: Pod) -> PodPlace {
+fn place(name: ObjectName, pod: Pod, engine: Option<Box<str>>) -> PodPlace {
     let status = pod.status.unwrap_or_default();
     let mut conditions = status.conditions.iter().flatten();
     let has_ended = matches!(status.phase.as_deref(), Some("Failed" | "Succeeded"));
@@ -97,6 +98,7 @@ fn place(name: ObjectName, pod: Pod) -> PodPlace {
         ports: containers.flat_map(named_ports).collect(),
         is_ready: conditions.any(|it| it.type_ == "Ready" && it.status == "True"),
         is_leaving: has_ended || pod.metadata.deletion_timestamp.is_some(),
+        engine,
     }
 }
 
@@ -112,7 +114,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn placed(name: &str, status: &Value, leaving: bool) -> PodPlace {
-        let mut metadata = json!({"name": name, "uid": "u-1", "labels": {"app": "llama"}});
+        let mut metadata = json!({"name": name, "uid": "u-1", "labels": {"app": "llama", "llm-d.ai/engine-type": "vllm"}});
         if leaving {
             metadata["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
         }
@@ -143,6 +145,7 @@ mod tests {
             place.ports.iter().map(|(name, port)| (&**name, *port)).collect();
         assert_eq!(ports, [("http", 8000), ("metrics", 9091)]);
         assert_eq!((&*place.uid, place.is_ready, place.is_leaving), ("u-1", true, false));
+        assert_eq!(place.engine.as_deref(), Some("vllm"));
     }
 
     #[test]

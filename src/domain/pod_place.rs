@@ -19,4 +19,11 @@ pub struct PodPlace {
     pub is_ready: bool,
     /// Whether it has ended or is about to.
     pub is_leaving: bool,
+    /// What its label says that it runs, where it has one of `ENGINE_LABELS`.
+    pub engine: Option<Box<str>>,
 }
+
+/// Labels that name the inference engine of a pod, the first that is there counts: that of llm-d,
+/// and that of the Gateway API Inference Extension.
+pub const ENGINE_LABELS: [&str; 2] =
+    ["llm-d.ai/engine-type", "inference.networking.k8s.io/engine-type"];

@@ -15,7 +15,7 @@ pub struct Access {
 }
 
 /// The text of a header.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HeaderText {
     /// As it is configured.
     Value(Box<str>),
@@ -24,7 +24,7 @@ pub enum HeaderText {
 }
 
 /// Certificates of a connection, in PEM files that may change at any time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tls {
     /// The authorities to trust; those of the machine without it.
     pub ca_file: Option<Box<str>>,

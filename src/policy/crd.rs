@@ -91,7 +91,8 @@ const RULES: &[Rule] = &[
         needs: &["selector", "podPattern", "podLabel"],
         rule: "has(self.selector) ? !has(self.podPattern) && !has(self.podLabel) : \
                !has(self.port) && !has(self.scheme) && !has(self.path) && !has(self.timeout) && \
-               !has(self.includeNotReady) && !has(self.tls) && !has(self.auth)",
+               !has(self.includeNotReady) && !has(self.tls) && !has(self.auth) && \
+               !has(self.headers)",
         message: "`podPattern` and `podLabel` go with a prometheus source, keys of pages with a \
                   `selector`",
     },

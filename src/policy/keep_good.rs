@@ -36,7 +36,7 @@ impl Config {
 
     /// Whether there still is what a policy that was good reads from.
     pub(in crate::policy) fn can_read(&self, policy: &Policy) -> bool {
-        policy.signals.iter().all(|signal| match &signal.ask {
+        policy.signals.iter().all(|signal| match signal.ask.plain() {
             // Pods and a calendar are no source.
             Ask::Pods(_) | Ask::Schedule(_) => true,
             // A queue's server is named by the signal itself, and what may be named can change.
@@ -44,7 +44,7 @@ impl Config {
                 Reach::Anywhere => true,
                 Reach::Within { listed, .. } => *listed == self.allowed_hosts,
             },
-            Ask::Query { .. } | Ask::Series { .. } => {
+            Ask::Query { .. } | Ask::Series { .. } | Ask::Engine(_) => {
                 self.sources.iter().any(|it| it.name == signal.source)
             }
         })

@@ -2,9 +2,11 @@
 
 use crate::domain::finite::Finite;
 use crate::domain::selector::Selector;
+use crate::policy::access::{HeaderText, Tls};
 use crate::policy::partial::OnPartial;
 use crate::policy::profile::Described;
 use crate::policy::promql::SeriesSelector;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,8 +76,10 @@ pub struct PodPage {
     pub path: Box<str>,
     /// `None` for http.
     pub tls: Option<PodTls>,
-    /// The file with the token that is shown.
-    pub token_file: Option<Box<str>>,
+    /// What is shown in `Authorization`.
+    pub auth: Option<PodAuth>,
+    /// Further headers of the request, by name.
+    pub headers: BTreeMap<Box<str>, HeaderText>,
     /// How long reading it may take.
     pub timeout: Duration,
 }
@@ -92,10 +96,28 @@ pub enum PodPort {
 /// How a pod's certificate is checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PodTls {
-    /// The file with the authorities to trust; those of the machine without it.
-    pub ca_file: Option<Box<str>>,
+    /// The files with certificates, and the name that those of the pods have.
+    pub certificates: Tls,
     /// Whether any certificate will do.
     pub skips_verify: bool,
+}
+
+/// What proves to a pod who asks. All pods of a signal are shown the same, and whoever may run a pod
+/// that the selector selects sees it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PodAuth {
+    /// A name and a password.
+    Basic {
+        /// The name.
+        username: Box<str>,
+        /// The file with the password.
+        password_file: Box<str>,
+    },
+    /// A token.
+    Bearer {
+        /// The file with the token.
+        token_file: Box<str>,
+    },
 }
 
 /// What is read of a pod's series.
@@ -161,8 +183,11 @@ impl PodsAsk {
     /// Whether it names a file, which only those may do who run Foresail.
     #[must_use]
     pub fn names_files(&self) -> bool {
-        let ca_file = self.page.tls.as_ref().and_then(|it| it.ca_file.as_ref());
-        ca_file.is_some() || self.page.token_file.is_some()
+        let PodPage { tls, auth, headers, .. } = &*self.page;
+        let certificates = tls.as_ref().map(|it| &it.certificates);
+        certificates.is_some_and(|it| it.ca_file.is_some() || it.own.is_some())
+            || auth.is_some()
+            || headers.values().any(|it| matches!(it, HeaderText::File(_)))
     }
 }
 

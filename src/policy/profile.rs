@@ -6,11 +6,13 @@
 
 mod builtin;
 mod described;
+pub mod detect;
 pub mod file;
 pub mod pages;
 pub mod promql;
 
 pub use described::Described;
+pub use detect::AnyEngine;
 
 use crate::document::fault::{Fault, repaired};
 use crate::document::path::Path;
@@ -21,6 +23,9 @@ use file::{ProfileFile, SignalFile};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What policies name in the place of an engine that is to be told from what is there.
+pub const AUTO: &str = "auto";
+
 /// One engine or exporter.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Profile {
@@ -30,6 +35,10 @@ pub struct Profile {
     pub about: String,
     /// Values of the pod label that tells an engine.
     pub detect: Vec<String>,
+    /// Series by which it is told.
+    pub detect_series: Vec<SeriesSelector>,
+    /// Engines that are not told where it is.
+    pub detect_instead_of: Vec<String>,
     /// The port of a pod's page, where there is a usual one.
     pub port: Option<u16>,
     /// The path of a pod's page.
@@ -204,12 +213,6 @@ impl Profiles {
         self.0.get(engine)
     }
 
-    /// That of a pod whose label says this.
-    #[must_use]
-    pub fn detect(&self, label: &str) -> Option<&Arc<Profile>> {
-        self.0.values().find(|it| it.detect.iter().any(|known| known == label))
-    }
-
     /// All of them, by engine.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Profile>> {
         self.0.values()
@@ -270,14 +273,43 @@ impl Profile {
 }
 
 fn settle(file: ProfileFile, faults: &mut Vec<Fault>) -> Option<Profile> {
-    let ProfileFile { engine, about, detect, port, path, about_pods, signals } = file;
+    let ProfileFile {
+        engine,
+        about,
+        detect,
+        detect_series,
+        detect_instead_of,
+        port,
+        path,
+        about_pods,
+        signals,
+    } = file;
+    if engine == AUTO {
+        let fault = Fault::new(Path::default().key("engine"), "no engine can have this name");
+        faults
+            .push(fault.hint("policies say it where the engine is to be told from what is there"));
+    }
+    let marks = Path::default().key("detectSeries");
+    let detect_series = detect_series.iter().enumerate();
+    let detect_series: Vec<_> =
+        detect_series.map(|(place, it)| selector(it, marks.index(place), faults)).collect();
     let below = Path::default().key("signals");
     let settled: Vec<_> = signals
         .into_iter()
         .map(|(signal, it)| Some((signal, settle_signal(it, &below.key(signal.name()), faults)?)))
         .collect();
     let signals = settled.into_iter().collect::<Option<BTreeMap<_, _>>>()?;
-    Some(Profile { engine: engine.into(), about, detect, port, path, about_pods, signals })
+    Some(Profile {
+        engine: engine.into(),
+        about,
+        detect,
+        detect_series: detect_series.into_iter().collect::<Option<_>>()?,
+        detect_instead_of,
+        port,
+        path,
+        about_pods,
+        signals,
+    })
 }
 
 fn settle_signal(file: SignalFile, path: &Path, faults: &mut Vec<Fault>) -> Option<SignalProfile> {
@@ -310,12 +342,14 @@ fn settle_candidate(
     Some(Candidate { form, max_over, within, scale, note })
 }
 
+fn selector(text: &str, path: Path, faults: &mut Vec<Fault>) -> Option<SeriesSelector> {
+    let bad = |bad: BadQuery| faults.push(Fault::new(path, bad.problem));
+    SeriesSelector::parse(text).map_err(bad).ok()
+}
+
 fn form(file: &file::CandidateFile, path: &Path, faults: &mut Vec<Fault>) -> Option<Form> {
     let file::CandidateFile { gauge, counter, histogram, ratio, product, excess, mean, .. } = file;
-    let mut select = |text: &str, key: &str| {
-        let bad = |bad: BadQuery| faults.push(Fault::new(path.key(key), bad.problem));
-        SeriesSelector::parse(text).map_err(bad).ok()
-    };
+    let mut select = |text: &str, key: &str| selector(text, path.key(key), faults);
     let mut two = |key: &str, of: &str, other: &str| (select(of, key), select(other, key));
     let ratio = ratio.as_ref().map(|it| two("ratio", &it.of, &it.by));
     let product = product.as_ref().map(|it| two("product", &it.of, &it.by));

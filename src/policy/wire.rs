@@ -102,6 +102,13 @@ pub struct ScrapeSource {
     pub url: String,
     /// How long reading it may take; 5s when left out.
     pub timeout: Option<String>,
+    /// How Foresail proves who it is: exactly one way.
+    pub auth: Option<access::Auth>,
+    /// Further headers of the request, by name.
+    #[serde(default)]
+    pub headers: BTreeMap<String, access::Header>,
+    /// Certificates of the connection.
+    pub tls: Option<access::Tls>,
 }
 
 /// The recipe of one published metric.

@@ -7,6 +7,7 @@
 mod choice;
 mod client;
 mod counts;
+mod engine;
 mod fold;
 mod ledger;
 mod quantile;
@@ -24,6 +25,7 @@ use crate::domain::ports::{Files, Places};
 use crate::policy::pods::{Across, PodPage, PodsAsk};
 use crate::policy::{Ask, Policy};
 use crate::source::ReadError;
+use crate::source::engines::Engines;
 use crate::source::scrape::exposition::Format;
 use crate::source::scrape::exposition::sieve::{Page, Sieve, Unfit, Wanted};
 use choice::{Chosen, choose};
@@ -45,6 +47,7 @@ pub struct PodReader {
     clients: Clients,
     pages: Mutex<BTreeMap<PodPage, Fetches>>,
     memories: Mutex<BTreeMap<Asker, Arc<Mutex<Memory>>>>,
+    engines: Engines<Asker>,
     permits: Semaphore,
     counts: Arc<Counts>,
 }
@@ -87,6 +90,7 @@ impl PodReader {
             clients: Clients::new(files),
             pages: Mutex::default(),
             memories: Mutex::default(),
+            engines: Engines::default(),
             permits: Semaphore::new(limits::pods::AT_ONCE_IN_ALL),
             counts: Arc::default(),
         }
@@ -105,10 +109,17 @@ impl PodReader {
         let mut askers = BTreeSet::new();
         for policy in policies {
             for signal in &policy.signals {
-                if let Ask::Pods(ask) = &signal.ask {
-                    wanted.entry(&ask.page).or_default().extend(ask.names());
-                    askers.insert((policy.key.clone(), signal.name.clone()));
+                match &signal.ask {
+                    Ask::Pods(ask) => wanted.entry(&ask.page).or_default().extend(ask.names()),
+                    // What is wanted shows when its engine is told.
+                    Ask::Engine(any) => {
+                        for page in any.engines.iter().filter_map(|it| it.page.as_deref()) {
+                            wanted.entry(page).or_default();
+                        }
+                    }
+                    _ => continue,
                 }
+                askers.insert((policy.key.clone(), signal.name.clone()));
             }
         }
         let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,8 +131,10 @@ impl PodReader {
                 fetches.wanted = Some(wanted);
             }
         }
+        let goes_on = |asker: &Asker| askers.contains(asker) && !begun.contains(&asker.0);
+        self.engines.retain(goes_on);
         let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
-        memories.retain(|asker, _| askers.contains(asker) && !begun.contains(&asker.0));
+        memories.retain(|asker, _| goes_on(asker));
     }
 
     /// What the pods say about the instant `at`.
@@ -137,7 +150,7 @@ impl PodReader {
         let unknown = |why: String| ReadError::Empty(why);
         let places = self.places.places(&asker.0.namespace, &ask.selector);
         let places = places.map_err(|error| unknown(error.to_string()))?;
-        let Chosen { pods, n_pods } = choose(ask, places);
+        let Chosen { pods, n_pods } = choose(ask.includes_not_ready, places);
         if pods.is_empty() {
             return Err(fold::no_pod());
         }
@@ -212,8 +225,15 @@ impl PodReader {
             Some(fetches) => fetches,
             None => own.insert(Fetches::default()),
         };
-        let known = fetches.wanted.as_ref().filter(|it| ask.names().all(|name| it.includes(&name)));
-        let wanted = known.cloned().unwrap_or_else(|| Arc::new(Wanted::new(ask.names())));
+        let wanted = match &fetches.wanted {
+            Some(known) if ask.names().all(|name| known.includes(&name)) => Arc::clone(known),
+            known => {
+                // The next one who reads this page finds what is wanted for an engine that was told.
+                let before = known.iter().flat_map(|it| it.names().map(str::to_owned));
+                Arc::new(Wanted::new(before.chain(ask.names())))
+            }
+        };
+        fetches.wanted = Some(Arc::clone(&wanted));
         let is_same = |it: &&Fetch| it.at == at && Arc::ptr_eq(&it.wanted, &wanted);
         if let Some(fetch) = fetches.newest.get(uid).filter(is_same) {
             return fetch.clone();
@@ -263,7 +283,9 @@ async fn fetch(
         *bytes += chunk.len();
         Ok(sieve.push(chunk)?)
     });
-    let format = Format::declared(streamed.await?.as_deref());
+    // What a pod repeats of a secret is not told.
+    let streamed = streamed.await.map_err(|error| caller.hidden.redacted(error))?;
+    let format = Format::declared(streamed.as_deref());
     Ok((sieve.finish(format)?, format))
 }
 

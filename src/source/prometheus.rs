@@ -1,6 +1,7 @@
 //! The HTTP API of Prometheus: instant queries for the newest sample, range queries for history.
 
 mod ages;
+mod engine;
 mod partial;
 mod response;
 
@@ -9,18 +10,20 @@ use crate::domain::limits;
 use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
 use crate::policy::partial::OnPartial;
+use crate::policy::profile::promql::CANDIDATE;
 use crate::policy::promql::age::WithAges;
 use crate::policy::{Ask, QueryMethod};
 use crate::series::{Aged, Samples};
 use crate::source::ReadError;
 use crate::source::access::Caller;
+use crate::source::engines::Engines;
 use crate::source::http::Answer;
 use ages::{Ages, Oldest};
 use jiff::Timestamp;
 use partial::Lasts;
 use reqwest::Client;
 use response::{Data, Point, Series, Told};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A server that speaks Prometheus' HTTP API.
@@ -33,6 +36,31 @@ pub struct Prometheus {
     caller: Caller,
     lasts: Lasts,
     ages: Ages,
+    /// By the query that tells them.
+    engines: Engines<Box<str>>,
+}
+
+/// What is asked beside a query.
+struct Beside<'a> {
+    aged: Option<WithAges>,
+    candidates: Option<&'a str>,
+    pod_label: Option<&'a str>,
+}
+
+/// The candidates of a profile that counted, by the places of their part and of themselves.
+type Counted = BTreeSet<(usize, usize)>;
+
+/// Takes the series that tell candidates out of an answer.
+fn taken_candidates(series: &mut Vec<Series>) -> Counted {
+    let mut counted = Counted::new();
+    series.retain(|one| {
+        let Some(place) = one.label(CANDIDATE) else { return true };
+        let place = place.split_once('.');
+        let place = place.and_then(|(part, own)| Some((part.parse().ok()?, own.parse().ok()?)));
+        counted.extend(place);
+        false
+    });
+    counted
 }
 
 impl Prometheus {
@@ -50,18 +78,31 @@ impl Prometheus {
             caller,
             lasts: Lasts::default(),
             ages: Ages::default(),
+            engines: Engines::default(),
+        }
+    }
+
+    /// The samples that `ask` has at the instant `at`.
+    pub(super) async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Aged, ReadError> {
+        match ask {
+            Ask::Engine(any) => Box::pin(self.read_any(any, at)).await,
+            _ => self.read_query(ask, at).await,
         }
     }
 
     /// The samples that the query of `ask` has at the instant `at`.
-    pub(super) async fn read(&self, ask: &Ask, at: Timestamp) -> Result<Aged, ReadError> {
-        let Ask::Query { query, pod_label, lookback, on_partial, .. } = ask else {
+    async fn read_query(&self, ask: &Ask, at: Timestamp) -> Result<Aged, ReadError> {
+        let Ask::Query { query, pod_label, lookback, on_partial, profile } = ask else {
             return Err(ReadError::WrongKind);
         };
+        let candidates = profile.as_ref().and_then(|it| it.query.as_deref());
+        let candidates = candidates.filter(|_| !self.ages.is_refused(query, at));
         let aged = self.ages.asked(query, pod_label.as_deref(), at);
         let is_strict = aged.as_ref().is_some_and(|it| it.is_strict);
-        let (Told { data, missing }, oldest) =
-            self.instant(query, aged, pod_label.as_deref(), (at, *lookback)).await?;
+        let beside = Beside { aged, candidates, pod_label: pod_label.as_deref() };
+        let (Told { data, missing }, oldest, counted) =
+            self.instant(query, beside, (at, *lookback)).await?;
+        let used = profile.as_ref().and_then(|it| it.used(&counted));
         let samples = match data {
             Data::Vector(series) => instant_samples(series, pod_label.as_deref())?,
             Data::Scalar(point) if pod_label.is_none() => {
@@ -75,18 +116,19 @@ impl Prometheus {
         let question = (query.clone(), pod_label.clone());
         let judged = (*on_partial, missing.as_deref());
         let samples = self.lasts.judged(question, at, samples, judged)?;
-        Ok(Aged { samples, taken: oldest.into_taken(), is_partial: missing.is_some() })
+        let is_partial = missing.is_some();
+        Ok(Aged { samples, taken: oldest.into_taken(), is_partial, used, told: None })
     }
 
-    /// What a query answers at `at`, and how old that is where it can be told. Both are asked in one
-    /// request; where a server does not take that, the query is asked alone.
+    /// What a query answers at `at`, and what can be told of that: how old it is, and which candidates
+    /// of a profile counted. All is asked in one request; where a server does not take that, the query
+    /// is asked alone.
     async fn instant(
         &self,
         query: &str,
-        aged: Option<WithAges>,
-        pod_label: Option<&str>,
+        Beside { aged, candidates, pod_label }: Beside<'_>,
         (at, lookback): (Timestamp, Duration),
-    ) -> Result<(Told, Oldest), ReadError> {
+    ) -> Result<(Told, Oldest, Counted), ReadError> {
         let ask = async |text: &str| {
             let parameters = [
                 ("query", text.to_owned()),
@@ -96,17 +138,30 @@ impl Prometheus {
             ];
             self.ask("query", &parameters).await
         };
-        let Some(aged) = aged else { return Ok((ask(query).await?, Oldest::default())) };
-        match ask(&aged.text).await {
+        let is_aged = aged.is_some();
+        let text = match (aged, candidates) {
+            (None, None) => {
+                return Ok((ask(query).await?, Oldest::default(), Counted::new()));
+            }
+            (Some(aged), None) => aged.text,
+            (None, Some(candidates)) => format!("{query}\nor {candidates}"),
+            (Some(aged), Some(candidates)) => format!("{}\nor {candidates}", aged.text),
+        };
+        match ask(&text).await {
             Ok(mut told) => {
-                let oldest = match &mut told.data {
-                    Data::Vector(series) => self.ages.taken(series, pod_label),
-                    Data::Scalar(_) | Data::Matrix(_) => Oldest::default(),
-                };
-                Ok((told, oldest))
+                let (mut oldest, mut counted) = (Oldest::default(), Counted::new());
+                if let Data::Vector(series) = &mut told.data {
+                    if candidates.is_some() {
+                        counted = taken_candidates(series);
+                    }
+                    if is_aged {
+                        oldest = self.ages.taken(series, pod_label);
+                    }
+                }
+                Ok((told, oldest, counted))
             }
             Err(error) if self.ages.is_to_blame(&error, query, at) => {
-                Ok((ask(query).await?, Oldest::default()))
+                Ok((ask(query).await?, Oldest::default(), Counted::new()))
             }
             Err(error) => Err(error),
         }
@@ -125,6 +180,10 @@ impl Prometheus {
         to: Timestamp,
         step: Duration,
     ) -> Result<Vec<(Option<ObjectName>, Sample)>, ReadError> {
+        let ask = match ask {
+            Ask::Engine(any) => self.engine_of(any, to).await?.0,
+            _ => ask,
+        };
         let Ask::Query { query, pod_label, lookback, on_partial, .. } = ask else {
             return Err(ReadError::WrongKind);
         };

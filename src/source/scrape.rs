@@ -8,9 +8,11 @@ use crate::policy::promql::SeriesSelector;
 use crate::policy::{Ask, Reduce};
 use crate::series::Samples;
 use crate::source::ReadError;
-use crate::source::http::{Answer, Http};
+use crate::source::access::Caller;
+use crate::source::http::Answer;
 use exposition::{Format, Line};
 use jiff::Timestamp;
+use reqwest::Client;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
@@ -22,7 +24,7 @@ const ACCEPT: &str = "text/plain;version=0.0.4";
 #[derive(Debug)]
 pub struct Scrape {
     url: String,
-    http: Http,
+    caller: Caller,
     newest: Mutex<Option<Fetch>>,
 }
 
@@ -37,8 +39,8 @@ struct Fetch {
 type Fetched = Result<(Vec<u8>, Format), ReadError>;
 
 impl Scrape {
-    pub(super) fn new(url: &str, http: Http) -> Self {
-        Self { url: url.to_owned(), http, newest: Mutex::new(None) }
+    pub(super) fn new(url: &str, caller: Caller) -> Self {
+        Self { url: url.to_owned(), caller, newest: Mutex::new(None) }
     }
 
     /// Answers from the page as it was fetched for the instant `at`. A sample without a time of
@@ -64,8 +66,9 @@ impl Scrape {
     }
 
     async fn fetch(&self) -> Fetched {
-        let request = self.http.client.get(&self.url).header("accept", ACCEPT);
-        let Answer { status, body, content_type } = self.http.send(request).await?;
+        let make = |client: &Client| client.get(&self.url).header("accept", ACCEPT);
+        // What a server repeats of a secret is on no page that is read, and in no error.
+        let (Answer { status, body, content_type }, _) = self.caller.send(make).await?;
         if (200..300).contains(&status) {
             return Ok((body, Format::declared(content_type.as_deref())));
         }

@@ -35,6 +35,7 @@ pub(crate) struct Page {
     address: SocketAddr,
     waiting: Arc<Mutex<f64>>,
     measured: Arc<Mutex<Option<Timestamp>>>,
+    more: Arc<Mutex<&'static str>>,
 }
 
 impl Page {
@@ -43,6 +44,8 @@ impl Page {
         let (shown, begin) = (Arc::clone(&waiting), Instant::now());
         let measured = Arc::new(Mutex::new(None));
         let last = Arc::clone(&measured);
+        let more = Arc::<Mutex<&'static str>>::default();
+        let lines = Arc::clone(&more);
         let page = move || {
             let (waiting, requests) =
                 (*shown.lock().unwrap(), 10.0 * begin.elapsed().as_secs_f64());
@@ -50,8 +53,9 @@ impl Page {
             format!(
                 "# TYPE measured gauge\nmeasured 7 {measured}\n\
                  # TYPE waiting gauge\nwaiting{{pod=\"a\"}} {}\nwaiting{{pod=\"b\"}} 2\n\
-                 # TYPE requests_total counter\nrequests_total {requests}\n",
-                waiting - 2.0
+                 # TYPE requests_total counter\nrequests_total {requests}\n{}",
+                waiting - 2.0,
+                lines.lock().unwrap(),
             )
         };
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -68,7 +72,12 @@ impl Page {
                 drop(write!(stream, "{head}\r\nContent-Length: {length}\r\n\r\n{page}"));
             }
         });
-        Self { address, waiting, measured }
+        Self { address, waiting, measured, more }
+    }
+
+    /// Has these lines, too, from now on.
+    pub(crate) fn add(&self, lines: &'static str) {
+        *self.more.lock().unwrap() = lines;
     }
 
     /// Measures the third series no more, or again. Its last sample is said over and over with the time

@@ -170,6 +170,60 @@ async fn a_series_that_falls_silent_grows_old_at_each() {
 }
 
 #[tokio::test]
+async fn engines_and_the_series_that_count_are_told_by_each() {
+    let (bed, page) = (Bed::new(), Page::start());
+    // In the middle of an upgrade.
+    page.add(
+        "vllm:num_requests_running{namespace=\"inference\",pod=\"a\"} 3\n\
+         vllm:num_requests_running{namespace=\"inference\",pod=\"b\"} 4\n\
+         vllm:num_requests_waiting{namespace=\"inference\",pod=\"b\"} 1\n\
+         vllm:kv_cache_usage_perc{namespace=\"inference\",pod=\"a\"} 0.5\n\
+         vllm:gpu_cache_usage_perc{namespace=\"inference\",pod=\"b\"} 0.25\n\
+         tgi_queue_size{namespace=\"elsewhere\",pod=\"c\"} 9\n",
+    );
+    let servers = servers(&bed, &page);
+    let policies = NAMES.iter().flat_map(|name| {
+        ["kvCacheUsage", "demand"].map(|signal| {
+            let keys = format!("engine: auto, signal: {signal}");
+            let signal_of = format!("{{source: {name}, profile: {{{keys}}}}}");
+            external(&format!("{name}-{}", signal.to_lowercase()), "1s", &signal_of)
+        })
+    });
+    let policies: Vec<String> = policies.collect();
+    let adapter = Setup::new(&config(&sources(&servers), &policies)).start().await;
+    let explains = async |name: &str, told: &str| {
+        wait::until(&format!("{name}: {told}"), async || {
+            let path = format!("/debug/explain/inference/{name}?last=1&format=text");
+            let said = adapter.observe(&path).await?.body;
+            wait::seen(said.contains(told), said)
+        })
+        .await;
+    };
+    for name in NAMES {
+        let (usage, demand) = (format!("{name}-kvcacheusage"), format!("{name}-demand"));
+        adapter.serves(&usage, "375m").await;
+        let told = "engine vllm, told by its series; read as vllm:kv_cache_usage_perc and \
+                    vllm:gpu_cache_usage_perc";
+        explains(&usage, told).await;
+        adapter.serves(&demand, "8").await;
+        explains(&demand, "read as vllm:num_requests_waiting + vllm:num_requests_running").await;
+    }
+    page.add(
+        "sglang:num_running_reqs{namespace=\"inference\",pod=\"a\",tp_rank=\"0\"} 6\n\
+         sglang:num_running_reqs{namespace=\"inference\",pod=\"a\",tp_rank=\"1\"} 6\n\
+         sglang:num_queue_reqs{namespace=\"inference\",pod=\"a\",tp_rank=\"0\"} 5\n\
+         sglang:token_usage{namespace=\"inference\",pod=\"a\",tp_rank=\"0\"} 0.875\n",
+    );
+    for name in NAMES {
+        adapter.serves(&format!("{name}-kvcacheusage"), "875m").await;
+        adapter.serves(&format!("{name}-demand"), "11").await;
+        let told =
+            "engine sglang, told by its series; read as sglang:num_queue_reqs{priority=\"\"} + ";
+        explains(&format!("{name}-demand"), told).await;
+    }
+}
+
+#[tokio::test]
 async fn the_past_is_what_was_read_at_each_instant() {
     let (bed, page) = (Bed::new(), Page::start());
     let servers = servers(&bed, &page);

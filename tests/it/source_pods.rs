@@ -6,6 +6,8 @@
     reason = "a test fails loudly, and what the pods show is added up to the last bit"
 )]
 
+mod access;
+mod engines;
 mod fleet;
 mod profiles;
 
@@ -305,47 +307,4 @@ async fn openmetrics_is_read_with_its_times_and_without_its_exemplars() {
     let sample = answer.samples[&None];
     assert_eq!((sample.value.get(), sample.at.as_millisecond()), (5.0, 1_700_000_000_500));
     assert_eq!(fleet.number(&reader, 1, at(1_700_000_100)).await, Ok((5.0, None)));
-}
-
-#[tokio::test]
-async fn a_token_is_shown_and_never_told() {
-    let fleet = Fleet::start(&["q 1\n"]).await;
-    fleet.files.put("/token", "secret-1\n");
-    let reader = fleet.reader(&[asks("External", "series: q, auth: {bearerTokenFile: /token}")]);
-    assert_eq!(fleet.number(&reader, 0, at(0)).await, Ok((1.0, None)));
-    fleet.files.put("/token", "secret-2");
-    assert_eq!(fleet.number(&reader, 0, at(1)).await, Ok((1.0, None)));
-    let shown: Vec<Option<String>> = fleet.webs[0]
-        .asked("/metrics")
-        .into_iter()
-        .map(|it| it.headers.get("authorization").cloned())
-        .collect();
-    assert_eq!(shown, [Some("Bearer secret-1".to_owned()), Some("Bearer secret-2".to_owned())]);
-    fleet.files.put("/token", "secret\u{1}");
-    let error = fleet.number(&reader, 0, at(2)).await.unwrap_err();
-    assert_eq!(error, "`/token` holds no bearer token");
-    fleet.files.remove("/token");
-    let error = fleet.number(&reader, 0, at(3)).await.unwrap_err();
-    assert_eq!(error, "`/token` is not there");
-}
-
-#[tokio::test]
-async fn certificates_are_checked_as_the_policy_says() {
-    let (port, authority) = fleet::over_tls("q 7\n").await;
-    let mut fleet = Fleet::start(&[]).await;
-    fleet.change(|pods| pods.push(fleet::place(0, port)));
-    fleet.files.put("/ca.crt", &authority);
-    let with = |tls: &str| asks("External", &format!("series: q, scheme: https, tls: {{{tls}}}"));
-    let signals =
-        [with("caFile: /ca.crt"), with("insecureSkipVerify: true"), with("caFile: /none")];
-    let reader = fleet.reader(&signals);
-    assert_eq!(fleet.number(&reader, 0, at(0)).await, Ok((7.0, None)));
-    assert_eq!(fleet.number(&reader, 1, at(0)).await, Ok((7.0, None)));
-    let missing = fleet.number(&reader, 2, at(0)).await.unwrap_err();
-    assert_eq!(missing, "`/none` is not there");
-    // Another authority has not signed it.
-    let (_, other) = fleet::over_tls("q 7\n").await;
-    fleet.files.put("/ca.crt", &other);
-    let refused = fleet.number(&reader, 0, at(60)).await.unwrap_err();
-    assert!(refused.contains("invalid peer certificate"), "{refused}");
 }

@@ -2,5 +2,6 @@
 
 pub(crate) mod adapter;
 pub(crate) mod sigv4;
+pub(crate) mod tls_page;
 pub(crate) mod wait;
 pub(crate) mod web;

@@ -2,6 +2,7 @@
 
 use super::{Canonical, Form, Profile};
 use crate::policy::promql::SeriesSelector;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ pub struct Described {
     pub signal: Canonical,
     /// The candidates of each of the parts that add up to it.
     pub parts: Vec<Vec<String>>,
+    /// What asks a Prometheus which of them count, where that is to be asked (`promql::Query`).
+    pub query: Option<String>,
 }
 
 impl Described {
@@ -22,7 +25,28 @@ impl Described {
     pub fn new(profile: &Profile, signal: Canonical) -> Option<Self> {
         let parts = profile.parts(signal)?.into_iter();
         let parts = parts.map(|it| it.from.iter().map(|from| from.form.to_string()).collect());
-        Some(Self { engine: Arc::clone(&profile.engine), signal, parts: parts.collect() })
+        Some(Self {
+            engine: Arc::clone(&profile.engine),
+            signal,
+            parts: parts.collect(),
+            query: None,
+        })
+    }
+
+    /// What was used, of the places of candidates that counted: of a part with one candidate that one.
+    /// `None` where of a part nothing is told.
+    #[must_use]
+    pub fn used(&self, counted: &BTreeSet<(usize, usize)>) -> Option<String> {
+        let parts = self.parts.iter().enumerate().map(|(place, candidates)| {
+            if let [only] = candidates.as_slice() {
+                return Some(only.clone());
+            }
+            let used = candidates.iter().enumerate();
+            let used = used.filter(|(index, _)| counted.contains(&(place, *index)));
+            let used: Vec<&str> = used.map(|(_, it)| it.as_str()).collect();
+            (!used.is_empty()).then(|| used.join(" and "))
+        });
+        Some(parts.collect::<Option<Vec<_>>>()?.join(" + "))
     }
 }
 

@@ -16,6 +16,13 @@ pub struct ProfileFile {
     /// Values of the pod label `llm-d.ai/engine-type` that mean it.
     #[serde(default)]
     pub detect: Vec<String>,
+    /// Series that pods of it have from their start and others do not: one of them is enough to tell
+    /// it.
+    #[serde(default)]
+    pub detect_series: Vec<String>,
+    /// Engines whose series it has as well: where it is told, they are not.
+    #[serde(default)]
+    pub detect_instead_of: Vec<String>,
     /// The port of a pod's page.
     pub port: Option<u16>,
     /// The path of a pod's page.

@@ -13,6 +13,13 @@ use std::time::Duration;
 /// The label that names the pod of what an exporter says about other pods.
 const WORKLOAD: &str = "workload";
 
+/// The label that names the engine in the answer to which engines are there.
+pub const ENGINE: &str = "foresail_engine";
+
+/// The label that tells candidates in the answer to which of them have series: the place of the part
+/// and that of the candidate in it, with a dot between them.
+pub const CANDIDATE: &str = "foresail_candidate";
+
 /// What is asked of a profile.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
@@ -39,15 +46,48 @@ pub struct Query {
     pub text: String,
     /// The label.
     pub pod_label: String,
+    /// Where a part has several candidates, what tells which of them count: a series with the label
+    /// `CANDIDATE` for each. It may stand behind the query with `or`.
+    pub candidates: Option<String>,
 }
 
 /// The query for a signal; `None` when the profile has no such signal.
 #[must_use]
 pub fn query(profile: &Profile, signal: Canonical, question: &Question<'_>) -> Option<Query> {
     let writer = Writer { about: profile.about_pods.as_ref(), question };
-    let parts: Vec<String> = profile.parts(signal)?.iter().map(|it| writer.part(it)).collect();
+    let parts = profile.parts(signal)?;
+    let told: Vec<String> =
+        parts.iter().enumerate().flat_map(|(place, it)| writer.candidates(place, it)).collect();
+    let candidates = (!told.is_empty()).then(|| told.join(" or "));
+    let parts: Vec<String> = parts.iter().map(|it| writer.part(it)).collect();
     let pod_label = writer.pod_label().to_owned();
-    Some(Query { text: parts.join(" + "), pod_label })
+    Some(Query { text: parts.join(" + "), pod_label, candidates })
+}
+
+/// The query that tells which of these engines are there: of each, how many of its series there are,
+/// under the label `ENGINE`. One request for all of them; `None` of none.
+pub fn engines<'e>(
+    engines: impl Iterator<Item = (&'e str, &'e [SeriesSelector])>,
+    question: &Question<'_>,
+) -> Option<String> {
+    let (namespace, value) = question.namespace;
+    let writer = Writer { about: None, question };
+    let found = engines.filter(|(_, marks)| !marks.is_empty()).map(|(name, marks)| {
+        let selectors = marks.iter().map(|it| {
+            let mut matches = vec![LabelMatch::Equal(namespace, value)];
+            matches.extend(writer.own_matches(question.pod_label));
+            it.narrowed("", &matches)
+        });
+        let selectors = selectors.collect::<Vec<_>>().join(" or ");
+        marked(&format!("count({selectors})"), ENGINE, name)
+    });
+    let found: Vec<String> = found.collect();
+    (!found.is_empty()).then(|| found.join(" or "))
+}
+
+/// The same series under a label of our own.
+fn marked(vector: &str, label: &str, mark: &str) -> String {
+    format!(r#"label_replace({vector}, "{label}", "{mark}", "__name__", ".*")"#)
 }
 
 struct Writer<'a> {
@@ -70,6 +110,24 @@ impl Writer<'_> {
             (OverPods::Sum, false) => format!("sum({known})"),
             (OverPods::Avg, false) => format!("avg({known})"),
         }
+    }
+
+    /// Which of several candidates count: those that have pods which those before them have not.
+    fn candidates(&self, place: usize, signal: &SignalProfile) -> Vec<String> {
+        let all: Vec<String> =
+            signal.from.iter().map(|it| self.candidate(it, signal.pods)).collect();
+        if all.len() < 2 {
+            return Vec::new();
+        }
+        let told = all.iter().enumerate().map(|(index, candidate)| {
+            let before: Vec<&str> = all.iter().take(index).map(String::as_str).collect();
+            let counts = match before.as_slice() {
+                [] => candidate.clone(),
+                _ => format!("({candidate}) unless ({})", before.join(" or ")),
+            };
+            marked(&format!("count({counts})"), CANDIDATE, &format!("{place}.{index}"))
+        });
+        told.collect()
     }
 
     fn candidate(&self, candidate: &Candidate, pods: OverPods) -> String {

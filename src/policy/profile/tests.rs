@@ -17,20 +17,6 @@ fn every_built_in_file_is_a_profile_and_says_its_own_name() {
 }
 
 #[test]
-fn an_engine_is_told_by_the_label_of_its_pods() {
-    let profiles = Profiles::builtin();
-    for (label, engine) in [
-        ("vllm", Some("vllm")),
-        ("sglang", Some("sglang")),
-        ("trtllm-serve", Some("trtllm-serve")),
-        ("triton-tensorrt-llm", Some("triton-trtllm")),
-        ("something-else", None),
-    ] {
-        assert_eq!(profiles.detect(label).map(|it| &*it.engine), engine, "{label}");
-    }
-}
-
-#[test]
 fn a_demand_without_series_of_its_own_is_what_waits_and_what_runs() {
     let profiles = Profiles::builtin();
     let parts =
@@ -61,6 +47,16 @@ fn what_is_wrong_with_a_file_is_told_with_its_place() {
         let faults = Profile::parse(&file(from)).unwrap_err();
         assert!(faults[0].problem.contains(problem), "{from}: {faults:?}");
         assert_eq!(faults[0].position.unwrap().line, 9, "{from}: {faults:?}");
+    }
+    for (from, problem) in [
+        ("about: mine", "about: mine\ndetectSeries: ['sum(x)']\n", "is not a selector of series"),
+        ("engine: mine", "engine: auto\n", "no engine can have this name"),
+    ]
+    .map(|(from, to, problem)| (file("{gauge: x}").replacen(&format!("{from}\n"), to, 1), problem))
+    {
+        let faults = Profile::parse(&from).unwrap_err();
+        assert!(faults[0].problem.contains(problem), "{from}: {faults:?}");
+        assert!(faults[0].position.is_some(), "{faults:?}");
     }
     let faults = Profile::parse("engine: [").unwrap_err();
     assert!(faults[0].problem.starts_with("not YAML"), "{faults:?}");

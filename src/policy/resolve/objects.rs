@@ -246,7 +246,7 @@ fn without_files(policy: &Policy, faults: &mut Faults) -> bool {
 /// see the others.
 fn confined(mut policy: Policy, sources: &Sources<'_>, faults: &mut Faults) -> Option<Policy> {
     for signal in &mut policy.signals {
-        if let Ask::Pods(ask) = &signal.ask
+        if let Some(ask) = signal.ask.of_pods()
             && ask.names_files()
         {
             let path = Path::default().key("spec").key("signals").key(signal.name.as_str());

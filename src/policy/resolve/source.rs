@@ -1,6 +1,6 @@
 //! From the written shape of a source to its settings.
 
-mod access;
+pub(in crate::policy::resolve) mod access;
 
 use super::Faults;
 use crate::document::fault::Fault;
@@ -31,11 +31,15 @@ pub(super) fn resolve(
             (resolve_prometheus(prometheus, &path, faults), timeout)
         }
         (None, Some(scrape)) => {
-            let wire::ScrapeSource { url, timeout } = scrape;
+            let wire::ScrapeSource { url, timeout, auth, headers, tls } = scrape;
             let path = path.key("scrape");
+            let written = access::Written { url, auth: auth.as_ref(), headers, tls: tls.as_ref() };
+            let access = access::resolve(written, &path, faults);
             let url = checked_url(url, &path.key("url"), faults);
             let timeout = checked_timeout(timeout.as_deref(), &path.key("timeout"), faults);
-            (url.map(|url| SourceKind::Scrape { url }), timeout)
+            let kind = url.zip(access);
+            let kind = kind.map(|(url, it)| SourceKind::Scrape { url, access: Box::new(it) });
+            (kind, timeout)
         }
         _ => {
             let problem = "expected exactly one of `prometheus` and `scrape`";
@@ -59,7 +63,10 @@ fn resolve_prometheus(
     };
     let label = wire.namespace_label.as_deref().unwrap_or(NAMESPACE_LABEL);
     let label = checked_label(label, &path.key("namespaceLabel"), faults);
-    let access = access::resolve(wire, path, faults);
+    let wire::PrometheusSource { url: written, auth, headers, tls, .. } = wire;
+    let (auth, tls) = (auth.as_ref(), tls.as_ref());
+    let written = access::Written { url: written, auth, headers, tls };
+    let access = access::resolve(written, path, faults);
     let before = faults.0.len();
     let parameters = access::parameters(&wire.parameters, &path.key("parameters"), faults);
     let is_sound = faults.0.len() == before;

@@ -54,7 +54,10 @@ fn a_good_file_becomes_sources_and_policies() {
                 access: Box::default(),
                 parameters: BTreeMap::new(),
             },
-            SourceKind::Scrape { url: "http://127.0.0.1:9400/metrics".into() },
+            SourceKind::Scrape {
+                url: "http://127.0.0.1:9400/metrics".into(),
+                access: Box::default(),
+            },
         ]
     );
     let [llama, pods, object] = config.policies.as_slice() else { panic!("three policies") };

@@ -60,13 +60,13 @@ pub(super) fn of(policy: &Policy, path: &Path) -> Vec<Warning> {
 }
 
 fn place(signal: &Signal, path: Path) -> Path {
-    let (kind, key) = match &signal.ask {
+    let (kind, key) = match signal.ask.plain() {
         Ask::Query { profile: None, .. } => ("prometheus", "query"),
         Ask::Query { profile: Some(_), .. } => ("profile", "signal"),
         Ask::Series { .. } => ("scrape", "series"),
         Ask::Pods(ask) if ask.profile.is_some() => ("profile", "signal"),
         Ask::Pods(_) => ("pods", "series"),
-        Ask::Queue(_) | Ask::Schedule(_) => return path,
+        Ask::Engine(_) | Ask::Queue(_) | Ask::Schedule(_) => return path,
     };
     path.key(kind).key(key)
 }
@@ -77,7 +77,7 @@ fn series(signal: &Signal) -> Vec<String> {
         Ask::Query { query, .. } => promql::series(query),
         Ask::Series { selector, .. } => vec![selector.name().to_owned()],
         Ask::Pods(ask) => ask.names().collect(),
-        Ask::Queue(_) | Ask::Schedule(_) => Vec::new(),
+        Ask::Engine(_) | Ask::Queue(_) | Ask::Schedule(_) => Vec::new(),
     }
 }
 
@@ -101,14 +101,14 @@ fn about_gpu(signal: &Signal, place: &Path) -> Option<Warning> {
 
 /// Whether the number of a signal is a mean over pods or series.
 fn is_mean(signal: &Signal) -> bool {
-    match &signal.ask {
+    match signal.ask.plain() {
         Ask::Query { query, pod_label: None, .. } => promql::is_mean(query),
         Ask::Series { reduce, .. } => *reduce == Reduce::Avg,
         Ask::Pods(ask) => {
             let PodsAsk { across, .. } = &**ask;
             matches!(across, Across::One(PodReduce::Avg, _) | Across::Pooled(_))
         }
-        Ask::Query { .. } | Ask::Queue(_) | Ask::Schedule(_) => false,
+        Ask::Query { .. } | Ask::Engine(_) | Ask::Queue(_) | Ask::Schedule(_) => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The shape of a signal that is read straight from pods.
 
+use crate::policy::wire::access::{Basic, Bearer, Header};
 use crate::policy::wire::{IntOrText, OnPartial};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -25,6 +26,9 @@ pub struct PodsSignal {
     pub tls: Option<PodTls>,
     /// What is shown to the pods.
     pub auth: Option<PodAuth>,
+    /// Further headers of the request.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Header>,
     /// The series, e.g. `vllm:num_requests_waiting{engine="0"}`; of a histogram its name without
     /// `_bucket`.
     pub series: String,
@@ -100,15 +104,23 @@ pub enum Scheme {
 pub struct PodTls {
     /// The authorities to trust, as PEM; those of the machine when left out.
     pub ca_file: Option<String>,
+    /// Foresail's own certificate as PEM, followed by its issuers.
+    pub cert_file: Option<String>,
+    /// The key of that certificate.
+    pub key_file: Option<String>,
+    /// The name that the pods' certificates have; their addresses when left out.
+    pub server_name: Option<String>,
     /// Whether any certificate will do: pods seldom have one for their address.
     pub insecure_skip_verify: Option<bool>,
 }
 
-/// What is shown to the pods. Only a policy of the configuration file and a ClusterMetricPolicy may
-/// name a file.
+/// What is shown to the pods: exactly one way. Only a policy of the configuration file and a
+/// ClusterMetricPolicy may name a file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct PodAuth {
-    /// A file with a bearer token, read again when it changes.
-    pub bearer_token_file: String,
+    /// A name and a password.
+    pub basic: Option<Basic>,
+    /// A token.
+    pub bearer: Option<Bearer>,
 }

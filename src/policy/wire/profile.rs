@@ -1,6 +1,7 @@
 //! The shape of a signal that a profile describes: an engine and a signal by name, no PromQL.
 
 use crate::policy::profile::Canonical;
+use crate::policy::wire::access::Header;
 use crate::policy::wire::pods::{PodAuth, PodSelector, PodTls, Scheme};
 use crate::policy::wire::{IntOrText, OnPartial};
 use schemars::JsonSchema;
@@ -12,7 +13,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProfileSignal {
-    /// The engine or exporter, e.g. `vllm`; `foresail profiles` lists them.
+    /// The engine or exporter, e.g. `vllm`; `foresail profiles` lists them. `auto` for the engine that
+    /// the label `llm-d.ai/engine-type` of the pods names, or else that has series.
     pub engine: String,
     /// Which of its signals.
     pub signal: Canonical,
@@ -47,4 +49,7 @@ pub struct ProfileSignal {
     pub tls: Option<PodTls>,
     /// What is shown to the pods.
     pub auth: Option<PodAuth>,
+    /// Further headers of the request.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Header>,
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::limits;
 use crate::domain::pod_place::PodPlace;
-use crate::policy::pods::{PodPort, PodsAsk};
+use crate::policy::pods::PodPort;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
@@ -19,11 +19,11 @@ pub(super) struct Chosen {
 /// pod's place does not depend on the others, so that the same pods are asked again and again, which
 /// counters need; one that comes or goes replaces one other at most; and every replica of Foresail
 /// asks the same ones.
-pub(super) fn choose(ask: &PodsAsk, places: Vec<PodPlace>) -> Chosen {
+pub(super) fn choose(includes_not_ready: bool, places: Vec<PodPlace>) -> Chosen {
     let mut pods: Vec<PodPlace> = places
         .into_iter()
         .filter(|it| !it.is_leaving && it.address.is_some())
-        .filter(|it| it.is_ready || ask.includes_not_ready)
+        .filter(|it| it.is_ready || includes_not_ready)
         .collect();
     let n_pods = pods.len();
     if n_pods > limits::pods::PER_READ_MAX {
@@ -54,7 +54,7 @@ pub(super) fn port(place: &PodPlace, port: &PodPort) -> Option<u16> {
 mod tests {
     use super::*;
     use crate::domain::name::ObjectName;
-    use crate::source::pods::tests::{ask, place};
+    use crate::source::pods::tests::place;
     use std::collections::BTreeSet;
 
     fn names(chosen: &Chosen) -> BTreeSet<ObjectName> {
@@ -69,16 +69,15 @@ mod tests {
             let nowhere = PodPlace { address: None, ..place(3) };
             vec![place(0), not_ready, leaving, nowhere]
         };
-        assert_eq!(choose(&ask("series: q"), places()).n_pods, 1);
-        assert_eq!(choose(&ask("series: q, includeNotReady: true"), places()).n_pods, 2);
+        assert_eq!(choose(false, places()).n_pods, 1);
+        assert_eq!(choose(true, places()).n_pods, 2);
     }
 
     #[test]
     fn a_sample_is_even_and_stays_the_same_as_pods_come_and_go() {
-        let ask = ask("series: q");
         let most = limits::pods::PER_READ_MAX;
         let all: Vec<PodPlace> = (0..4 * most).map(place).collect();
-        let before = choose(&ask, all.clone());
+        let before = choose(false, all.clone());
         assert_eq!((before.pods.len(), before.n_pods), (most, 4 * most));
         // Of each quarter of the pods a quarter: 125 with a standard deviation of 9.7.
         for quarter in 0..4 {
@@ -90,7 +89,7 @@ mod tests {
         let mut changed = all;
         changed.truncate(4 * most - 10);
         changed.push(place(4 * most));
-        let after = choose(&ask, changed);
+        let after = choose(false, changed);
         let kept = names(&before).intersection(&names(&after)).count();
         assert!(kept >= most - 11, "{kept}");
     }

@@ -22,6 +22,8 @@ pub struct Answer {
     pub note: Option<String>,
     /// Of which series it was made, where a profile left that to the pages.
     pub used: Option<String>,
+    /// Which engine was told, where none was named.
+    pub told: Option<String>,
 }
 
 /// What the pods say, and how many they are.
@@ -68,7 +70,8 @@ pub(super) fn fold(
     }
     *last = Some(value);
     let used = used(ask, &good);
-    Ok(Answer { samples: Samples::from([(None, Sample { at, value })]), note, used })
+    let samples = Samples::from([(None, Sample { at, value })]);
+    Ok(Answer { samples, note, used, told: None })
 }
 
 const NO_POD: &str = "no ready pod matches the selector";
@@ -100,7 +103,9 @@ fn each(
     }
     match (samples.is_empty(), trouble) {
         (true, trouble) => Err(trouble.unwrap_or_else(no_number)),
-        (false, _) => Ok(Answer { samples, note: heard.note(ask), used: used(ask, good) }),
+        (false, _) => {
+            Ok(Answer { samples, note: heard.note(ask), used: used(ask, good), told: None })
+        }
     }
 }
 

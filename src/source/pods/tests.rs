@@ -49,5 +49,6 @@ pub(super) fn place(number: usize) -> PodPlace {
         ports: Arc::default(),
         is_ready: true,
         is_leaving: false,
+        engine: None,
     }
 }

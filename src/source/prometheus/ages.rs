@@ -38,14 +38,19 @@ impl Ages {
         at: Timestamp,
     ) -> Option<WithAges> {
         let made = age::with_ages(query, pod_label)?;
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        let oldest = at.checked_sub(limits::AGES_REST).unwrap_or(Timestamp::MIN);
-        refused.retain(|_, it| *it >= oldest && *it <= at);
-        if refused.contains_key(query) {
+        if self.is_refused(query, at) {
             self.miss();
             return None;
         }
         Some(made)
+    }
+
+    /// Whether the server refused lately to tell anything beside this query.
+    pub(super) fn is_refused(&self, query: &str, at: Timestamp) -> bool {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = at.checked_sub(limits::AGES_REST).unwrap_or(Timestamp::MIN);
+        refused.retain(|_, it| *it >= oldest && *it <= at);
+        refused.contains_key(query)
     }
 
     /// Whether the query alone may be answered although this came of it with its ages. If so it is

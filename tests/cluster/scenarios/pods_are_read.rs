@@ -163,7 +163,7 @@ fn pods_are_found_read_and_never_scaled_down_by_silence() {
 
 /// Whoever may write policies in a namespace need not be who may read the adapter's files.
 fn a_namespaced_policy_names_no_file(stage: &Stage<'_>) {
-    stage.bed.kubectl.apply(&policy("thief", "auth: {bearerTokenFile: /etc/hostname}"));
+    stage.bed.kubectl.apply(&policy("thief", "auth: {bearer: {tokenFile: /etc/hostname}}"));
     wait_until(SOON, "the policy is refused", || {
         let what = format!("mpol thief --namespace {NAMESPACE}");
         let status = stage.bed.kubectl.get(&what)["status"].to_string();

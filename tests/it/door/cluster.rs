@@ -186,7 +186,10 @@ async fn pods_are_followed_and_the_last_content_outlives_a_broken_watch() {
     assert_eq!(names(&index, "a", "app=llama"), "p0 p1 p3 p4");
     asked.answer(StatusCode::OK, &list("PartialObjectMetadataList", &[pod("a", "p9", "llama")]));
     until("the new list is in", || names(&index, "a", "") == "p9").await;
-    assert_eq!((index.progress().lists(), index.progress().failures(), index.progress().n_failing()), (2, 1, 0));
+    assert_eq!(
+        (index.progress().lists(), index.progress().failures(), index.progress().n_failing()),
+        (2, 1, 0)
+    );
 
     stop.cancel();
     task.await.unwrap();

@@ -14,15 +14,9 @@ use foresail::domain::ports::{Files, Places, PodsUnknown};
 use foresail::domain::selector::Selector;
 use foresail::policy::{Ask, Policy, resolve};
 use foresail::source::pods::{Answer, PodReader};
-use http::Response;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
-use tokio::net::TcpListener;
 
 /// Pods, each with a server of its own behind the port `metrics`.
 pub(super) struct Fleet {
@@ -89,6 +83,7 @@ pub(super) fn place(number: usize, port: u16) -> PodPlace {
         ports: [("metrics".into(), port)].into(),
         is_ready: true,
         is_leaving: false,
+        engine: None,
     }
 }
 
@@ -158,9 +153,13 @@ impl Fleet {
     ) -> Result<Answer, String> {
         let policy = &reader.policies[policy];
         let signal = &policy.signals[0];
-        let Ask::Pods(ask) = &signal.ask else { panic!("{signal:?}") };
         let asker = (policy.key.clone(), signal.name.clone());
-        reader.reader.read(asker, ask, at).await.map_err(|error| error.to_string())
+        let read = match &signal.ask {
+            Ask::Pods(ask) => reader.reader.read(asker, ask, at).await,
+            Ask::Engine(any) => reader.reader.read_any(asker, any, at).await,
+            _ => panic!("{signal:?}"),
+        };
+        read.map_err(|error| error.to_string())
     }
 
     /// The only number of the answer, and its note.
@@ -173,34 +172,4 @@ impl Fleet {
         let answer = self.read(reader, policy, at).await?;
         Ok((answer.samples[&None].value.get(), answer.note))
     }
-}
-
-/// A page behind a certificate for 127.0.0.1: its port, and the authority that signed it.
-pub(super) async fn over_tls(page: &'static str) -> (u16, String) {
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let key = rcgen::KeyPair::generate().unwrap();
-    let params = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
-    let certificate = params.self_signed(&key).unwrap();
-    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
-    let config = rustls::ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.der().clone()], key.into())
-        .unwrap();
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let acceptor = acceptor.clone();
-            tokio::spawn(async move {
-                let Ok(stream) = acceptor.accept(stream).await else { return };
-                let service =
-                    service_fn(async |_| Ok::<_, Infallible>(Response::new(page.to_owned())));
-                let builder = auto::Builder::new(TokioExecutor::new());
-                drop(builder.serve_connection(TokioIo::new(stream), service).await);
-            });
-        }
-    });
-    (port, certificate.pem())
 }

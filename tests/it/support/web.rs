@@ -46,6 +46,9 @@ pub(crate) enum Behaviour {
     Ageless(f64),
     /// The same of a value that swings with the time.
     Swinging,
+    /// As Prometheus answers queries that contain one of these texts, the first that fits: with one
+    /// series for each pair of a label and its value, or one without labels. Of others, nothing.
+    Engines(Vec<(&'static str, Vec<(&'static str, &'static str)>, f64)>),
 }
 
 /// One request.
@@ -221,6 +224,25 @@ fn series(value: impl Fn(f64) -> f64, asked: &Asked) -> String {
     json!({"status": "success", "data": {"resultType": kind, "result": result}}).to_string()
 }
 
+/// What Prometheus says to a query of an engine's series, or of which engines there are.
+fn engines(
+    answers: &[(&'static str, Vec<(&'static str, &'static str)>, f64)],
+    asked: &Asked,
+) -> String {
+    let query = asked.parameters.get("query").unwrap();
+    let at: f64 = asked.parameters.get("time").unwrap().parse().unwrap();
+    let found = answers.iter().find(|(text, ..)| query.contains(text));
+    let series = found.map_or(Vec::new(), |(_, labels, value)| {
+        let one = |metric| json!({"metric": metric, "value": [at, value.to_string()]});
+        match labels.as_slice() {
+            [] => vec![one(json!({}))],
+            labels => labels.iter().map(|(label, text)| one(json!({*label: text}))).collect(),
+        }
+    });
+    let data = json!({"resultType": "vector", "result": series});
+    json!({"status": "success", "data": data}).to_string()
+}
+
 async fn respond(behaviour: Behaviour, asked: &Asked) -> Response<Body> {
     let response = Response::builder();
     let stream = match behaviour {
@@ -250,6 +272,9 @@ async fn respond(behaviour: Behaviour, asked: &Asked) -> Response<Body> {
         Behaviour::Swinging => {
             let value = |at: f64| 100.0 + 50.0 * (at / 3.0).sin();
             return response.body(series(value, asked).into()).unwrap();
+        }
+        Behaviour::Engines(answers) => {
+            return response.body(engines(&answers, asked).into()).unwrap();
         }
         Behaviour::Hang => std::future::pending().await,
         Behaviour::CloseMidBody => {

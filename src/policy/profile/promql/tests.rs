@@ -1,7 +1,7 @@
 //! The queries, held against those that people write by hand.
 
 use super::*;
-use crate::policy::profile::Profiles;
+use crate::policy::profile::{Described, Profiles};
 use crate::policy::promql;
 
 const NOBODY: [(String, String); 0] = [];
@@ -40,6 +40,55 @@ fn all_queries_of_all_profiles_are_promql_that_answers_numbers() {
         count += 1;
     }
     assert!(count > 400, "{count}");
+}
+
+#[test]
+fn which_candidates_count_is_told_where_there_are_several() {
+    let candidates = |engine, signal, is_per_pod| {
+        let profiles = Profiles::builtin();
+        query(profiles.get(engine).unwrap(), signal, &question(is_per_pod)).unwrap().candidates
+    };
+    assert_eq!(candidates("tgi", Canonical::Demand, false), None);
+    let (new, old) = (
+        r#"sum by (pod) (vllm:num_requests_waiting_by_reason{namespace="ml",reason="capacity"})"#,
+        r#"sum by (pod) (vllm:num_requests_waiting{namespace="ml"})"#,
+    );
+    let told = format!(
+        r#"label_replace(count({new}), "foresail_candidate", "0.0", "__name__", ".*") or label_replace(count(({old}) unless ({new})), "foresail_candidate", "0.1", "__name__", ".*")"#
+    );
+    assert_eq!(candidates("vllm", Canonical::Demand, false).as_ref(), Some(&told));
+    assert_eq!(candidates("vllm", Canonical::Waiting, true), Some(told));
+    let mut count = 0;
+    for profile in Profiles::builtin().iter() {
+        for signal in Canonical::ALL {
+            for is_per_pod in [false, true] {
+                let Some(made) = query(profile, signal, &question(is_per_pod)) else { continue };
+                let Some(candidates) = made.candidates else { continue };
+                let joined = format!("{}\nor {candidates}", made.text);
+                assert_eq!(promql::check(&joined), Ok(()), "{joined}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 40, "{count}");
+}
+
+#[test]
+fn what_was_used_is_told_by_part() {
+    let described = Described::new(Profiles::builtin().get("vllm").unwrap(), Canonical::Demand);
+    let described = described.unwrap();
+    let (new, old) =
+        ("vllm:num_requests_waiting_by_reason{reason=\"capacity\"}", "vllm:num_requests_waiting");
+    let running = "vllm:num_requests_running";
+    for (counted, expected) in [
+        (vec![(0, 0)], Some(format!("{new} + {running}"))),
+        (vec![(0, 1)], Some(format!("{old} + {running}"))),
+        (vec![(0, 0), (0, 1)], Some(format!("{new} and {old} + {running}"))),
+        (vec![], None),
+        (vec![(0, 7), (3, 0)], None),
+    ] {
+        assert_eq!(described.used(&counted.iter().copied().collect()), expected, "{counted:?}");
+    }
 }
 
 #[test]

@@ -95,14 +95,14 @@ pub(super) fn check_counters(
         used.iter().flat_map(|it| it.counters.iter().copied()).collect();
     let signals = signals.unwrap_or_default();
     for signal in counters.into_iter().filter_map(|idx| signals.get(idx)) {
-        let (query, keys) = match &signal.ask {
+        let (query, keys) = match signal.ask.plain() {
             Ask::Query { query, profile: None, .. } => (query, ["prometheus", "query"]),
             Ask::Query { query, profile: Some(_), .. } => (query, ["profile", "signal"]),
             Ask::Pods(ask) => {
                 pods::check_counter(ask, &path.key(signal.name.as_str()), faults);
                 continue;
             }
-            Ask::Series { .. } | Ask::Queue(_) | Ask::Schedule(_) => continue,
+            Ask::Series { .. } | Ask::Engine(_) | Ask::Queue(_) | Ask::Schedule(_) => continue,
         };
         let (problem, hint) = match promql::answer(query) {
             Answer::Rate => ("`perSecond` of a query that answers a rate", "leave `perSecond` out"),
@@ -125,7 +125,7 @@ pub(super) fn check_rate_step(
     faults: &mut Faults,
 ) {
     if let ([signal], [Smoothing::Rate { .. }, ..]) = (signals, smooth)
-        && let Ask::Pods(ask) = &signal.ask
+        && let Some(ask) = signal.ask.of_pods()
     {
         pods::check_counter(ask, &path.key(signal.name.as_str()), faults);
     }
@@ -261,7 +261,7 @@ fn source(
         (SourceKind::Prometheus { .. }, Ask::Series { .. }) => ("prometheus", "scrape"),
         (SourceKind::Scrape { .. }, Ask::Query { .. }) => ("scrape", "prometheus"),
         // Pods and a calendar are no source, and a queue names its server itself.
-        (_, Ask::Pods(_) | Ask::Queue(_) | Ask::Schedule(_)) => return None,
+        (_, Ask::Pods(_) | Ask::Engine(_) | Ask::Queue(_) | Ask::Schedule(_)) => return None,
     };
     let problem = format!("source `{name}` is a {is} source, the signal asks a {asked} source");
     faults.add(Fault::new(path.clone(), problem).hint("name another source, or ask another way"));

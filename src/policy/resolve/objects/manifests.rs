@@ -101,7 +101,7 @@ impl Manifests {
             }
             let url = NOWHERE.to_owned();
             let kind = if signal.get("scrape").is_some() {
-                SourceKind::Scrape { url }
+                SourceKind::Scrape { url, access: Box::default() }
             } else {
                 SourceKind::Prometheus {
                     url,

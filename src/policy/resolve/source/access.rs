@@ -4,7 +4,6 @@ use super::{Faults, checked_url};
 use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::policy::access::{Access, Authentication, Aws, HeaderText, OAuth2, Tls};
-use crate::policy::wire;
 use crate::policy::wire::access as written;
 use std::collections::BTreeMap;
 
@@ -31,20 +30,25 @@ const OWN_TOKEN_PARAMETERS: [&str; 4] = ["grant_type", "client_id", "client_secr
 const AZURE_SCOPE: &str = "https://prometheus.monitor.azure.com/.default";
 const GOOGLE_SCOPE: &str = "https://www.googleapis.com/auth/monitoring.read";
 
+/// What is written of a source's server.
+#[derive(Clone, Copy)]
+pub(super) struct Written<'w> {
+    pub(super) url: &'w str,
+    pub(super) auth: Option<&'w written::Auth>,
+    pub(super) headers: &'w BTreeMap<String, written::Header>,
+    pub(super) tls: Option<&'w written::Tls>,
+}
+
 /// Settles who asks, and how the server is checked; `None` when something is wrong with it.
-pub(super) fn resolve(
-    wire: &wire::PrometheusSource,
-    path: &Path,
-    faults: &mut Faults,
-) -> Option<Access> {
+pub(super) fn resolve(wire: Written<'_>, path: &Path, faults: &mut Faults) -> Option<Access> {
     let before = faults.0.len();
-    let authentication = match &wire.auth {
-        Some(auth) => authentication(auth, &wire.url, &path.key("auth"), faults),
+    let authentication = match wire.auth {
+        Some(auth) => authentication(auth, wire.url, &path.key("auth"), faults),
         None => None,
     };
-    let headers = headers(wire, &path.key("headers"), faults);
-    let tls = match &wire.tls {
-        Some(tls) => certificates(tls, &wire.url, &path.key("tls"), faults),
+    let headers = headers(wire.headers, wire.auth.is_some(), &path.key("headers"), faults);
+    let tls = match wire.tls {
+        Some(tls) => certificates(tls, wire.url, &path.key("tls"), faults),
         None => Tls::default(),
     };
     (faults.0.len() == before).then_some(Access { authentication, headers, tls })
@@ -70,7 +74,10 @@ fn authentication(
     faults: &mut Faults,
 ) -> Option<Authentication> {
     let written::Auth { basic, bearer, oauth2, azure, google, aws } = wire;
-    let basic = basic.as_ref().map(|it| self::basic(it, &path.key("basic"), faults));
+    let basic = basic.as_ref().map(|it| {
+        let (username, password_file) = self::basic(it, &path.key("basic"), faults);
+        Authentication::Basic { username, password_file }
+    });
     let bearer = bearer.as_ref().map(|written::Bearer { token_file }| {
         let token_file = file(token_file, &path.key("bearer").key("tokenFile"), faults);
         Authentication::Bearer { token_file }
@@ -99,14 +106,19 @@ fn authentication(
     }
 }
 
-fn basic(wire: &written::Basic, path: &Path, faults: &mut Faults) -> Authentication {
+/// A name, and the file with its password.
+pub(in crate::policy::resolve) fn basic(
+    wire: &written::Basic,
+    path: &Path,
+    faults: &mut Faults,
+) -> (Box<str>, Box<str>) {
     let written::Basic { username, password_file } = wire;
     if username.contains(':') {
         let fault = Fault::new(path.key("username"), "a name cannot have a `:`");
         faults.add(fault.hint("what follows it would be taken for the password"));
     }
     let password_file = file(password_file, &path.key("passwordFile"), faults);
-    Authentication::Basic { username: username.as_str().into(), password_file }
+    (username.as_str().into(), password_file)
 }
 
 fn oauth2(wire: &written::OAuth2, path: &Path, faults: &mut Faults) -> Authentication {
@@ -163,13 +175,15 @@ fn aws(wire: &written::Aws, url: &str, path: &Path, faults: &mut Faults) -> Auth
     }))
 }
 
-fn headers(
-    wire: &wire::PrometheusSource,
+/// Headers; `has_auth` where another key writes `Authorization`.
+pub(in crate::policy::resolve) fn headers(
+    wire: &BTreeMap<String, written::Header>,
+    has_auth: bool,
     path: &Path,
     faults: &mut Faults,
 ) -> BTreeMap<Box<str>, HeaderText> {
     let mut headers = BTreeMap::new();
-    for (name, text) in &wire.headers {
+    for (name, text) in wire {
         let path = path.key(name);
         let mut refuse = |problem: &str, hint: &str| {
             faults.add(Fault::new(path.clone(), problem).hint(hint));
@@ -181,7 +195,7 @@ fn headers(
         if OWN_HEADERS.contains(&known.as_str()) {
             refuse("Foresail writes this header itself", "leave it out");
         }
-        if known == http::header::AUTHORIZATION && wire.auth.is_some() {
+        if known == http::header::AUTHORIZATION && has_auth {
             refuse("`auth` writes this header", "leave one of the two out");
         }
         let text = match (&text.value, &text.value_file) {
@@ -208,7 +222,13 @@ fn headers(
     headers
 }
 
-fn certificates(wire: &written::Tls, url: &str, path: &Path, faults: &mut Faults) -> Tls {
+/// Certificates of the server at `url`.
+pub(in crate::policy::resolve) fn certificates(
+    wire: &written::Tls,
+    url: &str,
+    path: &Path,
+    faults: &mut Faults,
+) -> Tls {
     if !url.starts_with("https:") {
         let fault = Fault::new(path.clone(), "`tls` of a server that speaks http");
         faults.add(fault.hint("write an https URL, or leave `tls` out"));
@@ -240,7 +260,7 @@ fn certificates(wire: &written::Tls, url: &str, path: &Path, faults: &mut Faults
 
 /// The path of a file. Whether it can be read shows when it is needed: a mounted Secret may come
 /// later.
-fn file(text: &str, path: &Path, faults: &mut Faults) -> Box<str> {
+pub(in crate::policy::resolve) fn file(text: &str, path: &Path, faults: &mut Faults) -> Box<str> {
     if text.trim().is_empty() {
         let fault = Fault::new(path.clone(), "expected the path of a file");
         faults.add(fault.hint("write where the Secret is mounted, e.g. `/etc/foresail/token`"));

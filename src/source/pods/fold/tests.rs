@@ -156,7 +156,7 @@ fn observations_are_pooled_and_few_of_them_say_nothing() {
 fn a_pods_metric_has_the_pods_that_say_something() {
     let readings = vec![says(0, 5.0), refused(1), says(2, 7.0)];
     let answer = fold(&ask_of("Pods", "series: q"), &Heard { readings, n_pods: 3 }, &mut None);
-    let Answer { samples, note, used: _ } = answer.unwrap();
+    let Answer { samples, note, used: _, told: _ } = answer.unwrap();
     let names: Vec<String> = samples.keys().map(|it| it.as_ref().unwrap().to_string()).collect();
     assert_eq!(names, ["llama-0", "llama-2"]);
     assert_eq!(note.unwrap(), "1 of 3 pods say nothing: llama-1: connection refused");

@@ -64,6 +64,11 @@ impl Wanted {
         Self { names: names.into_iter().collect(), begins }
     }
 
+    /// The names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(|it| &**it)
+    }
+
     /// Whether the series of this name are wanted.
     #[must_use]
     pub fn includes(&self, name: &str) -> bool {

@@ -8,10 +8,12 @@ use crate::domain::finite::Finite;
 use crate::domain::limits;
 use crate::domain::selector::{Condition, Requirement, Selector, checked_key, checked_value};
 use crate::policy::pods::{
-    Across, Lately, PodCandidate, PodPage, PodPort, PodReduce, PodSeries, PodTls, PodValue, PodsAsk,
+    Across, Lately, PodAuth, PodCandidate, PodPage, PodPort, PodReduce, PodSeries, PodTls,
+    PodValue, PodsAsk,
 };
 use crate::policy::promql::SeriesSelector;
 use crate::policy::resolve::Faults;
+use crate::policy::resolve::source::access;
 use crate::policy::wire::{self, pods as written};
 use std::sync::Arc;
 use std::time::Duration;
@@ -150,16 +152,48 @@ pub(super) fn page(
         faults.add(fault.hint("add `scheme: https`, or leave `tls` out"));
     }
     let tls = is_https.then(|| match &wire.tls {
-        Some(written::PodTls { ca_file, insecure_skip_verify }) => PodTls {
-            ca_file: ca_file.as_deref().map(Into::into),
-            skips_verify: *insecure_skip_verify == Some(true),
-        },
+        Some(wire) => tls(wire, &path.key("tls"), faults),
         None => PodTls::default(),
     });
+    let auth = wire.auth.as_ref().map(|it| auth(it, &path.key("auth"), faults));
+    let headers = access::headers(&wire.headers, wire.auth.is_some(), &path.key("headers"), faults);
     let timeout = timeout(wire.timeout.as_deref(), &path.key("timeout"), faults);
-    let token_file = wire.auth.as_ref().map(|it| it.bearer_token_file.as_str().into());
     let path = is_path.then(|| written.into());
-    Some(PodPage { port: port?, path: path?, tls, token_file, timeout: timeout? })
+    // Where something is wrong with what proves who asks, that is told.
+    let auth = auth.map_or(Some(None), |it| it.map(Some));
+    Some(PodPage { port: port?, path: path?, tls, auth: auth?, headers, timeout: timeout? })
+}
+
+fn tls(wire: &written::PodTls, path: &Path, faults: &mut Faults) -> PodTls {
+    let written::PodTls { ca_file, cert_file, key_file, server_name, insecure_skip_verify } =
+        wire.clone();
+    let skips_verify = insecure_skip_verify == Some(true);
+    if skips_verify && (ca_file.is_some() || server_name.is_some()) {
+        let fault = Fault::new(path.key("insecureSkipVerify"), "any certificate will do");
+        faults.add(fault.hint("leave it out, or `caFile` and `serverName`"));
+    }
+    let certificates = wire::access::Tls { ca_file, cert_file, key_file, server_name };
+    // The scheme is https: pods have no URL of their own.
+    let certificates = access::certificates(&certificates, "https:", path, faults);
+    PodTls { certificates, skips_verify }
+}
+
+fn auth(wire: &written::PodAuth, path: &Path, faults: &mut Faults) -> Option<PodAuth> {
+    match (&wire.basic, &wire.bearer) {
+        (Some(wire), None) => {
+            let (username, password_file) = access::basic(wire, &path.key("basic"), faults);
+            Some(PodAuth::Basic { username, password_file })
+        }
+        (None, Some(wire)) => {
+            let path = path.key("bearer").key("tokenFile");
+            Some(PodAuth::Bearer { token_file: access::file(&wire.token_file, &path, faults) })
+        }
+        _ => {
+            let fault = Fault::new(path.clone(), "expected exactly one way to prove who asks");
+            faults.add(fault.hint("write one of `basic` and `bearer`"));
+            None
+        }
+    }
 }
 
 fn port(wire: &wire::IntOrText, path: &Path, faults: &mut Faults) -> Option<PodPort> {

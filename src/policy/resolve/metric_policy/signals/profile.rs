@@ -1,5 +1,7 @@
 //! From the written shape of a signal that a profile describes to what is asked.
 
+mod any;
+
 use super::{About, POD_LABEL, on_partial_of, pods, prometheus_source};
 use crate::document::fault::Fault;
 use crate::document::path::Path;
@@ -8,11 +10,11 @@ use crate::domain::finite::Finite;
 use crate::domain::limits;
 use crate::domain::name::SourceName;
 use crate::policy::partial::OnPartial;
-use crate::policy::pods::{Across, Lately, PodReduce, PodsAsk};
+use crate::policy::pods::{Across, Lately, PodPage, PodReduce, PodsAsk};
 use crate::policy::profile::file::OverPods;
 use crate::policy::profile::pages::{PageQuestion, Pages, pages};
 use crate::policy::profile::promql::{Question, query};
-use crate::policy::profile::{Described, Profile};
+use crate::policy::profile::{AUTO, Described, Profile, Profiles};
 use crate::policy::promql::{self, confine};
 use crate::policy::resolve::{Faults, Sources};
 use crate::policy::wire::pods::{PodSelector, PodsSignal};
@@ -34,19 +36,19 @@ pub(super) fn resolve(
     let before = faults.0.len();
     let below = path.key("profile");
     let mut reader = Reader { wire, about, path: below.clone(), faults };
-    let profile = reader.profile(sources);
+    let engine = if wire.engine == AUTO { Which::Any } else { Which::One(reader.profile(sources)) };
     let asked = match (source, &wire.selector) {
         (Some(source), None) => {
             let source = prometheus_source(source, sources, &path.key("source"), reader.faults);
             let source = source.map(|it| (it.name.clone(), &it.kind));
             reader.check_unused(&reader.of_pods(), "is for pods, which `selector` selects");
-            source
-                .zip(profile)
-                .and_then(|((name, kind), profile)| Some((name, reader.query(profile, kind)?)))
+            source.and_then(|(name, kind)| {
+                Some((name, reader.ask(engine, sources.profiles, Way::Query(kind))?))
+            })
         }
         (None, Some(selector)) => {
             reader.check_unused(&reader.of_queries(), "is for a prometheus `source`");
-            let ask = profile.and_then(|it| reader.pods(it, selector));
+            let ask = reader.ask(engine, sources.profiles, Way::Pods(selector));
             SourceName::new(pods::SOURCE).ok().zip(ask)
         }
         (None, None) => {
@@ -65,6 +67,47 @@ pub(super) fn resolve(
     asked.filter(|_| faults.0.len() == before)
 }
 
+/// Which engine is asked.
+#[derive(Clone, Copy)]
+enum Which<'p> {
+    /// This, where there is nothing wrong with it.
+    One(Option<&'p Profile>),
+    /// Whichever is there.
+    Any,
+}
+
+/// How it is asked.
+#[derive(Clone, Copy)]
+enum Way<'w> {
+    Query(&'w SourceKind),
+    Pods(&'w PodSelector),
+}
+
+/// What a query is about beside the engine and the signal.
+struct Narrow<'n> {
+    namespace: (&'n str, &'n str),
+    pod_label: &'n str,
+    labels: Vec<(String, String)>,
+    pattern: Option<&'n str>,
+    window: Duration,
+    quantile: f64,
+    is_per_pod: bool,
+}
+
+impl Narrow<'_> {
+    fn question(&self) -> Question<'_> {
+        Question {
+            namespace: self.namespace,
+            pod_label: self.pod_label,
+            labels: &self.labels,
+            pods: self.pattern,
+            window: self.window,
+            quantile: self.quantile,
+            is_per_pod: self.is_per_pod,
+        }
+    }
+}
+
 /// Reads one signal, and notes what is wrong with it.
 struct Reader<'r> {
     wire: &'r ProfileSignal,
@@ -73,7 +116,22 @@ struct Reader<'r> {
     faults: &'r mut Faults,
 }
 
-impl Reader<'_> {
+impl<'r> Reader<'r> {
+    fn ask(&mut self, engine: Which<'_>, profiles: &Profiles, way: Way<'r>) -> Option<Ask> {
+        match engine {
+            Which::One(profile) => self.one(profile?, way),
+            Which::Any => self.any(profiles, way),
+        }
+    }
+
+    /// What is asked of one engine.
+    fn one(&mut self, profile: &Profile, way: Way<'r>) -> Option<Ask> {
+        match way {
+            Way::Query(kind) => self.query(profile, kind),
+            Way::Pods(selector) => self.pods(profile, selector),
+        }
+    }
+
     fn fault(&mut self, key: &str, problem: impl Into<String>, hint: impl Into<String>) {
         self.faults.add(Fault::new(self.path.key(key), problem.into()).hint(hint.into()));
     }
@@ -84,11 +142,7 @@ impl Reader<'_> {
         let profiles = sources.profiles;
         let Some(profile) = profiles.get(engine) else {
             let fault = Fault::new(self.path.key("engine"), format!("no profile of `{engine}`"));
-            let fault = fault.hint(if engine == "auto" {
-                "name the engine: it is not told from pods yet"
-            } else {
-                "`foresail profiles` lists those that there are"
-            });
+            let fault = fault.hint("`foresail profiles` lists those that there are");
             self.faults.add(fault.suggest(engine, profiles.iter().map(|it| &*it.engine)));
             return None;
         };
@@ -103,8 +157,17 @@ impl Reader<'_> {
 
     /// The keys that are given of those for pods.
     fn of_pods(&self) -> Vec<&'static str> {
-        let ProfileSignal { port, scheme, path, timeout, include_not_ready, tls, auth, .. } =
-            self.wire;
+        let ProfileSignal {
+            port,
+            scheme,
+            path,
+            timeout,
+            include_not_ready,
+            tls,
+            auth,
+            headers,
+            ..
+        } = self.wire;
         let keys = [
             ("port", port.is_some()),
             ("scheme", scheme.is_some()),
@@ -113,6 +176,7 @@ impl Reader<'_> {
             ("includeNotReady", include_not_ready.is_some()),
             ("tls", tls.is_some()),
             ("auth", auth.is_some()),
+            ("headers", !headers.is_empty()),
         ];
         keys.into_iter().filter_map(|(key, is_given)| is_given.then_some(key)).collect()
     }
@@ -130,18 +194,19 @@ impl Reader<'_> {
         }
     }
 
-    /// What is asked of Prometheus.
-    fn query(&mut self, profile: &Profile, kind: &SourceKind) -> Option<Ask> {
+    /// What a query is about.
+    fn narrow(&mut self, kind: &'r SourceKind) -> Option<Narrow<'r>> {
         let SourceKind::Prometheus { namespace_label, .. } = kind else { return None };
         let before = self.faults.0.len();
         let is_per_pod = self.about.metric_type == MetricType::Pods;
-        let pod_label = self.wire.pod_label.as_deref();
+        let wire = self.wire;
+        let pod_label = wire.pod_label.as_deref();
         if pod_label.is_some() && !is_per_pod {
             self.fault("podLabel", "only a Pods metric has a pod label", "leave it out");
         } else if pod_label.is_some_and(|it| !promql::is_label(it)) {
             self.fault("podLabel", "not a label", "use letters, digits and `_`");
         }
-        let pattern = self.wire.pod_pattern.as_deref();
+        let pattern = wire.pod_pattern.as_deref();
         if pattern.is_some_and(|it| !promql::is_pattern(it)) {
             self.fault("podPattern", "not a regular expression", "such as `llama-.*`");
         }
@@ -152,24 +217,31 @@ impl Reader<'_> {
         if self.faults.0.len() > before {
             return None;
         }
-        let question = Question {
+        Some(Narrow {
             namespace: (namespace_label, namespace),
             pod_label: pod_label.unwrap_or(POD_LABEL),
-            labels: &labels?,
-            pods: pattern,
+            labels: labels?,
+            pattern,
             window,
             quantile,
             is_per_pod,
-        };
+        })
+    }
+
+    /// What is asked of Prometheus.
+    fn query(&mut self, profile: &Profile, kind: &'r SourceKind) -> Option<Ask> {
+        let narrow = self.narrow(kind)?;
+        let (namespace_label, namespace) = narrow.namespace;
         let signal = self.wire.signal;
-        let made = query(profile, signal, &question)?;
+        let made = query(profile, signal, &narrow.question())?;
         // Whatever stands in a profile or in a policy, this shows the policy's own namespace alone.
         let about_pods = profile.about_pods.iter().flat_map(|it| &it.namespace);
         let confining: Vec<&str> =
-            about_pods.map(String::as_str).chain([&**namespace_label]).collect();
-        let is_sound =
-            promql::check(&made.text).map(|()| confine::demands(&made.text, &confining, namespace));
-        if is_sound != Ok(true) {
+            about_pods.map(String::as_str).chain([namespace_label]).collect();
+        let is_sound = |text: &String| {
+            promql::check(text).is_ok() && confine::demands(text, &confining, namespace)
+        };
+        if !is_sound(&made.text) || !made.candidates.as_ref().is_none_or(is_sound) {
             let problem = format!("no query can be made of this: {}", made.text);
             self.fault(
                 "signal",
@@ -178,10 +250,10 @@ impl Reader<'_> {
             );
             return None;
         }
-        let described = Described::new(profile, signal)?;
+        let described = Described { query: made.candidates, ..Described::new(profile, signal)? };
         Some(Ask::Query {
             query: made.text,
-            pod_label: is_per_pod.then(|| made.pod_label.into()),
+            pod_label: narrow.is_per_pod.then(|| made.pod_label.into()),
             lookback: self.about.lookback,
             on_partial: on_partial_of(self.wire.on_partial),
             profile: Some(Arc::new(described)),
@@ -224,18 +296,10 @@ impl Reader<'_> {
         Some(quantile)
     }
 
-    /// What is asked of pods.
-    fn pods(&mut self, profile: &Profile, selector: &PodSelector) -> Option<Ask> {
-        let ProfileSignal { signal, path, scheme, timeout, include_not_ready, .. } = self.wire;
-        if profile.about_pods.is_some() {
-            let problem = format!("the series of {} are about other pods", profile.engine);
-            let hint = "leave it out, and name the prometheus `source` that has them";
-            self.fault("selector", problem, hint);
-            return None;
-        }
-        let Some(port) =
-            self.wire.port.clone().or(profile.port.map(|it| IntOrText::Number(it.into())))
-        else {
+    /// The page of the engine's pods.
+    fn page(&mut self, profile: &Profile, selector: &PodSelector) -> Option<PodPage> {
+        let ProfileSignal { path, scheme, timeout, include_not_ready, .. } = self.wire;
+        let Some(port) = self.port(profile) else {
             self.fault("port", "the profile knows no usual port", "write the port of the page");
             return None;
         };
@@ -248,6 +312,7 @@ impl Reader<'_> {
             include_not_ready: *include_not_ready,
             tls: self.wire.tls.clone(),
             auth: self.wire.auth.clone(),
+            headers: self.wire.headers.clone(),
             series: String::new(),
             value: None,
             window: None,
@@ -256,8 +321,24 @@ impl Reader<'_> {
             reduce_pods: None,
             on_partial: self.wire.on_partial,
         };
+        pods::page(&page, &self.path, self.faults)
+    }
+
+    fn port(&self, profile: &Profile) -> Option<IntOrText> {
+        self.wire.port.clone().or(profile.port.map(|it| IntOrText::Number(it.into())))
+    }
+
+    /// What is asked of pods.
+    fn pods(&mut self, profile: &Profile, selector: &PodSelector) -> Option<Ask> {
+        let ProfileSignal { signal, include_not_ready, .. } = self.wire;
+        if profile.about_pods.is_some() {
+            let problem = format!("the series of {} are about other pods", profile.engine);
+            let hint = "leave it out, and name the prometheus `source` that has them";
+            self.fault("selector", problem, hint);
+            return None;
+        }
+        let page = self.page(profile, selector);
         let selector = pods::selector(selector, &self.path.key("selector"), self.faults);
-        let page = pods::page(&page, &self.path, self.faults);
         let (labels, window) = (self.labels(), self.window(limits::pods::WINDOW_DEFAULT));
         let quantile = self.quantile().and_then(Finite::new);
         let least = limits::QUANTILE_OBSERVATIONS_MIN;

@@ -51,6 +51,30 @@ fn each_way_is_settled() {
 }
 
 #[test]
+fn a_page_takes_the_same_keys_as_a_prometheus() {
+    let keys = "auth: {bearer: {tokenFile: /t}}, headers: {X-Key: {valueFile: /k}}, \
+                tls: {caFile: /a, serverName: pages.example}";
+    let load = |url: &str| {
+        let source = format!("{{name: s, scrape: {{url: '{url}', {keys}}}}}");
+        load(&format!(
+            "apiVersion: foresail.dev/v1alpha1\nkind: AdapterConfig\nsources: [{source}]"
+        ))
+        .unwrap()
+    };
+    let config = load("https://page:9400/metrics");
+    assert_eq!(config.faults, vec![]);
+    let Some(SourceKind::Scrape { access, .. }) = config.sources.first().map(|it| &it.kind) else {
+        panic!("no source")
+    };
+    assert_eq!(
+        **access,
+        self::access(&keys.replace(", headers", "\nheaders").replace(", tls", "\ntls"))
+    );
+    let fault = load("http://page:9400/metrics").faults.remove(0);
+    assert!(fault.to_string().contains("sources[0].scrape.tls: "), "{fault}");
+}
+
+#[test]
 fn mistakes_are_told_with_their_place() {
     const HTTPS: &str = "https://p:1";
     for (url, keys, place, problem) in [

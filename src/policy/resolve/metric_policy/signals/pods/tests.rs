@@ -1,9 +1,11 @@
 //! What is asked of pods, as it is written.
 
 use super::*;
+use crate::policy::access::{HeaderText, Tls};
 use crate::policy::partial::OnPartial;
 use crate::policy::resolve;
 use crate::policy::{Ask, Config};
+use std::collections::BTreeMap;
 
 fn config(metric_type: &str, signal: &str) -> Config {
     written(metric_type, &format!("{{x: {signal}}}"))
@@ -45,7 +47,8 @@ fn what_is_left_out_is_the_usual() {
         port: PodPort::Number(8000),
         path: "/metrics".into(),
         tls: None,
-        token_file: None,
+        auth: None,
+        headers: BTreeMap::new(),
         timeout: Duration::from_secs(1),
     };
     assert_eq!(*ask.page, page);
@@ -98,10 +101,19 @@ fn everything_that_can_be_written_is_taken() {
     let ask = taken_as(
         "External",
         "series: q, scheme: https, path: /p, includeNotReady: true, timeout: 500ms, \
-         tls: {caFile: /ca, insecureSkipVerify: true}, auth: {bearerTokenFile: /token}",
+         tls: {caFile: /ca, certFile: /crt, keyFile: /key, serverName: pods.ml}, \
+         auth: {bearer: {tokenFile: /token}}, headers: {X-Team: {valueFile: /team}}",
     );
     assert!(ask.includes_not_ready && ask.names_files());
-    assert_eq!(ask.page.tls, Some(PodTls { ca_file: Some("/ca".into()), skips_verify: true }));
+    let certificates = Tls {
+        ca_file: Some("/ca".into()),
+        own: Some(("/crt".into(), "/key".into())),
+        server_name: Some("pods.ml".into()),
+    };
+    assert_eq!(ask.page.tls, Some(PodTls { certificates, skips_verify: false }));
+    assert_eq!(ask.page.auth, Some(PodAuth::Bearer { token_file: "/token".into() }));
+    let headers = BTreeMap::from([("x-team".into(), HeaderText::File("/team".into()))]);
+    assert_eq!(ask.page.headers, headers);
     assert_eq!(ask.page.timeout, Duration::from_millis(500));
 }
 
@@ -171,6 +183,33 @@ fn what_makes_no_sense_is_refused_at_its_place() {
         ("External", &format!("{app}, port: 1, series: 'sum(q)'"), "series", "not a selector"),
         ("External", &format!("{app}, port: 1, series: q, timeout: 4s"), "timeout", "at most 3s"),
         ("External", &format!("{app}, port: 1, series: q, tls: {{}}"), "tls", "without `scheme"),
+        (
+            "External",
+            &format!("{app}, port: 1, series: q, scheme: https, tls: {{certFile: /c}}"),
+            "tls",
+            "belong together",
+        ),
+        (
+            "External",
+            &format!(
+                "{app}, port: 1, series: q, scheme: https, tls: {{caFile: /c, insecureSkipVerify: true}}"
+            ),
+            "tls.insecureSkipVerify",
+            "any certificate will do",
+        ),
+        ("External", &format!("{app}, port: 1, series: q, auth: {{}}"), "auth", "exactly one way"),
+        (
+            "External",
+            &format!("{app}, port: 1, series: q, auth: {{bearer: {{tokenFile: ' '}}}}"),
+            "auth.bearer.tokenFile",
+            "the path of a file",
+        ),
+        (
+            "External",
+            &format!("{app}, port: 1, series: q, headers: {{Host: {{value: a}}}}"),
+            "headers.Host",
+            "itself",
+        ),
         ("External", &format!("{app}, port: 1, series: q, value: p95"), "value", "`p95` is no"),
         (
             "External",

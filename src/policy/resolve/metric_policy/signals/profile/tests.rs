@@ -10,7 +10,7 @@ use crate::policy::resolve;
 use crate::policy::resolve::objects::{Objects, Verdict};
 
 /// A policy of this type with this signal, beside a Prometheus and a page.
-fn config(metric_type: &str, signal: &str) -> Config {
+pub(super) fn config(metric_type: &str, signal: &str) -> Config {
     let text = format!(
         "
 apiVersion: foresail.dev/v1alpha1
@@ -28,7 +28,7 @@ policies:
     resolve::load(&text).unwrap()
 }
 
-fn ask(metric_type: &str, signal: &str) -> Ask {
+pub(super) fn ask(metric_type: &str, signal: &str) -> Ask {
     let config = config(metric_type, signal);
     let [policy] = config.policies.as_slice() else { panic!("{signal}: {:?}", config.faults) };
     policy.signals[0].ask.clone()
@@ -131,12 +131,6 @@ fn what_is_wrong_is_told_with_its_place_and_what_to_do() {
         ),
         (
             "default",
-            "engine: auto, signal: demand",
-            "engine",
-            "name the engine: it is not told from",
-        ),
-        (
-            "default",
             "engine: tgi, signal: ttft",
             "signal",
             "tgi has no signal `ttft`; it has waiting, running, demand, kvCacheUsage, requestRate, \
@@ -220,7 +214,7 @@ fn the_query_of_an_object_is_the_one_that_the_profile_makes() {
     // The general confinement would demand the namespace of the exporter, too.
     assert!(query.contains("{exported_namespace=\"ml\",exported_pod!=\"\"}"), "{query}");
     let files = r#"{"profile": {"engine": "vllm", "signal": "demand",
-        "selector": {"matchLabels": {"app": "a"}}, "auth": {"bearerTokenFile": "/t"}}}"#;
+        "selector": {"matchLabels": {"app": "a"}}, "auth": {"bearer": {"tokenFile": "/t"}}}}"#;
     let refused = object(files).refused.unwrap().message;
     assert!(refused.contains("x.profile: a MetricPolicy must not name files"), "{refused}");
 }
