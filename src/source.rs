@@ -38,7 +38,7 @@ pub enum Source {
     /// One page in exposition format.
     Scrape(Scrape),
     /// A server that has queues.
-    Queue(Queue),
+    Queue(Box<Queue>),
 }
 
 /// Why a read brought nothing.

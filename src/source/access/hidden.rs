@@ -13,7 +13,7 @@ const CHARS_MIN: usize = 4;
 pub(in crate::source) struct Hidden(Vec<Secret>);
 
 impl Hidden {
-    pub(super) fn add(&mut self, secret: &str) {
+    pub(in crate::source) fn add(&mut self, secret: &str) {
         if secret.chars().count() >= CHARS_MIN {
             self.0.push(Secret::new(secret));
         }
