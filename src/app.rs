@@ -141,7 +141,7 @@ fn follow_configuration(
     stop_work: &CancellationToken,
 ) -> Result<(watch::Receiver<Arc<Loaded>>, Arc<Vault>), AppError> {
     let vault = Arc::new(Vault::default());
-    let queues = Arc::new(Queues::new(Arc::clone(&vault), metrics));
+    let queues = Arc::new(Queues::new(Arc::clone(&vault), reach.clone(), metrics));
     let (follower, loaded) = Follower::start(config, metrics, (queues, reach))?;
     let run = look_every(follower, Follower::look, stop_work.clone());
     tasks.spawn("configuration", run);

@@ -30,6 +30,9 @@ pub struct Imported {
     pub sources: Vec<Json>,
     /// The hosts that it has to list, as entries of its `queues.allowedHosts`.
     pub hosts: BTreeSet<String>,
+    /// The namespaces that it has to lend Foresail's identity to, as entries of its
+    /// `queues.awsIdentityFor`.
+    pub borrowers: BTreeSet<String>,
     /// What to apply.
     pub documents: Vec<Json>,
     /// What a person should know, in the order of the files.
@@ -59,8 +62,12 @@ impl Imported {
     pub fn text(&self) -> String {
         let mut texts: Vec<String> = self.documents.iter().map(write::document).collect();
         let mut needed = Map::new();
-        if !self.hosts.is_empty() {
-            needed.insert("queues".to_owned(), json!({"allowedHosts": self.hosts}));
+        let lists = [("allowedHosts", &self.hosts), ("awsIdentityFor", &self.borrowers)];
+        let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
+        let queues: Map<String, Json> =
+            lists.map(|(key, list)| (key.to_owned(), json!(list))).collect();
+        if !queues.is_empty() {
+            needed.insert("queues".to_owned(), queues.into());
         }
         if !self.sources.is_empty() {
             needed.insert("sources".to_owned(), self.sources.clone().into());

@@ -37,6 +37,7 @@ use crate::policy::pods::PodsAsk;
 use crate::policy::profile::{AnyEngine, Described, Profiles};
 use crate::policy::promql::SeriesSelector;
 use crate::policy::queue::QueueAsk;
+use crate::policy::queue::lending::Lending;
 use crate::policy::queue::reach::AllowedHost;
 use crate::policy::schedule::Schedule;
 use crate::policy::smoothing::Smoothing;
@@ -59,6 +60,8 @@ pub struct Config {
     pub broken_sources: BTreeSet<String>,
     /// What MetricPolicy objects may ask beside the Services of their own namespace.
     pub allowed_hosts: Arc<[AllowedHost]>,
+    /// Whose MetricPolicy objects may ask AWS as Foresail.
+    pub aws_lending: Lending,
     /// Everything that is wrong, each with its line, in the order of the file.
     pub faults: Vec<Fault>,
     /// What is not wrong and may mislead, likewise.

@@ -8,7 +8,7 @@ use crate::domain::name::SourceName;
 use crate::domain::ports::Secrets;
 use crate::policy::queue::QueueServer;
 use crate::policy::{Ask, Config};
-use crate::source::{Queue, Source};
+use crate::source::{Queue, Reach, Source};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,13 +16,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug)]
 pub(crate) struct Queues {
     vault: Arc<Vault>,
+    /// Where Foresail finds who it is itself.
+    reach: Reach,
     metrics: Metrics,
     servers: Mutex<BTreeMap<QueueServer, Arc<MeteredSource>>>,
 }
 
 impl Queues {
-    pub(crate) fn new(vault: Arc<Vault>, metrics: &Metrics) -> Self {
-        Self { vault, metrics: metrics.clone(), servers: Mutex::default() }
+    pub(crate) fn new(vault: Arc<Vault>, reach: Reach, metrics: &Metrics) -> Self {
+        Self { vault, reach, metrics: metrics.clone(), servers: Mutex::default() }
     }
 
     /// The client of a server, which is made when somebody asks for it first.
@@ -31,7 +33,7 @@ impl Queues {
         let known = servers.get(server).cloned();
         known.unwrap_or_else(|| {
             let secrets: Arc<dyn Secrets> = Arc::<Vault>::clone(&self.vault);
-            let source = Source::Queue(Queue::new(server, secrets));
+            let source = Source::Queue(Box::new(Queue::new(server, secrets, &self.reach)));
             let metered = Arc::new(MeteredSource::new(Ok(source), self.metrics.source(name)));
             servers.insert(server.clone(), Arc::clone(&metered));
             metered

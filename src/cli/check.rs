@@ -33,6 +33,11 @@ pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> Exit {
                 "the operator has to list `{host}` under `queues.allowedHosts` of the adapter's configuration"
             ));
         }
+        for namespace in &manifests.unknown_borrowers {
+            printer.note(&format!(
+                "the operator has to list `{namespace}` under `queues.awsIdentityFor` of the adapter's configuration"
+            ));
+        }
         return Exit::Done;
     }
     config.faults.iter().for_each(|fault| printer.fault(path, fault));

@@ -88,6 +88,7 @@ impl Imported {
             Ok(read) => {
                 let read = read.unwrap_or_default();
                 self.hosts.extend(read.unknown_hosts);
+                self.borrowers.extend(read.unknown_borrowers.iter().map(ToString::to_string));
                 read.config.faults
             }
             Err(faults) => faults,

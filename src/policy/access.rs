@@ -93,4 +93,28 @@ pub struct Aws {
     pub service: Box<str>,
     /// The file with the keys and the profile in it; what the environment offers without it.
     pub credentials_file: Option<(Box<str>, Box<str>)>,
+    /// The role that is assumed with these keys.
+    pub role: Option<Role>,
+}
+
+/// A role that somebody assumes at Amazon.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// `arn:aws:iam::123456789012:role/name`.
+    pub arn: Box<str>,
+    /// What the role's owner may want to be told, to tell for whom it is assumed.
+    pub external_id: Option<Box<str>>,
+}
+
+/// Whether a text is the ARN of a role.
+#[must_use]
+pub fn is_role(text: &str) -> bool {
+    let mut parts = text.splitn(6, ':');
+    let mut next = || parts.next().unwrap_or_default();
+    let is_arn = next() == "arn" && next().starts_with("aws") && next() == "iam";
+    let (region, account, resource) = (next(), next(), next());
+    let is_account = account.len() == 12 && account.bytes().all(|it| it.is_ascii_digit());
+    let name = resource.strip_prefix("role/").unwrap_or_default();
+    let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"+=,.@-_/".contains(&it);
+    is_arn && region.is_empty() && is_account && !name.is_empty() && name.bytes().all(is_plain)
 }

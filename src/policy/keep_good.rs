@@ -42,7 +42,9 @@ impl Config {
             // A queue's server is named by the signal itself, and what may be named can change.
             Ask::Queue(ask) => match &ask.server.reach {
                 Reach::Anywhere => true,
-                Reach::Within { listed, .. } => *listed == self.allowed_hosts,
+                Reach::Within { listed, .. } => {
+                    *listed == self.allowed_hosts && self.aws_lending.permits(&ask.server)
+                }
             },
             Ask::Query { .. } | Ask::Series { .. } | Ask::Engine(_) => {
                 self.sources.iter().any(|it| it.name == signal.source)

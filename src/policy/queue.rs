@@ -4,13 +4,15 @@
 //! from there sees the same numbers. Thresholds are the HPA's.
 
 pub mod kafka;
+pub mod lending;
 pub mod rabbitmq;
 pub mod reach;
+pub mod token;
 pub mod value_path;
 
 use crate::domain::secret::SecretRef;
 use crate::policy::promql::SeriesSelector;
-use crate::policy::queue::kafka::{KafkaQuestion, Mechanism};
+use crate::policy::queue::kafka::{KafkaPlace, KafkaQuestion};
 use crate::policy::queue::rabbitmq::{RabbitHost, RabbitQuestion};
 use crate::policy::queue::reach::Reach;
 use crate::policy::queue::value_path::ValuePath;
@@ -49,13 +51,21 @@ impl QueueServer {
             Place::Redis { address, .. } | Place::Postgresql { address, .. } => vec![&address.host],
             Place::Rabbitmq { host: Some(it), .. } => vec![without_port(&it.authority)],
             Place::SecretPostgresql | Place::Rabbitmq { host: None, .. } => Vec::new(),
-            Place::Kafka { servers, .. } => servers.iter().map(|it| &*it.host).collect(),
+            Place::Kafka(KafkaPlace { servers, tokens, .. }) => {
+                let tokens = tokens.as_ref().and_then(|it| it.endpoint.as_deref());
+                servers.iter().map(|it| &*it.host).chain(tokens.map(host_of)).collect()
+            }
             Place::Sqs { endpoint: url, .. } | Place::Nats { url } | Place::Web { url, .. } => {
-                let origin = origin(url);
-                vec![without_port(origin.split_once("://").map_or(origin, |(_, rest)| rest))]
+                vec![host_of(url)]
             }
         }
     }
+}
+
+/// The host of a URL.
+fn host_of(url: &str) -> &str {
+    let origin = origin(url);
+    without_port(origin.split_once("://").map_or(origin, |(_, rest)| rest))
 }
 
 /// The host of `host:port` or `[address]:port`.
@@ -78,6 +88,10 @@ pub enum Credential {
     Password,
     /// The certificates of the authorities that are trusted, as PEM.
     Ca,
+    /// The client's own certificate, as PEM.
+    Certificate,
+    /// The key of that certificate, as PEM.
+    Key,
     /// A URL with a user's name and password.
     Host,
     /// A database's host, user and password in one text.
@@ -86,12 +100,20 @@ pub enum Credential {
     ApiKey,
     /// A bearer token.
     Token,
+    /// Where tokens are given for a client's secret.
+    TokenEndpoint,
+    /// What such tokens are for.
+    Scopes,
+    /// What is shown with such a token.
+    Extensions,
     /// The id of an access key of AWS.
     AccessKeyId,
     /// An access key of AWS.
     SecretAccessKey,
     /// The token of a temporary access key of AWS.
     SessionToken,
+    /// A role of AWS.
+    Role,
 }
 
 impl fmt::Display for Credential {
@@ -100,13 +122,19 @@ impl fmt::Display for Credential {
             Self::Username => "username",
             Self::Password => "password",
             Self::Ca => "ca",
+            Self::Certificate => "cert",
+            Self::Key => "key",
             Self::Host => "host",
             Self::Connection => "connection",
             Self::ApiKey => "apiKey",
             Self::Token => "token",
+            Self::TokenEndpoint => "oauthTokenEndpointUri",
+            Self::Scopes => "scopes",
+            Self::Extensions => "oauthExtensions",
             Self::AccessKeyId => "awsAccessKeyID",
             Self::SecretAccessKey => "awsSecretAccessKey",
             Self::SessionToken => "awsSessionToken",
+            Self::Role => "awsRoleArn",
         })
     }
 }
@@ -175,22 +203,15 @@ pub enum Place {
         is_unsafe: bool,
     },
     /// A Kafka.
-    Kafka {
-        /// Brokers to begin with.
-        servers: Vec<Address>,
-        /// How a name and a password are shown; `None` when none are wanted.
-        sasl: Option<Mechanism>,
-        /// As whom, where that is no secret.
-        username: Option<Box<str>>,
-        /// TLS or not.
-        encryption: Encryption,
-    },
+    Kafka(KafkaPlace),
     /// AWS SQS.
     Sqs {
         /// `https://sqs.eu-central-1.amazonaws.com`.
         endpoint: Box<str>,
         /// The region for which requests are signed.
         region: Box<str>,
+        /// As whom requests are signed.
+        signer: SqsSigner,
     },
     /// The monitoring port of a NATS server.
     Nats {
@@ -205,6 +226,18 @@ pub enum Place {
         auth: Auth,
         /// Whether the server's certificate is taken unseen.
         is_unsafe: bool,
+    },
+}
+
+/// As whom requests to AWS are signed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SqsSigner {
+    /// The owner of the access key that is among the credentials.
+    AccessKey,
+    /// Foresail itself, or the role that it assumes for that.
+    Foresail {
+        /// The role's ARN, where that is no secret; `Credential::Role` goes before it.
+        role: Option<Box<str>>,
     },
 }
 
@@ -249,7 +282,7 @@ impl fmt::Display for QueueServer {
                 write!(f, "{scheme}://{authority}")
             }
             Place::Rabbitmq { host: None, .. } => reference(f, "rabbitmq", Credential::Host),
-            Place::Kafka { servers, .. } => {
+            Place::Kafka(KafkaPlace { servers, .. }) => {
                 let servers: Vec<String> = servers.iter().map(ToString::to_string).collect();
                 write!(f, "kafka://{}", servers.join("/"))
             }

@@ -2,6 +2,7 @@
 //! parts usable whatever is wrong beside them.
 
 mod hosts;
+mod lending;
 mod metric_policy;
 pub mod objects;
 mod source;
@@ -62,7 +63,8 @@ pub fn load_with(text: &str, profiles: &Arc<Profiles>) -> Result<Config, Vec<Fau
     let mut resolver = Resolver { document: &document, schema_faults: found, profiles };
     let mut whole = resolver.faults_of_the_whole();
     let allowed_hosts = hosts::listed(&document, &mut whole);
-    let config = Config { allowed_hosts, ..resolver.resolve() };
+    let aws_lending = lending::listed(&document, &mut whole);
+    let config = Config { allowed_hosts, aws_lending, ..resolver.resolve() };
     let faults = whole.iter().cloned().chain(config.faults.iter().cloned());
     let faults = placed(&document, faults);
     let warnings = placed(&document, config.warnings.iter().cloned());

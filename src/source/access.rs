@@ -1,12 +1,12 @@
 //! Requests that prove who asks: headers and certificates from files, each read again when it
 //! changes. What is secret leaves this room in requests only.
 
-mod aws;
+pub(super) mod aws;
 mod client;
 mod google;
-mod grant;
+pub(super) mod grant;
 mod hidden;
-mod kept;
+pub(super) mod kept;
 
 pub(super) use hidden::Hidden;
 
@@ -16,7 +16,7 @@ use crate::domain::secret::Secret;
 use crate::policy::access::{Access, Authentication, HeaderText};
 use crate::source::ReadError;
 use crate::source::http::Answer;
-use aws::Keys;
+use aws::{Identity, Keys};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use client::Clients;
@@ -45,9 +45,10 @@ pub(super) struct Caller {
     reach: Reach,
     clients: Clients,
     timeout: Duration,
-    /// Tokens and keys that were fetched.
+    /// Tokens that were fetched.
     tokens: Kept<Secret>,
-    keys: Kept<Keys>,
+    /// Who signs, where that is the way to prove who asks.
+    signer: Option<Identity>,
 }
 
 /// What a request is given to prove who asks.
@@ -66,13 +67,17 @@ impl Caller {
         reach: &Reach,
     ) -> Result<Self, reqwest::Error> {
         let clients = Clients::new(url, timeout, &access.tls, reach)?;
+        let signer = match &access.authentication {
+            Some(Authentication::Aws(of)) => Some(Identity::new(of, timeout, reach)),
+            _ => None,
+        };
         Ok(Self {
             access: access.clone(),
             reach: reach.clone(),
             clients,
             timeout,
             tokens: Kept::default(),
-            keys: Kept::default(),
+            signer,
         })
     }
 
@@ -95,9 +100,9 @@ impl Caller {
 
     /// Whether what was fetched then is worth to be fetched again.
     async fn is_outdated(&self, used: Instant) -> bool {
-        match &self.access.authentication {
-            Some(Authentication::Aws(_)) => self.keys.refused(used, Instant::now()).await,
-            _ => self.tokens.refused(used, Instant::now()).await,
+        match &self.signer {
+            Some(signer) => signer.refused(used, Instant::now()).await,
+            None => self.tokens.refused(used, Instant::now()).await,
         }
     }
 
@@ -183,7 +188,8 @@ impl Caller {
                 return Ok((Proof::Header(text), None));
             }
             Some(Authentication::Aws(of)) => {
-                let keys = self.keys.get(now, Box::pin(aws::keys(of, timeout, reach))).await?;
+                let Some(signer) = &self.signer else { return Ok((Proof::Nothing, None)) };
+                let keys = signer.keys(now).await?;
                 keys.what.hide(hidden);
                 let region = aws::region(of, reach)?.to_owned();
                 return Ok((Proof::Signature(Box::new(keys.what), region), Some(keys.at)));

@@ -38,6 +38,8 @@ pub(super) fn client(
 pub(super) struct Trust<'t> {
     /// The authorities, as PEM; the machine's own without them.
     pub(super) authorities: Option<&'t str>,
+    /// Whether these are trusted beside the machine's own.
+    pub(super) are_more: bool,
     /// Anybody's.
     pub(super) is_unsafe: bool,
     /// Who looks up names; the machine without one.
@@ -55,6 +57,7 @@ pub(super) fn client_trusting(
     client(url, timeout, |builder| {
         let builder = builder.tls_danger_accept_invalid_certs(trust.is_unsafe);
         let builder = match own {
+            Some(own) if trust.are_more => builder.tls_certs_merge(own),
             Some(own) => builder.tls_certs_only(own),
             None => builder,
         };

@@ -4,6 +4,7 @@
 //! common is here and in `kept`: a deadline over everything, one connection for all who ask the
 //! same server, and errors without credentials.
 
+mod by_login;
 mod dial;
 mod documents;
 mod kafka;
@@ -23,7 +24,7 @@ use crate::domain::sample::Sample;
 use crate::policy::Ask;
 use crate::policy::queue::{Place, Question, QueueServer};
 use crate::series::Samples;
-use crate::source::ReadError;
+use crate::source::{Reach, ReadError};
 pub(in crate::source) use dial::Resolver;
 use jiff::Timestamp;
 use kept::Kept;
@@ -95,9 +96,9 @@ impl Failed {
 }
 
 impl Queue {
-    /// A client for this server. Does not connect.
+    /// A client for this server, which finds in `reach` what Foresail itself is. Does not connect.
     #[must_use]
-    pub fn new(server: &QueueServer, secrets: Arc<dyn Secrets>) -> Self {
+    pub fn new(server: &QueueServer, secrets: Arc<dyn Secrets>, reach: &Reach) -> Self {
         let client = match &server.place {
             Place::Redis { .. } => Client::Redis(Kept::new(redis::Redis)),
             Place::Postgresql { .. } | Place::SecretPostgresql => {
@@ -105,8 +106,8 @@ impl Queue {
             }
             Place::Rabbitmq { .. } => Client::Rabbitmq(Kept::new(rabbitmq::Rabbitmq)),
             Place::Nats { .. } => Client::Nats(Kept::new(nats::Nats)),
-            Place::Kafka { .. } => Client::Kafka(Kept::new(kafka::Kafka::default())),
-            Place::Sqs { .. } => Client::Sqs(Kept::new(sqs::Sqs)),
+            Place::Kafka(_) => Client::Kafka(Kept::new(kafka::Kafka::default())),
+            Place::Sqs { .. } => Client::Sqs(Kept::new(sqs::Sqs::new(reach))),
             Place::Web { .. } => Client::Documents(Kept::new(documents::Documents)),
         };
         Self { server: server.clone(), secrets, client }

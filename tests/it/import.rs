@@ -24,6 +24,13 @@ fn scaled_objects_become_policies_and_autoscalers() {
     insta::assert_snapshot!("import_keda", shown(&["keda", "keda.yaml"]));
 }
 
+/// What stdout holds of them is not sound either, and `foresail check` would say the same.
+#[test]
+fn a_login_that_has_no_equivalent_is_told_with_what_to_do() {
+    let (code, _, stderr) = import(&["keda", "keda-refused.yaml"]);
+    insta::assert_snapshot!("import_keda_refused", format!("exit code {code}\n{stderr}"));
+}
+
 #[test]
 fn annotated_autoscalers_become_policies_and_plain_autoscalers() {
     let shown = shown(&["kube-metrics-adapter", "kube-metrics-adapter.yaml"]);

@@ -231,6 +231,36 @@ async fn a_web_identity_is_changed_for_keys() {
 }
 
 #[tokio::test]
+async fn a_role_is_assumed_with_the_keys_that_there_are() {
+    let web = world().await;
+    web.show(
+        "/sts",
+        "<AssumeRoleResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><AssumeRoleResult>\
+         <AssumedRoleUser><AssumedRoleId>ARO:foresail</AssumedRoleId></AssumedRoleUser><Credentials>\
+         <AccessKeyId>ASIA3</AccessKeyId><SecretAccessKey>secret-3</SecretAccessKey>\
+         <SessionToken>session-3</SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration>\
+         </Credentials></AssumeRoleResult></AssumeRoleResponse>",
+    );
+    let role = "arn:aws:iam::123456789012:role/reader";
+    let aws = format!("auth: {{aws: {{region: r, roleArn: '{role}', externalId: team-1}}}}");
+    let setup = setup(&[("source", web.url("/source"), &aws)]);
+    let adapter = setup
+        .environment("AWS_ACCESS_KEY_ID", "AKIA1")
+        .environment("AWS_SECRET_ACCESS_KEY", "one+1/1")
+        .environment("AWS_ENDPOINT_URL_STS", web.url("/sts"))
+        .start()
+        .await;
+    adapter.serves("source", "6").await;
+    let (id, _, asked) = signed(&web, "/source", "secret-3").await;
+    assert_eq!((&*id, &*asked.headers["x-amz-security-token"]), ("ASIA3", "session-3"));
+    let (id, scope, asked) = signed(&web, "/sts", "one+1/1").await;
+    assert_eq!((&*id, &*scope), ("AKIA1", "r/sts/aws4_request"));
+    assert_eq!(asked.parameters["Action"], "AssumeRole");
+    assert_eq!(asked.parameters["RoleArn"], role);
+    assert_eq!(asked.parameters["ExternalId"], "team-1");
+}
+
+#[tokio::test]
 async fn the_agent_of_a_node_gives_keys() {
     let web = world().await;
     let keys = json!({

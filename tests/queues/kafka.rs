@@ -1,6 +1,8 @@
 //! Consumer groups of a real Kafka, which has no ZooKeeper: one process is broker and controller.
 
 mod broker;
+mod certificates;
+mod tokens;
 
 use crate::bed::{TIMEOUT, adapter, outlives_its_server, shows_none_of};
 use crate::support::adapter::{Setup, config, external};

@@ -1,6 +1,8 @@
 //! Queues of AWS SQS, which nobody can run: exchanges as they are on its wire, with every signature
 //! checked as SQS checks it.
 
+mod cloud;
+mod identity;
 mod signature;
 
 use crate::bed::{TIMEOUT, adapter, shows_none_of};
@@ -86,11 +88,7 @@ async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
-    let headers: BTreeMap<String, String> = head
-        .headers
-        .iter()
-        .map(|(name, text)| (name.to_string(), text.to_str().unwrap().to_owned()))
-        .collect();
+    let headers = headers_of(&head);
     let received = Received {
         method: head.method.as_str(),
         path: head.uri.path(),
@@ -118,6 +116,11 @@ async fn answer(
     let response = Response::builder().status(status);
     let response = response.header("content-type", "application/x-amz-json-1.0");
     Ok(response.body(answer.to_string().into()).unwrap())
+}
+
+fn headers_of(head: &http::request::Parts) -> BTreeMap<String, String> {
+    let text = |it: &http::HeaderValue| it.to_str().unwrap().to_owned();
+    head.headers.iter().map(|(name, it)| (name.to_string(), text(it))).collect()
 }
 
 fn attributes(headers: &BTreeMap<String, String>, asked: &Value) -> (u16, Value) {

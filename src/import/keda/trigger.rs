@@ -1,6 +1,6 @@
 //! One trigger: what is read, and the target that its threshold is.
 
-use super::authentication::Authentications;
+use super::authentication::{Authentications, Shown};
 use super::parameters::Properties;
 use crate::document::path::Path;
 use crate::document::yaml::{Node, Value};
@@ -153,11 +153,11 @@ pub(super) fn read(
         );
         return None;
     };
-    let secrets = authentications.of(node, path, remarks);
+    let shown = authentications.of(node, path, remarks);
     let target = target(kind, node, &metadata, path, remarks)?;
     let signal = match kind.keda {
-        "prometheus" => prometheus(&metadata, &secrets, path, sources, remarks)?,
-        _ => queue(kind, &metadata, secrets, path, remarks)?,
+        "prometheus" => prometheus(&metadata, &shown.secrets, path, sources, remarks)?,
+        _ => queue(kind, &metadata, shown, path, remarks)?,
     };
     Some(Trigger { name, signal: Some(signal), target, resource: None })
 }
@@ -305,7 +305,7 @@ fn activation(metadata: &BTreeMap<String, String>, path: &Path, remarks: &mut Re
 fn queue(
     kind: &Kind,
     metadata: &BTreeMap<String, String>,
-    secrets: BTreeMap<String, Json>,
+    Shown { secrets, identity }: Shown,
     path: &Path,
     remarks: &mut Remarks<'_>,
 ) -> Option<Json> {
@@ -346,6 +346,10 @@ fn queue(
         let key = format!("{own_name}From");
         if known.has(&key) {
             own.insert(key, secret);
+        } else if known.has(own_name) {
+            let problem = format!("`{own_name}` stands in a Secret, which is not read here");
+            let hint = format!("write what it says as `{own_name}`, which is no secret");
+            remarks.lost(&path, problem, hint);
         } else {
             let problem = format!(
                 "the parameter `{parameter}` of its TriggerAuthentication has no equivalent"
@@ -357,9 +361,9 @@ fn queue(
             );
         }
     }
+    own.extend(identity.into_iter().map(|(key, value)| (key.to_owned(), value)));
     Some(json!({kind.signal: own}))
 }
 
 /// Parameters of a TriggerAuthentication whose keys here are called otherwise.
-const SECRETS: [(&str, &str); 3] =
-    [("bearerToken", "token"), ("cert", "ca"), ("userName", "username")];
+const SECRETS: [(&str, &str); 2] = [("bearerToken", "token"), ("userName", "username")];

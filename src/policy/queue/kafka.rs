@@ -1,7 +1,24 @@
 //! A consumer group of a Kafka, and how its lag becomes one number.
 
+use crate::policy::queue::token::TokenRequest;
+use crate::policy::queue::{Address, Encryption};
 use std::collections::BTreeSet;
 use std::time::Duration;
+
+/// Where a Kafka is, and how one logs in there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KafkaPlace {
+    /// Brokers to begin with.
+    pub servers: Vec<Address>,
+    /// How a name and a password are shown; `None` when none are wanted.
+    pub sasl: Option<Mechanism>,
+    /// As whom, where that is no secret.
+    pub username: Option<Box<str>>,
+    /// How tokens are asked for, where the mechanism wants them.
+    pub tokens: Option<TokenRequest>,
+    /// TLS or not.
+    pub encryption: Encryption,
+}
 
 /// What is asked about a consumer group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +42,8 @@ pub enum Mechanism {
     ScramSha256,
     /// The same with SHA-512.
     ScramSha512,
+    /// Not shown themselves, but a token that is given for them (RFC 7628).
+    OauthBearer,
 }
 
 impl Mechanism {
@@ -35,6 +54,7 @@ impl Mechanism {
             Self::Plain => "PLAIN",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha512 => "SCRAM-SHA-512",
+            Self::OauthBearer => "OAUTHBEARER",
         }
     }
 }

@@ -179,7 +179,7 @@ fn is_inner(address: IpAddr) -> bool {
 }
 
 /// Whether a text is what a pattern says, in which `*` stands for any text.
-fn matches(pattern: &str, text: &str) -> bool {
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let Some((first, rest)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut text) = text.strip_prefix(first) else { return false };
     let mut pieces = rest.split('*').collect::<Vec<_>>();

@@ -6,7 +6,7 @@
 pub mod manifests;
 
 use super::warnings::{self, Warning};
-use super::{Faults, Loss, Sources, Taken, broken_policy, decode, hosts, metric_policy};
+use super::{Faults, Loss, Sources, Taken, broken_policy, decode, hosts, lending, metric_policy};
 use crate::document::fault::Fault;
 use crate::document::path::{Path, Step};
 use crate::document::schema::Schema;
@@ -17,6 +17,7 @@ use crate::domain::policy_object::{PolicyKind, PolicyObject, PolicyObjectId};
 use crate::domain::secret::SecretRef;
 use crate::policy::profile::Profiles;
 use crate::policy::promql::{self, BadQuery};
+use crate::policy::queue::lending::Lending;
 use crate::policy::queue::reach::AllowedHost;
 use crate::policy::{Ask, BrokenPolicy, Config, Policy, SourceKind, SourceSettings, wire};
 use serde_json::Value as Json;
@@ -31,6 +32,8 @@ pub struct Objects {
     sources: Vec<SourceSettings>,
     /// What its namespaces' policies could ask.
     allowed_hosts: Arc<[AllowedHost]>,
+    /// As whom.
+    aws_lending: Lending,
     /// And the profiles.
     profiles: Arc<Profiles>,
 }
@@ -103,10 +106,12 @@ impl Objects {
     pub fn join(&mut self, file: &Config, objects: &[Arc<PolicyObject>]) -> Joined {
         if self.sources != file.sources
             || self.allowed_hosts != file.allowed_hosts
+            || self.aws_lending != file.aws_lending
             || self.profiles != file.profiles
         {
             self.sources.clone_from(&file.sources);
             self.allowed_hosts = Arc::clone(&file.allowed_hosts);
+            self.aws_lending.clone_from(&file.aws_lending);
             self.profiles = Arc::clone(&file.profiles);
             self.known.values_mut().for_each(|known| known.resolved = None);
         }
@@ -218,7 +223,8 @@ fn settle(
     let policy = match kind {
         PolicyKind::Namespaced => sound
             .and_then(|it| confined(it, &sources, &mut faults))
-            .and_then(|it| hosts::within_reach(it, &config.allowed_hosts, &mut faults)),
+            .and_then(|it| hosts::within_reach(it, &config.allowed_hosts, &mut faults))
+            .and_then(|it| lending::within(it, &config.aws_lending, &mut faults)),
         PolicyKind::Cluster => sound,
     };
     match policy {

@@ -19,8 +19,8 @@ pub struct Auth {
     pub azure: Option<Azure>,
     /// A token of Google: of the machine's own account, or of a service account's key file.
     pub google: Option<Google>,
-    /// Signatures of Amazon (SigV4), with keys of the environment (EKS Pod Identity, web identity) or
-    /// a file.
+    /// Signatures of Amazon (SigV4), with keys of the environment (EKS Pod Identity, web identity, the
+    /// node) or a file.
     pub aws: Option<Aws>,
 }
 
@@ -77,6 +77,10 @@ pub struct Aws {
     pub credentials_file: Option<String>,
     /// The profile in that file; `default` when left out.
     pub profile: Option<String>,
+    /// The role that is assumed with the keys; none when left out.
+    pub role_arn: Option<String>,
+    /// What the role's owner wants to be told (`sts:ExternalId`); nothing when left out.
+    pub external_id: Option<String>,
 }
 
 /// A name and a password.

@@ -16,6 +16,11 @@ pub struct QueueRules {
     /// link-local addresses only when they are listed as such.
     #[serde(default)]
     pub allowed_hosts: Vec<String>,
+    /// Namespaces whose MetricPolicy objects may ask AWS as Foresail itself (`identityOwner:
+    /// operator`) or as a role that Foresail may assume (`awsRoleArn`); `*` stands for any text.
+    /// None when left out.
+    #[serde(default)]
+    pub aws_identity_for: Vec<String>,
 }
 
 /// Where a credential is kept: exactly one of the two.

@@ -1,47 +1,72 @@
-//! Signatures of Amazon (SigV4), and where the keys for them are found: a file, the environment, a
-//! web identity (IRSA), or the agent of the node (EKS Pod Identity, ECS).
+//! Keys of Amazon, and where they are found: a file, the environment, a web identity (IRSA), the
+//! agent of a pod (EKS Pod Identity, ECS) or the node; and roles that are assumed with them.
 
-use super::{Hidden, Reach, grant};
+mod node;
+mod signature;
+mod sts;
+
+pub(in crate::source) use signature::signed;
+
+use super::kept::{Fetched, Kept};
+use super::{Hidden, Reach};
 use crate::domain::secret::Secret;
-use crate::policy::access::{Aws, Tls};
+use crate::policy::access::Aws;
 use crate::source::ReadError;
-use crate::source::http::Answer;
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use jiff::Timestamp;
-use reqwest::Request;
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use serde::Deserialize;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant};
 
 /// How long keys are used that do not expire: as long as a file or the environment says the same.
 const FOREVER: Duration = Duration::ZERO;
 
 /// Keys that sign.
 #[derive(Clone, Debug)]
-pub(super) struct Keys {
+pub(in crate::source) struct Keys {
     id: String,
     secret: Secret,
     session: Option<Secret>,
 }
 
-/// Keys as the agent of a node answers them.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Answered {
-    access_key_id: String,
-    secret_access_key: String,
-    token: Option<String>,
-    expiration: Option<Timestamp>,
+/// Who asks Amazon: keys that are kept until they expire.
+#[derive(Debug)]
+pub(in crate::source) struct Identity {
+    of: Aws,
+    timeout: Duration,
+    reach: Reach,
+    keys: Kept<Keys>,
 }
 
-/// Keys, and how long they are good.
-pub(super) async fn keys(
-    of: &Aws,
-    timeout: Duration,
-    reach: &Reach,
-) -> Result<(Keys, Duration), ReadError> {
+impl Identity {
+    /// Whoever the configuration or a policy says. Asks nobody yet; an answer may take `timeout`.
+    pub(in crate::source) fn new(of: &Aws, timeout: Duration, reach: &Reach) -> Self {
+        Self { of: of.clone(), timeout, reach: reach.clone(), keys: Kept::default() }
+    }
+
+    /// The keys that are good now.
+    pub(in crate::source) async fn keys(&self, now: Instant) -> Result<Fetched<Keys>, ReadError> {
+        self.keys.get(now, Box::pin(self.fetch())).await
+    }
+
+    /// Somebody was refused with the keys that were fetched at `used`; answers whether there may be
+    /// better ones now.
+    pub(in crate::source) async fn refused(&self, used: Instant, now: Instant) -> bool {
+        self.keys.refused(used, now).await
+    }
+
+    /// Keys, and how long they are good.
+    async fn fetch(&self) -> Result<(Keys, Duration), ReadError> {
+        let (keys, lifetime) = found(&self.of, self.timeout, &self.reach).await?;
+        match &self.of.role {
+            None => Ok((keys, lifetime)),
+            Some(role) => {
+                let sts = sts::Sts { of: &self.of, timeout: self.timeout, reach: &self.reach };
+                sts.assumed(role, &keys).await
+            }
+        }
+    }
+}
+
+/// Whatever keys there are, and how long they are good.
+async fn found(of: &Aws, timeout: Duration, reach: &Reach) -> Result<(Keys, Duration), ReadError> {
     let set = |name: &str| reach.environment.get(name);
     if let Some((path, profile)) = &of.credentials_file {
         let keys = of_profile(&reach.text(path)?, profile).ok_or_else(|| {
@@ -50,19 +75,22 @@ pub(super) async fn keys(
         return Ok((keys, FOREVER));
     }
     if let Some((id, secret)) = set("AWS_ACCESS_KEY_ID").zip(set("AWS_SECRET_ACCESS_KEY")) {
-        let session = set("AWS_SESSION_TOKEN").map(Secret::new);
-        return Ok((Keys { id: id.to_owned(), secret: Secret::new(secret), session }, FOREVER));
+        return Ok((Keys::new(id, secret, set("AWS_SESSION_TOKEN")), FOREVER));
     }
     if let Some((path, role)) = set("AWS_WEB_IDENTITY_TOKEN_FILE").zip(set("AWS_ROLE_ARN")) {
-        return of_web_identity(of, path, role, timeout, reach).await;
+        let token = reach.text(path)?;
+        return sts::Sts { of, timeout, reach }.of_web_identity(&token, role).await;
     }
     let relative = set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
     let relative = relative.map(|it| format!("http://169.254.170.2{it}"));
     if let Some(url) = set("AWS_CONTAINER_CREDENTIALS_FULL_URI").map(str::to_owned).or(relative) {
-        return of_agent(&url, timeout, reach).await;
+        return node::of_agent(&url, timeout, reach).await;
     }
-    let problem = "no keys: the environment names neither keys nor a web identity nor an agent";
-    Err(ReadError::NoCredentials(problem.to_owned()))
+    if set("AWS_EC2_METADATA_DISABLED").is_some_and(|it| it.eq_ignore_ascii_case("true")) {
+        let problem = "no keys: the environment names neither keys nor a web identity nor an agent";
+        return Err(ReadError::NoCredentials(problem.to_owned()));
+    }
+    node::of_node(timeout, reach).await
 }
 
 /// The region in which `of` signs.
@@ -77,55 +105,16 @@ pub(super) fn region<'r>(of: &'r Aws, reach: &'r Reach) -> Result<&'r str, ReadE
     })
 }
 
-/// Signs `request` as it is at `now`.
-pub(super) fn signed(
-    mut request: Request,
-    keys: &Keys,
-    (region, service): (&str, &str),
-    now: Timestamp,
-) -> Result<Request, ReadError> {
-    let unfit =
-        || ReadError::NoCredentials("the request cannot be signed with these keys".to_owned());
-    let url = request.url_mut();
-    // A signature is over what a space is called everywhere else.
-    let query = url.query().map(|it| it.replace('+', "%20"));
-    url.set_query(query.as_deref());
-    let host = url.host_str().unwrap_or_default();
-    let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    let content_type = request.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
-    let headers = [Some(("host", host.as_str())), content_type.map(|it| ("content-type", it))];
-    let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
-    let session = keys.session.as_ref().map(|it| it.reveal().to_owned());
-    let identity = Credentials::new(&keys.id, keys.secret.reveal(), session, None, "foresail");
-    let identity = identity.into();
-    let parameters = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(region)
-        .name(service)
-        .time(SystemTime::from(now))
-        .settings(SigningSettings::default())
-        .build()
-        .map_err(|_| unfit())?;
-    let signable = SignableRequest::new(
-        request.method().as_str(),
-        request.url().as_str(),
-        headers.into_iter().flatten(),
-        SignableBody::Bytes(body),
-    )
-    .map_err(|_| unfit())?;
-    let (instructions, _) = sign(signable, &parameters.into()).map_err(|_| unfit())?.into_parts();
-    for (name, text) in instructions.headers() {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unfit())?;
-        let mut text = HeaderValue::from_str(text).map_err(|_| unfit())?;
-        text.set_sensitive(true);
-        request.headers_mut().insert(name, text);
-    }
-    Ok(request)
-}
-
 impl Keys {
+    /// These, of which the last is there when they are temporary.
+    pub(in crate::source) fn new(id: &str, secret: &str, session: Option<&str>) -> Self {
+        let session = session.map(Secret::new);
+        Self { id: id.to_owned(), secret: Secret::new(secret), session }
+    }
+
     /// What must not be seen of them.
-    pub(super) fn hide(&self, hidden: &mut Hidden) {
+    pub(in crate::source) fn hide(&self, hidden: &mut Hidden) {
+        hidden.add(&self.id);
         hidden.add(self.secret.reveal());
         if let Some(session) = &self.session {
             hidden.add(session.reveal());
@@ -142,99 +131,17 @@ fn of_profile(text: &str, profile: &str) -> Option<Keys> {
             is_ours = name.trim() == profile;
         } else if let Some((key, text)) = line.split_once('=').filter(|_| is_ours) {
             match key.trim() {
-                "aws_access_key_id" => id = Some(text.trim().to_owned()),
-                "aws_secret_access_key" => secret = Some(Secret::new(text.trim())),
-                "aws_session_token" => session = Some(Secret::new(text.trim())),
+                "aws_access_key_id" => id = Some(text.trim()),
+                "aws_secret_access_key" => secret = Some(text.trim()),
+                "aws_session_token" => session = Some(text.trim()),
                 _ => {}
             }
         }
     }
-    Some(Keys { id: id?, secret: secret?, session })
+    Some(Keys::new(id?, secret?, session))
 }
 
-/// Keys that STS gives for the token of the pod's service account.
-async fn of_web_identity(
-    of: &Aws,
-    path: &str,
-    role: &str,
-    timeout: Duration,
-    reach: &Reach,
-) -> Result<(Keys, Duration), ReadError> {
-    let token = reach.text(path)?;
-    let url = match reach.environment.get("AWS_ENDPOINT_URL_STS") {
-        Some(url) => url.to_owned(),
-        None => format!("https://sts.{}.amazonaws.com/", region(of, reach)?),
-    };
-    let session = reach.environment.get("AWS_ROLE_SESSION_NAME").unwrap_or("foresail");
-    let form = [
-        ("Action", "AssumeRoleWithWebIdentity"),
-        ("Version", "2011-06-15"),
-        ("RoleArn", role),
-        ("RoleSessionName", session),
-        ("WebIdentityToken", token.as_str()),
-    ];
-    let clients = grant::client(&url, timeout, &Tls::default(), reach)?;
-    let answer = clients.send(|http| http.post(&url).form(&form)).await;
-    let Answer { status, body, content_type: _ } =
-        answer.map_err(|error| grant::why("STS", error))?;
-    let text = String::from_utf8_lossy(&body);
-    if !(200..300).contains(&status) {
-        let code = element(&text, "Code").unwrap_or("no error of STS");
-        return Err(ReadError::NoCredentials(format!("STS answered {status}: {code}")));
-    }
-    let keys = || {
-        let expiration = element(&text, "Expiration")?.parse().ok()?;
-        let keys = Keys {
-            id: element(&text, "AccessKeyId")?.to_owned(),
-            secret: Secret::new(element(&text, "SecretAccessKey")?),
-            session: Some(Secret::new(element(&text, "SessionToken")?)),
-        };
-        Some((keys, left(expiration, reach)))
-    };
-    keys().ok_or_else(|| ReadError::NoCredentials("STS answered no keys".to_owned()))
-}
-
-/// The text of the first element of this name. What STS answers has no attributes and no entities
-/// here.
-fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    rest.split_once(&format!("</{name}>")).map(|(text, _)| text.trim())
-}
-
-/// Keys that the agent of the node gives.
-async fn of_agent(
-    url: &str,
-    timeout: Duration,
-    reach: &Reach,
-) -> Result<(Keys, Duration), ReadError> {
-    let token = match reach.environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
-        Some(path) => Some(reach.text(path)?),
-        None => reach.environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(str::to_owned),
-    };
-    let token = token.map(|it| super::header_value(&it, "the agent's token")).transpose()?;
-    let clients = grant::client(url, timeout, &Tls::default(), reach)?;
-    let make = |http: &reqwest::Client| match &token {
-        Some(token) => http.get(url).header("Authorization", token),
-        None => http.get(url),
-    };
-    let answer = clients.send(make).await;
-    let Answer { status, body, content_type: _ } =
-        answer.map_err(|error| grant::why("the agent for credentials", error))?;
-    if !(200..300).contains(&status) {
-        let problem = format!("the agent for credentials answered {status}");
-        return Err(ReadError::NoCredentials(problem));
-    }
-    let answered: Answered = serde_json::from_slice(&body).map_err(|_| {
-        ReadError::NoCredentials("the agent for credentials answered no keys".to_owned())
-    })?;
-    let keys = Keys {
-        id: answered.access_key_id,
-        secret: Secret::new(&answered.secret_access_key),
-        session: answered.token.as_deref().map(Secret::new),
-    };
-    Ok((keys, answered.expiration.map_or(FOREVER, |it| left(it, reach))))
-}
-
+/// How long something is good that expires then.
 fn left(expiration: Timestamp, reach: &Reach) -> Duration {
     let left = expiration.duration_since((reach.now)());
     Duration::try_from(left).unwrap_or_default()

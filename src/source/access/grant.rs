@@ -2,6 +2,7 @@
 
 use super::client::Clients;
 use super::{Hidden, Reach};
+use crate::domain::secret::Secret;
 use crate::policy::access::{OAuth2, Tls};
 use crate::source::ReadError;
 use crate::source::http::Answer;
@@ -9,19 +10,20 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a token is good whose answer does not say so.
 const LIFETIME_DEFAULT: Duration = Duration::from_secs(300);
 /// How much of what a server says about an error is passed on.
-const MESSAGE_CHARS_MAX: usize = 160;
+pub(super) const MESSAGE_CHARS_MAX: usize = 160;
 /// What stands for itself in a form.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The kind of assertion that a platform's token is (RFC 7523).
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A token and how long it is good.
-pub(super) type Token = (String, Duration);
+pub(in crate::source) type Token = (String, Duration);
 
 #[derive(Deserialize)]
 struct Good {
@@ -36,31 +38,65 @@ struct Bad {
     error_description: Option<String>,
 }
 
+/// Where tokens are given for clients' secrets.
+pub(in crate::source) trait TokenServer: Sync {
+    /// What is answered to a form, and to a name and a password in the header where there are some.
+    fn answer(
+        &self,
+        form: &[(&str, &str)],
+        shown: Option<(&str, &str)>,
+    ) -> impl Future<Output = Result<Answer, ReadError>> + Send;
+}
+
+/// Who asks for a token, and for what.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::source) struct Client<'c> {
+    /// The client's name.
+    pub(in crate::source) id: &'c str,
+    /// What proves that.
+    pub(in crate::source) secret: &'c Secret,
+    /// What the token is for, with a space between two.
+    pub(in crate::source) scope: Option<&'c str>,
+    /// Further parameters of the request.
+    pub(in crate::source) parameters: &'c BTreeMap<Box<str>, Box<str>>,
+}
+
+impl Client<'_> {
+    /// A token that `server` gives.
+    pub(in crate::source) async fn token(
+        &self,
+        server: &impl TokenServer,
+    ) -> Result<Token, ReadError> {
+        let Self { id, secret, scope, parameters } = *self;
+        let secret = secret.reveal();
+        let mut form = vec![("grant_type", "client_credentials")];
+        form.extend(scope.map(|it| ("scope", it)));
+        form.extend(parameters.iter().map(|(name, text)| (&**name, &**text)));
+        let mut hidden = Hidden::default();
+        hidden.add(secret);
+        let encoded = |text| utf8_percent_encode(text, FORM).to_string();
+        let (shown_id, password) = (encoded(id), encoded(secret));
+        hidden.add(&password);
+        // RFC 6749, 2.3.1: every server takes the header; some do not.
+        let first = server.answer(&form, Some((&shown_id, &password))).await?;
+        if !matches!(first.status, 400 | 401) {
+            return token(&first, &hidden);
+        }
+        form.extend([("client_id", id), ("client_secret", secret)]);
+        token(&server.answer(&form, None).await?, &hidden)
+    }
+}
+
 /// One that is given for a client's secret.
 pub(super) async fn for_secret(
     of: &OAuth2,
     timeout: Duration,
     reach: &Reach,
 ) -> Result<Token, ReadError> {
-    let secret = reach.text(&of.client_secret_file)?;
-    let mut form = vec![("grant_type", "client_credentials")];
-    form.extend(of.scope.as_deref().map(|it| ("scope", it)));
-    form.extend(of.parameters.iter().map(|(name, text)| (&**name, &**text)));
-    let server = Server { url: &of.token_url, tls: &of.tls, timeout, reach };
-    let mut hidden = Hidden::default();
-    hidden.add(&secret);
-    let encoded = |text| utf8_percent_encode(text, FORM).to_string();
-    let (id, password) = (encoded(&of.client_id), encoded(&secret));
-    hidden.add(&password);
-    // RFC 6749, 2.3.1: every server takes the header; some do not.
-    let in_header = |it: RequestBuilder| it.basic_auth(&id, Some(&password));
-    let first = server.answer(&form, in_header).await?;
-    if !matches!(first.status, 400 | 401) {
-        return token(&first, &hidden);
-    }
-    form.extend([("client_id", &*of.client_id), ("client_secret", secret.as_str())]);
-    let second = server.answer(&form, |it| it).await?;
-    token(&second, &hidden)
+    let secret = Secret::new(&reach.text(&of.client_secret_file)?);
+    let OAuth2 { client_id: id, parameters, .. } = of;
+    let client = Client { id, secret: &secret, scope: of.scope.as_deref(), parameters };
+    client.token(&Server { url: &of.token_url, tls: &of.tls, timeout, reach }).await
 }
 
 /// One of Microsoft Entra, for the token of the workload's own service account.
@@ -90,7 +126,7 @@ pub(super) async fn of_azure(
     let server = Server { url: &url, tls: &Tls::default(), timeout, reach };
     let mut hidden = Hidden::default();
     hidden.add(&assertion);
-    token(&server.answer(&form, |it| it).await?, &hidden)
+    token(&server.answer(&form, None).await?, &hidden)
 }
 
 /// One that is given for an assertion that somebody signed (RFC 7523, 2.1).
@@ -105,7 +141,7 @@ pub(super) async fn for_assertion(
     let server = Server { url, tls: &Tls::default(), timeout, reach };
     let mut hidden = Hidden::default();
     hidden.add(assertion);
-    token(&server.answer(&form, |it| it).await?, &hidden)
+    token(&server.answer(&form, None).await?, &hidden)
 }
 
 /// Where tokens are given.
@@ -116,15 +152,31 @@ struct Server<'s> {
     reach: &'s Reach,
 }
 
-impl Server<'_> {
+impl TokenServer for Server<'_> {
     async fn answer(
         &self,
         form: &[(&str, &str)],
-        with: impl Fn(RequestBuilder) -> RequestBuilder,
+        shown: Option<(&str, &str)>,
     ) -> Result<Answer, ReadError> {
         let clients = client(self.url, self.timeout, self.tls, self.reach)?;
-        let request = |http: &reqwest::Client| with(http.post(self.url)).form(form);
-        clients.send(request).await.map_err(|error| why("the token endpoint", error))
+        let request = |http: &reqwest::Client| asked(http.post(self.url), form, shown);
+        clients.send(request).await.map_err(|error| why(TOKEN_ENDPOINT, error))
+    }
+}
+
+/// How servers are called that give tokens.
+pub(in crate::source) const TOKEN_ENDPOINT: &str = "the token endpoint";
+
+/// A request for a token.
+pub(in crate::source) fn asked(
+    request: RequestBuilder,
+    form: &[(&str, &str)],
+    shown: Option<(&str, &str)>,
+) -> RequestBuilder {
+    let request = request.form(form);
+    match shown {
+        Some((name, password)) => request.basic_auth(name, Some(password)),
+        None => request,
     }
 }
 
@@ -140,7 +192,7 @@ pub(super) fn client(
 }
 
 /// An error of another server than the source: it says nothing about the source.
-pub(super) fn why(whose: &str, error: ReadError) -> ReadError {
+pub(in crate::source) fn why(whose: &str, error: ReadError) -> ReadError {
     ReadError::NoCredentials(format!("{whose}: {error}"))
 }
 

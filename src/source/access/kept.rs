@@ -8,7 +8,7 @@ use tokio::sync::Mutex;
 
 /// Something that expires.
 #[derive(Debug)]
-pub(super) struct Kept<T> {
+pub(in crate::source) struct Kept<T> {
     state: Mutex<State<T>>,
 }
 
@@ -20,11 +20,11 @@ struct State<T> {
 
 /// What was fetched, and when.
 #[derive(Clone, Debug)]
-pub(super) struct Fetched<T> {
-    pub(super) what: T,
-    pub(super) at: Instant,
+pub(in crate::source) struct Fetched<T> {
+    pub(in crate::source) what: T,
+    pub(in crate::source) at: Instant,
     /// How long it is good.
-    pub(super) lifetime: Duration,
+    pub(in crate::source) lifetime: Duration,
 }
 
 impl<T> Default for Kept<T> {
@@ -35,7 +35,7 @@ impl<T> Default for Kept<T> {
 
 impl<T: Clone> Kept<T> {
     /// What is kept, or what `fetch` brings with its lifetime.
-    pub(super) async fn get(
+    pub(in crate::source) async fn get(
         &self,
         now: Instant,
         fetch: impl Future<Output = Result<(T, Duration), ReadError>>,
@@ -69,7 +69,7 @@ impl<T: Clone> Kept<T> {
 
     /// Somebody was refused with what was fetched at `used`; answers whether there may be something
     /// better now.
-    pub(super) async fn refused(&self, used: Instant, now: Instant) -> bool {
+    pub(in crate::source) async fn refused(&self, used: Instant, now: Instant) -> bool {
         let mut state = self.state.lock().await;
         match &state.good {
             // A server that refuses what was just fetched refuses the next one, too.

@@ -1,12 +1,15 @@
 //! Kafka: how far a consumer group is behind.
 
+mod bearer;
 mod broker;
 mod scram;
 
+use super::by_login::ByLogin;
 use super::{Failed, Login, Protocol};
-use crate::policy::queue::kafka::{KafkaQuestion, Partition};
+use crate::policy::queue::kafka::{KafkaPlace, KafkaQuestion, Partition};
 use crate::policy::queue::{Address, Place, Question, QueueServer};
 use crate::source::ReadError;
+use bearer::Tokens;
 use broker::{Broker, Speech};
 use jiff::{SignedDuration, Timestamp};
 use kafka_protocol::messages::find_coordinator_request::FindCoordinatorRequest;
@@ -36,10 +39,12 @@ type PartitionOf = (String, i32);
 type Led = BTreeMap<BrokerId, BTreeMap<String, Vec<i32>>>;
 
 /// How a Kafka is spoken to.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Kafka {
     /// What groups have committed for partitions.
     commits: Mutex<BTreeMap<(String, PartitionOf), Commit>>,
+    /// What is shown in the place of a password.
+    tokens: ByLogin<Tokens>,
 }
 
 /// What is committed for a partition.
@@ -63,15 +68,25 @@ impl Protocol for Kafka {
     type Connection = Cluster;
 
     async fn connect(&self, server: &QueueServer, login: &Login) -> Result<Cluster, Failed> {
-        let Place::Kafka { servers, .. } = &server.place else {
-            return Err(Failed::wrong_kind());
-        };
-        let speech = Speech::new(server, login)?;
-        let mut failure = Failed::wrong_kind();
+        let Place::Kafka(place) = &server.place else { return Err(Failed::wrong_kind()) };
+        let KafkaPlace { servers, tokens, .. } = place;
         // One of them that is away is no reason to do without the others: each has its share of
-        // the time, and one share is for the questions.
-        let shares = u32::try_from(servers.len()).unwrap_or(u32::MAX).saturating_add(1);
+        // the time, and one share is for the questions; another one for a token.
+        let more = if tokens.is_some() { 2 } else { 1 };
+        let shares = u32::try_from(servers.len()).unwrap_or(u32::MAX).saturating_add(more);
         let share = server.timeout / shares;
+        let tokens = match tokens {
+            Some(wanted) => {
+                let make = || Tokens::new(server, (place, wanted), login, share);
+                let tokens = self.tokens.get(login, make)?;
+                // A server that gives none is told before a broker is.
+                tokens.current().await?;
+                Some(tokens)
+            }
+            None => None,
+        };
+        let speech = Speech::new(server, login, tokens)?;
+        let mut failure = Failed::wrong_kind();
         for address in servers {
             match tokio::time::timeout(share, speech.open(address)).await {
                 Ok(Ok(first)) => {
@@ -289,6 +304,12 @@ fn refused(code: i16, about: &str) -> Result<(), Failed> {
         }
         _ => Failed::Answer(said),
     })
+}
+
+impl fmt::Debug for Kafka {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kafka").finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Cluster {

@@ -41,8 +41,11 @@ impl Login {
 
     fn hidden(&self, text: String) -> String {
         let secrets = self.0.iter().flat_map(|(credential, secret)| match credential {
-            Credential::Ca => Vec::new(),
+            // These are nobody's secret, and words as short as `a` may be in them.
+            Credential::Ca | Credential::Certificate | Credential::Scopes => Vec::new(),
             Credential::Host | Credential::Connection => parts(secret.reveal()),
+            Credential::Key => secret.reveal().lines().map(str::to_owned).collect(),
+            Credential::Extensions => values(secret.reveal()),
             _ => vec![secret.reveal().to_owned()],
         });
         let mut secrets: Vec<String> = secrets.filter(|it| !it.is_empty()).collect();
@@ -50,6 +53,12 @@ impl Login {
         secrets.sort_by_key(|it| std::cmp::Reverse(it.len()));
         secrets.iter().fold(text, |text, secret| text.replace(secret, HIDDEN))
     }
+}
+
+/// Of `key=value,key=value` the values; those of a few characters are in many words.
+fn values(text: &str) -> Vec<String> {
+    let values = text.split(',').filter_map(|it| it.split_once('='));
+    values.map(|(_, it)| it.trim().to_owned()).filter(|it| it.len() > 3).collect()
 }
 
 /// Words of URLs and connection strings that are nobody's secret.

@@ -1,33 +1,48 @@
 //! AWS SQS: the attributes of a queue, asked with a signature.
 
+use super::by_login::ByLogin;
 use super::{Failed, Login, Protocol, web};
-use crate::policy::queue::{Credential, Place, Question, QueueServer};
+use crate::policy::access::{Aws, Role, is_role};
+use crate::policy::queue::lending::borrower;
+use crate::policy::queue::{Credential, Place, Question, QueueServer, SqsSigner};
 use crate::source::ReadError;
+use crate::source::access::aws::{Identity, Keys, signed};
+use crate::source::access::{Hidden, Reach};
 use crate::source::http::Http;
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
 use jiff::Timestamp;
-use reqwest::Url;
+use reqwest::{RequestBuilder, Url};
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::time::SystemTime;
-use tracing::subscriber::{NoSubscriber, with_default};
+use std::sync::Arc;
+use std::time::Instant;
 
 const AVAILABLE: &str = "ApproximateNumberOfMessages";
 const IN_FLIGHT: &str = "ApproximateNumberOfMessagesNotVisible";
 const DELAYED: &str = "ApproximateNumberOfMessagesDelayed";
 
+/// As what requests are signed.
+const SERVICE: &str = "sqs";
+
 /// How SQS is spoken to.
 #[derive(Debug)]
-pub(super) struct Sqs;
+pub(super) struct Sqs {
+    reach: Reach,
+    /// Foresail's own identity, or a role that it has assumed.
+    identity: ByLogin<Identity>,
+}
 
 /// A client, and as whom it signs.
 pub(super) struct Signer {
     http: Http,
     endpoint: Url,
     region: Box<str>,
-    credentials: Credentials,
+    by: By,
+}
+
+/// As whom requests are signed.
+enum By {
+    AccessKey(Keys),
+    Foresail(Arc<Identity>),
 }
 
 #[derive(Deserialize)]
@@ -36,24 +51,59 @@ struct Answer {
     attributes: BTreeMap<String, String>,
 }
 
+impl Sqs {
+    pub(super) fn new(reach: &Reach) -> Self {
+        Self { reach: reach.clone(), identity: ByLogin::default() }
+    }
+
+    /// Foresail's identity for this server.
+    fn identity(
+        &self,
+        role: Option<&str>,
+        server: &QueueServer,
+        region: &str,
+    ) -> Result<Identity, Failed> {
+        if role.is_some_and(|it| !is_role(it)) {
+            let problem = "the awsRoleArn is not the ARN of a role".to_owned();
+            return Err(Failed::Credentials(ReadError::NoCredentials(problem)));
+        }
+        let role = role.map(|arn| Role { arn: arn.into(), external_id: external_id(server) });
+        let region = Some(region.into());
+        let of = Aws { region, service: SERVICE.into(), credentials_file: None, role };
+        // Keys that do not come in time are told as such, and not as an SQS that does not answer.
+        Ok(Identity::new(&of, server.timeout / 3, &self.reach))
+    }
+}
+
+/// By this the owner of a role tells for which namespace it is assumed.
+fn external_id(server: &QueueServer) -> Option<Box<str>> {
+    borrower(server).map(|it| format!("foresail/{it}").into())
+}
+
 impl Protocol for Sqs {
     type Connection = Signer;
 
     async fn connect(&self, server: &QueueServer, login: &Login) -> Result<Signer, Failed> {
-        let Place::Sqs { endpoint, region } = &server.place else {
+        let Place::Sqs { endpoint, region, signer } = &server.place else {
             return Err(Failed::wrong_kind());
         };
         let http = web::client(endpoint, server, login, false)?;
-        let credentials = Credentials::new(
-            login.get(Credential::AccessKeyId).unwrap_or_default(),
-            login.get(Credential::SecretAccessKey).unwrap_or_default(),
-            login.get(Credential::SessionToken).map(ToOwned::to_owned),
-            None,
-            "foresail",
-        );
+        let get = |credential| login.get(credential).unwrap_or_default();
+        let by = match signer {
+            SqsSigner::AccessKey => By::AccessKey(Keys::new(
+                get(Credential::AccessKeyId),
+                get(Credential::SecretAccessKey),
+                login.get(Credential::SessionToken),
+            )),
+            SqsSigner::Foresail { role } => {
+                let role = login.get(Credential::Role).map(str::trim).or(role.as_deref());
+                let make = || self.identity(role, server, region);
+                By::Foresail(self.identity.get(login, make)?)
+            }
+        };
         // As it is sent: what is signed has to be what is asked.
         let endpoint = Url::parse(endpoint).map_err(|_| Failed::wrong_kind())?;
-        Ok(Signer { http, endpoint, region: region.clone(), credentials })
+        Ok(Signer { http, endpoint, region: region.clone(), by })
     }
 
     async fn ask(
@@ -69,8 +119,7 @@ impl Protocol for Sqs {
         let wanted: Vec<&str> =
             wanted.iter().filter(|(_, is_wanted)| *is_wanted).map(|(name, _)| *name).collect();
         let body = serde_json::json!({"QueueUrl": queue, "AttributeNames": wanted}).to_string();
-        let request = signer.request(&body, at)?;
-        let answer: Answer = web::json(&signer.http, request).await?;
+        let answer = signer.answer(&body, at).await?;
         wanted.iter().try_fold(0.0, |sum, name| {
             let count = answer.attributes.get(*name).and_then(|it| it.parse::<u32>().ok());
             let missing = || Failed::not_understood(format!("the answer has no {name}"));
@@ -80,43 +129,77 @@ impl Protocol for Sqs {
 }
 
 impl Signer {
-    /// A request that was signed at this time: the server takes it for some minutes.
-    fn request(&self, body: &str, at: Timestamp) -> Result<reqwest::RequestBuilder, Failed> {
-        let url = &self.endpoint;
-        let host = url.host_str().unwrap_or_default();
-        let host = url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
-        let headers = [
-            ("host", host.as_str()),
-            ("content-type", "application/x-amz-json-1.0"),
-            ("x-amz-target", "AmazonSQS.GetQueueAttributes"),
-        ];
-        let unsigned = |_| {
-            let problem = "the request cannot be signed with this access key";
-            Failed::Credentials(ReadError::NoCredentials(problem.to_owned()))
+    async fn answer(&self, body: &str, at: Timestamp) -> Result<Answer, Failed> {
+        let identity = match &self.by {
+            By::AccessKey(keys) => {
+                return web::json(&self.http, self.request(body, keys, at)?).await;
+            }
+            By::Foresail(identity) => identity,
         };
-        let identity = self.credentials.clone().into();
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name("sqs")
-            .time(SystemTime::from(at))
-            .settings(SigningSettings::default())
-            .build()
-            .map_err(|_| Failed::wrong_kind())?;
-        let signable = SignableRequest::new(
-            "POST",
-            url.as_str(),
-            headers.iter().copied(),
-            SignableBody::Bytes(body.as_bytes()),
-        )
-        .map_err(unsigned)?;
-        let parameters = parameters.into();
-        // At its most talkative the crate tells the log for which key it signs.
-        let signed = with_default(NoSubscriber::new(), || sign(signable, &parameters));
-        let (signed, _) = signed.map_err(unsigned)?.into_parts();
-        let request = self.http.client.post(url.clone()).body(body.to_owned());
-        let request =
-            headers.iter().skip(1).fold(request, |it, (name, text)| it.header(*name, *text));
-        Ok(signed.headers().fold(request, |it, (name, text)| it.header(name, text)))
+        let keys = identity.keys(Instant::now()).await.map_err(Failed::Answer)?;
+        let request = self.request(body, &keys.what, at)?;
+        let answer = web::json(&self.http, request).await;
+        if answer.as_ref().is_err_and(is_about_keys) {
+            // The next read has others, if these are not just a moment old.
+            _ = identity.refused(keys.at, Instant::now()).await;
+        }
+        let mut hidden = Hidden::default();
+        keys.what.hide(&mut hidden);
+        // The connection is as good as before: what was refused is kept elsewhere.
+        answer.map_err(|failed| match failed {
+            Failed::Answer(error) | Failed::Credentials(error) | Failed::Connection(error) => {
+                Failed::Answer(hidden.redacted(error))
+            }
+        })
+    }
+
+    /// A request that was signed at this time: the server takes it for some minutes.
+    fn request(&self, body: &str, keys: &Keys, at: Timestamp) -> Result<RequestBuilder, Failed> {
+        let request = self.http.client.post(self.endpoint.clone()).body(body.to_owned());
+        let request = request.header("content-type", "application/x-amz-json-1.0");
+        let request = request.header("x-amz-target", "AmazonSQS.GetQueueAttributes").build();
+        let request = request.map_err(|_| Failed::wrong_kind())?;
+        let signed = signed(request, keys, (&self.region, SERVICE), at);
+        let signed = signed.map_err(Failed::Credentials)?;
+        Ok(RequestBuilder::from_parts(self.http.client.clone(), signed))
+    }
+}
+
+/// Whether the keys may be no good any more.
+fn is_about_keys(failed: &Failed) -> bool {
+    match failed {
+        Failed::Credentials(_) => true,
+        // What is said to keys that have expired, or that nobody knows.
+        Failed::Answer(ReadError::Refused { status: 400, message }) => {
+            ["ExpiredToken", "UnrecognizedClient"].iter().any(|it| message.contains(it))
+        }
+        Failed::Answer(_) | Failed::Connection(_) => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::name::Namespace;
+    use crate::policy::queue::Credentials;
+    use crate::policy::queue::reach::Reach as Hosts;
+    use std::time::Duration;
+
+    #[test]
+    fn a_role_is_told_for_which_namespace_it_is_assumed() {
+        let server = |reach| QueueServer {
+            place: Place::Sqs {
+                endpoint: "https://sqs".into(),
+                region: "r".into(),
+                signer: SqsSigner::Foresail { role: None },
+            },
+            credentials: Credentials::new(),
+            timeout: Duration::from_secs(1),
+            reach,
+        };
+        let namespace = Namespace::new("jobs").unwrap();
+        let within = server(Hosts::Within { namespace, listed: Arc::default() });
+        assert_eq!(external_id(&within).as_deref(), Some("foresail/jobs"));
+        assert_eq!(external_id(&server(Hosts::Anywhere)), None);
     }
 }

@@ -2,10 +2,12 @@
 
 use super::{Failed, Login, QueueServer, dial};
 use crate::policy::queue::Credential;
+use crate::policy::queue::reach::Reach;
 use crate::source::ReadError;
 use crate::source::http::{Answer, Http, Trust, client_trusting};
 use reqwest::{RequestBuilder, Url};
 use serde::de::DeserializeOwned;
+use std::time::Duration;
 
 /// How much of what a server says about an error is passed on.
 const MESSAGE_CHARS_MAX: usize = 200;
@@ -21,11 +23,29 @@ pub(super) fn client(
     let parsed = Url::parse(url).map_err(|_| Failed::not_understood("the URL is none"))?;
     dial::permitted(&server.reach, parsed.host_str().unwrap_or_default())?;
     let resolver = dial::Resolver::within(&server.reach);
-    let trust = Trust { authorities: login.get(Credential::Ca), is_unsafe, resolver };
-    client_trusting(url, server.timeout, &trust).map_err(|_| {
-        let problem = "no client can be made: is `caFrom` in PEM?";
-        Failed::Answer(ReadError::NoCredentials(problem.to_owned()))
-    })
+    let authorities = login.get(Credential::Ca);
+    let trust = Trust { authorities, are_more: false, is_unsafe, resolver };
+    client_trusting(url, server.timeout, &trust).map_err(|_| no_client())
+}
+
+/// A client for a server beside the one that has the queue, as one that gives tokens: the machine's
+/// own authorities are trusted as well as those of the login.
+pub(super) fn client_beside(
+    url: &str,
+    timeout: Duration,
+    reach: &Reach,
+    login: &Login,
+) -> Result<Http, Failed> {
+    let parsed = Url::parse(url).map_err(|_| Failed::not_understood("the URL is none"))?;
+    dial::permitted(reach, parsed.host_str().unwrap_or_default())?;
+    let (authorities, resolver) = (login.get(Credential::Ca), dial::Resolver::within(reach));
+    let trust = Trust { authorities, are_more: true, is_unsafe: false, resolver };
+    client_trusting(url, timeout, &trust).map_err(|_| no_client())
+}
+
+fn no_client() -> Failed {
+    let problem = "no client can be made: is `caFrom` in PEM?";
+    Failed::Answer(ReadError::NoCredentials(problem.to_owned()))
 }
 
 /// The body of a good answer.

@@ -1,5 +1,6 @@
 //! A Kafka from Maven Central's jars, run by the machine's Java, and Kafka's own tools.
 
+use super::certificates;
 use crate::bed::{Server, free_port, made_once};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,6 +10,9 @@ use std::process::{Command, Stdio};
 
 pub(super) const PASSWORD: &str = "hidden-kafka-0123";
 pub(super) const WRONG: &str = "hidden-wrong-4567";
+
+/// How long a broker lets somebody go on who has shown a token.
+const SESSION_MILLISECONDS: u32 = 2_000;
 
 /// Names the jars.
 const POM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/queues/kafka/pom.xml");
@@ -22,17 +26,22 @@ pub(super) struct Kafka {
     pub(super) port: u16,
     /// Where a name and a password are wanted.
     pub(super) login_port: u16,
+    /// Where a certificate is wanted.
+    pub(super) mutual_port: u16,
+    /// Where a token is wanted.
+    pub(super) token_port: u16,
     jars: PathBuf,
 }
 
 impl Kafka {
     pub(super) fn start() -> Self {
         let jars = jars();
-        let (port, login_port, controller) = (free_port(), free_port(), free_port());
+        let ports = [(); 5].map(|()| free_port());
+        let [port, login_port, mutual_port, token_port, _] = ports;
         let prepared = |folder: &Path| {
             let properties = folder.join("server.properties");
-            fs::write(&properties, settings([port, login_port, controller], folder)).unwrap();
-            identity(folder);
+            fs::write(&properties, settings(ports, folder)).unwrap();
+            certificates::write(folder);
             fs::write(folder.join("password"), format!("{PASSWORD}\n")).unwrap();
             fs::write(folder.join("wrong"), WRONG).unwrap();
             let properties = properties.display().to_string();
@@ -45,7 +54,7 @@ impl Kafka {
             java(&jars, "kafka.Kafka").into_iter().chain([properties]).collect()
         };
         let server = Server::start(("kafka", "java"), port, prepared);
-        Self { server, port, login_port, jars }
+        Self { server, port, login_port, mutual_port, token_port, jars }
     }
 
     /// Makes a topic with so many messages in each of its partitions.
@@ -104,45 +113,65 @@ impl Kafka {
     }
 }
 
-fn settings([port, login_port, controller]: [u16; 3], folder: &Path) -> String {
-    let (data, identity) = (folder.join("data"), folder.join("identity.pem"));
-    let listeners = format!("PLAINTEXT://127.0.0.1:{port},LOGIN://127.0.0.1:{login_port}");
-    let scram = "org.apache.kafka.common.security.scram.ScramLoginModule";
-    let plain = "org.apache.kafka.common.security.plain.PlainLoginModule";
-    let lines = [
+fn settings(ports: [u16; 5], folder: &Path) -> String {
+    let [port, login, mutual, token, controller] = ports;
+    let listeners = format!(
+        "PLAINTEXT://127.0.0.1:{port},LOGIN://127.0.0.1:{login},MUTUAL://127.0.0.1:{mutual},\
+         TOKEN://127.0.0.1:{token}"
+    );
+    let protocols =
+        "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,LOGIN:SASL_SSL,MUTUAL:SSL,TOKEN:SASL_SSL";
+    let mut lines = vec![
         "process.roles=broker,controller".to_owned(),
         "node.id=1".to_owned(),
         format!("controller.quorum.voters=1@127.0.0.1:{controller}"),
         "controller.listener.names=CONTROLLER".to_owned(),
         format!("listeners={listeners},CONTROLLER://127.0.0.1:{controller}"),
         format!("advertised.listeners={listeners}"),
-        "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,LOGIN:SASL_SSL"
-            .to_owned(),
-        "listener.name.login.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512".to_owned(),
-        format!("listener.name.login.scram-sha-256.sasl.jaas.config={scram} required;"),
-        format!("listener.name.login.scram-sha-512.sasl.jaas.config={scram} required;"),
-        format!(
-            "listener.name.login.plain.sasl.jaas.config={plain} required user_me=\"{PASSWORD}\";"
-        ),
-        "listener.name.login.ssl.keystore.type=PEM".to_owned(),
-        format!("listener.name.login.ssl.keystore.location={}", identity.display()),
-        format!("log.dirs={}", data.display()),
+        format!("listener.security.protocol.map={protocols}"),
+        format!("log.dirs={}", folder.join("data").display()),
         // One broker cannot hold three copies of what groups have committed.
         "offsets.topic.replication.factor=1".to_owned(),
         "offsets.topic.num.partitions=1".to_owned(),
         // A crash loses nothing that was acknowledged.
         "log.flush.interval.messages=1".to_owned(),
     ];
-    lines.map(|it| it + "\n").concat()
+    lines.extend(logins(folder).map(|it| format!("listener.name.{it}")));
+    lines.iter().map(|it| format!("{it}\n")).collect()
 }
 
-/// A certificate for loopback, and who vouches for it.
-fn identity(folder: &Path) {
-    let issued = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let certificate = issued.cert.pem();
-    let both = format!("{}{certificate}", issued.signing_key.serialize_pem());
-    fs::write(folder.join("identity.pem"), both).unwrap();
-    fs::write(folder.join("ca.pem"), certificate).unwrap();
+/// How each listener but the first wants to know who asks.
+fn logins(folder: &Path) -> impl Iterator<Item = String> {
+    let of_security = |class: &str| format!("org.apache.kafka.common.security.{class}");
+    let scram = of_security("scram.ScramLoginModule");
+    let plain = of_security("plain.PlainLoginModule");
+    let bearer = of_security("oauthbearer.OAuthBearerLoginModule");
+    let file = |name: &str| folder.join(name).display().to_string();
+    let identity = ["login", "mutual", "token"].map(|listener| {
+        let location = file("identity.pem");
+        [
+            format!("{listener}.ssl.keystore.type=PEM"),
+            format!("{listener}.ssl.keystore.location={location}"),
+        ]
+    });
+    let own = [
+        "login.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512".to_owned(),
+        format!("login.scram-sha-256.sasl.jaas.config={scram} required;"),
+        format!("login.scram-sha-512.sasl.jaas.config={scram} required;"),
+        format!("login.plain.sasl.jaas.config={plain} required user_me=\"{PASSWORD}\";"),
+        "mutual.ssl.client.auth=required".to_owned(),
+        "mutual.ssl.truststore.type=PEM".to_owned(),
+        format!("mutual.ssl.truststore.location={}", file("clients.pem")),
+        "token.sasl.enabled.mechanisms=OAUTHBEARER".to_owned(),
+        // Kafka's own validator of tokens that nobody signed: it looks at scope and time.
+        format!(
+            "token.oauthbearer.sasl.jaas.config={bearer} required unsecuredLoginStringClaim_sub=\"it\" \
+             unsecuredValidatorRequiredScope=\"lag\";"
+        ),
+        // No session outlives this, however long its token is good.
+        format!("token.oauthbearer.connections.max.reauth.ms={SESSION_MILLISECONDS}"),
+    ];
+    identity.into_iter().flatten().chain(own)
 }
 
 /// The jars, which Maven fetches once for each state of the POM.

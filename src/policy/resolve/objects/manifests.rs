@@ -7,11 +7,12 @@
 use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::document::yaml::{Node, document};
-use crate::domain::name::SourceName;
+use crate::domain::name::{Namespace, SourceName};
 use crate::domain::policy_object::PolicyKind;
 use crate::policy::profile::Profiles;
+use crate::policy::queue::lending::Lending;
 use crate::policy::queue::reach::AllowedHost;
-use crate::policy::resolve::{self, hosts, parse, placed, warnings};
+use crate::policy::resolve::{self, hosts, lending, parse, placed, warnings};
 use crate::policy::{BrokenPolicy, Config, QueryMethod, SourceKind, SourceSettings, wire};
 use serde_json::{Value as Json, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,8 @@ pub struct Manifests {
     /// The hosts that only an operator can allow, where no configuration beside the policies says
     /// whether he does; for the policies they are allowed.
     pub unknown_hosts: BTreeSet<String>,
+    /// Likewise the namespaces that only an operator can let ask AWS as Foresail.
+    pub unknown_borrowers: BTreeSet<Namespace>,
 }
 
 /// Reads the policies of a file of manifests; `None` when it holds none, and so is another kind of
@@ -70,6 +73,7 @@ pub fn load(text: &str, profiles: &Arc<Profiles>) -> Result<Option<Manifests>, V
     let is_list_known = config.is_some();
     let config = config.unwrap_or_else(|| Config {
         allowed_hosts: [AllowedHost::Name("*".into())].into(),
+        aws_lending: Lending::to_all(),
         profiles: Arc::clone(profiles),
         ..Config::default()
     });
@@ -82,6 +86,7 @@ pub fn load(text: &str, profiles: &Arc<Profiles>) -> Result<Option<Manifests>, V
     }
     if !is_list_known {
         manifests.unknown_hosts = hosts::unlisted(&manifests.config.policies);
+        manifests.unknown_borrowers = lending::borrowers(&manifests.config.policies);
     }
     Ok(Some(manifests))
 }

@@ -267,7 +267,52 @@ fn a_namespaced_object_asks_its_own_services_and_what_the_operator_lists() {
 }
 
 #[test]
+fn a_namespaced_object_asks_aws_as_foresail_only_where_the_operator_lends_that() {
+    let prometheus = r#"{"prometheus":{"query":"x"},"source":"default"}"#;
+    let sqs = |keys: &str| {
+        let signal = format!(r#"{{"awsSqsQueue":{{"queueURL":"q","awsRegion":"r",{keys}}}}}"#);
+        written(object(1, "a", "of_a", "x"), prometheus, &signal)
+    };
+    let own = sqs(r#""identityOwner":"operator""#);
+    let role = sqs(r#""awsRoleArn":"arn:aws:iam::123456789012:role/jobs""#);
+    let secret = sqs(r#""awsRoleArnFrom":{"secretKeyRef":{"name":"s","key":"k"}}"#);
+    let hosts = "allowedHosts: ['sqs.*.amazonaws.com']";
+    let none = format!("{FILE}queues: {{{hosts}}}\n");
+    let other = format!("{FILE}queues: {{{hosts}, awsIdentityFor: [jobs]}}\n");
+    let lent = format!("{FILE}queues: {{{hosts}, awsIdentityFor: [jobs, 'infer*']}}\n");
+    for (file, runs) in [(&none, false), (&other, false), (&lent, true)] {
+        for object in [&own, &role, &secret] {
+            let (running, refused) =
+                join(&mut Objects::default(), file, std::slice::from_ref(object));
+            assert_eq!(running.len() == 2, runs, "{file}: {refused:?}");
+            let why =
+                "spec.signals.x: a policy of namespace `inference` may not ask AWS as Foresail";
+            assert_eq!(refused.concat().contains(why), !runs, "{refused:?}");
+        }
+    }
+    // What is lent no longer stops at once, also as the last good state of a broken object.
+    let mut objects = Objects::default();
+    let broken = edited(own.clone(), "queueURL", "lostURL");
+    for (file, object, running) in
+        [(&lent, &own, 2), (&lent, &broken, 2), (&none, &broken, 1), (&none, &own, 1)]
+    {
+        let (found, refused) = join(&mut objects, file, std::slice::from_ref(object));
+        assert_eq!(found.len(), running, "{refused:?}");
+    }
+    // Those of the file, and of a ClusterMetricPolicy, belong to those who run the cluster.
+    let mut cluster = own;
+    cluster.id = PolicyObjectId { namespace: None, kind: PolicyKind::Cluster, ..cluster.id };
+    let cluster = written(cluster, "\"MetricPolicy", "\"ClusterMetricPolicy");
+    let cluster = written(cluster, r#","namespace":"inference""#, "");
+    let cluster = written(cluster, r#""spec":{"#, r#""spec":{"namespace":"inference","#);
+    let (running, refused) = join(&mut Objects::default(), &none, std::slice::from_ref(&cluster));
+    assert_eq!(running.len(), 2, "{refused:?}");
+}
+
+#[test]
 fn a_fault_in_what_may_be_asked_is_one_of_the_whole_file() {
+    let faults = load(&format!("{FILE}queues: {{awsIdentityFor: [jobs, Jobs]}}\n")).unwrap_err();
+    assert_eq!(faults[0].to_string(), "queues.awsIdentityFor[1]: not the name of a namespace");
     let faults = load(&format!("{FILE}queues: {{allowedHosts: ['redis:6379']}}\n")).unwrap_err();
     assert_eq!(faults[0].to_string(), "queues.allowedHosts[0]: not a host without a port");
 }

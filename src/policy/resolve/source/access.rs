@@ -3,7 +3,7 @@
 use super::{Faults, checked_url};
 use crate::document::fault::Fault;
 use crate::document::path::Path;
-use crate::policy::access::{Access, Authentication, Aws, HeaderText, OAuth2, Tls};
+use crate::policy::access::{Access, Authentication, Aws, HeaderText, OAuth2, Role, Tls, is_role};
 use crate::policy::wire::access as written;
 use std::collections::BTreeMap;
 
@@ -156,7 +156,18 @@ fn oauth2(wire: &written::OAuth2, path: &Path, faults: &mut Faults) -> Authentic
 }
 
 fn aws(wire: &written::Aws, url: &str, path: &Path, faults: &mut Faults) -> Authentication {
-    let written::Aws { region, service, credentials_file, profile } = wire;
+    let written::Aws { region, service, credentials_file, profile, role_arn, external_id } = wire;
+    if role_arn.as_deref().is_some_and(|it| !is_role(it)) {
+        let fault = Fault::new(path.key("roleArn"), "not the ARN of a role");
+        faults.add(fault.hint("write it as AWS does: `arn:aws:iam::123456789012:role/name`"));
+    }
+    if external_id.is_some() && role_arn.is_none() {
+        let fault = Fault::new(path.key("externalId"), "is told of no role");
+        faults.add(fault.hint("write `roleArn`, too"));
+    }
+    let role = role_arn
+        .as_deref()
+        .map(|arn| Role { arn: arn.into(), external_id: external_id.as_deref().map(Into::into) });
     if profile.is_some() && credentials_file.is_none() {
         let fault = Fault::new(path.key("profile"), "a profile of no file");
         faults.add(fault.hint("write `credentialsFile`, too"));
@@ -172,6 +183,7 @@ fn aws(wire: &written::Aws, url: &str, path: &Path, faults: &mut Faults) -> Auth
         region: region.as_deref().or(of_url).map(Into::into),
         service: service.as_deref().unwrap_or("aps").into(),
         credentials_file,
+        role,
     }))
 }
 

@@ -38,12 +38,35 @@ pub struct KafkaSignal {
     pub username: Option<String>,
     /// As whom, where that is a secret.
     pub username_from: Option<CredentialSource>,
-    /// The password.
+    /// The password; for `oauthbearer` the client's secret, with its id as `username`.
     pub password_from: Option<CredentialSource>,
+    /// For `oauthbearer`: where tokens are given.
+    pub oauth_token_endpoint_uri: Option<String>,
+    /// The same, where that is a secret.
+    pub oauth_token_endpoint_uri_from: Option<CredentialSource>,
+    /// For `oauthbearer`: what tokens are for, with commas between them.
+    pub scopes: Option<String>,
+    /// The same, where that is a secret.
+    pub scopes_from: Option<CredentialSource>,
+    /// For `oauthbearer`: what is shown with a token, as `key=value,key=value`.
+    pub oauth_extensions: Option<String>,
+    /// The same, where that is a secret.
+    pub oauth_extensions_from: Option<CredentialSource>,
+    /// For `oauthbearer`: who gives tokens; `bearer` when left out.
+    pub sasl_token_provider: Option<TokenProvider>,
     /// Whether to use TLS; not when left out.
     pub tls: Option<Switch>,
-    /// The certificates of the authorities to trust, as PEM; the machine's own when left out.
+    /// The certificates of the authorities to trust, as PEM; the machine's own when left out. The
+    /// server that gives tokens may have one of either.
     pub ca_from: Option<CredentialSource>,
+    /// The client's own certificate, followed by its issuers, as PEM.
+    pub cert_from: Option<CredentialSource>,
+    /// The key of that certificate, as PEM and without a password.
+    pub key_from: Option<CredentialSource>,
+    /// Refused: a key that has a password cannot be read.
+    pub key_password_from: Option<CredentialSource>,
+    /// Refused when it is `true`: the brokers' certificates are always checked.
+    pub unsafe_ssl: Option<bool>,
     /// How long one read may take; 5s when left out.
     pub timeout: Option<String>,
 }
@@ -72,6 +95,20 @@ pub enum Sasl {
     /// The same with SHA-512 (SCRAM-SHA-512).
     #[serde(rename = "scram_sha512")]
     ScramSha512,
+    /// With a token that a server gives for the client's secret (OAUTHBEARER).
+    Oauthbearer,
+    /// Refused: Kerberos is not spoken.
+    Gssapi,
+}
+
+/// Who gives the tokens of `oauthbearer`.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenProvider {
+    /// The server at `oauthTokenEndpointUri`.
+    Bearer,
+    /// Refused: the tokens of Amazon MSK are not made.
+    AwsMskIam,
 }
 
 /// Whether to do something.

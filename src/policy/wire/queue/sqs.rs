@@ -26,6 +26,22 @@ pub struct SqsSignal {
     pub aws_secret_access_key_from: Option<CredentialSource>,
     /// The token of a temporary access key.
     pub aws_session_token_from: Option<CredentialSource>,
+    /// Whose identity signs; that of the access key when left out.
+    pub identity_owner: Option<IdentityOwner>,
+    /// The role that Foresail assumes in the place of an access key.
+    pub aws_role_arn: Option<String>,
+    /// The same, where that is a secret.
+    pub aws_role_arn_from: Option<CredentialSource>,
     /// How long one read may take; 5s when left out.
     pub timeout: Option<String>,
+}
+
+/// Whose identity signs what is asked of AWS.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum IdentityOwner {
+    /// That of whoever wrote the policy: its access key, or its role.
+    Pod,
+    /// Foresail's own, where the operator lends it.
+    Operator,
 }

@@ -2,9 +2,10 @@
 //! connected to where that is not permitted.
 
 use super::*;
+use crate::domain::environment::Environment;
 use crate::domain::finite::Finite;
 use crate::domain::name::Namespace;
-use crate::domain::ports::{SecretUnknown, Secrets};
+use crate::domain::ports::{Files, SecretUnknown, Secrets};
 use crate::domain::secret::{Secret, SecretRef};
 use crate::policy::Ask;
 use crate::policy::queue::reach::AllowedHost;
@@ -30,6 +31,21 @@ impl Secrets for Always {
     }
 
     fn forget(&self, _: &SecretRef) {}
+}
+
+/// Nobody: there are no files.
+#[derive(Debug)]
+struct Nobody;
+
+impl Files for Nobody {
+    fn content(&self, path: &str) -> Result<Arc<[u8]>, String> {
+        Err(format!("`{path}` is not there"))
+    }
+}
+
+fn nobody() -> crate::source::Reach {
+    let environment = Arc::new(Environment::new([]));
+    crate::source::Reach { files: Arc::new(Nobody), environment, now: Timestamp::now }
 }
 
 /// Listens on loopback, answers a document, and counts who came.
@@ -69,16 +85,15 @@ fn ask(signal: &str, listed: &[&str]) -> Arc<QueueAsk> {
 
 async fn read(ask: &Arc<QueueAsk>, secret: &str) -> Result<Finite, ReadError> {
     rustls::crypto::ring::default_provider().install_default().ok();
-    let queue = Queue::new(&ask.server, Arc::new(Always(secret.to_owned())));
+    let queue = Queue::new(&ask.server, Arc::new(Always(secret.to_owned())), &nobody());
     let samples = queue.read(&Ask::Queue(Arc::clone(ask)), Timestamp::UNIX_EPOCH).await?;
     Ok(samples.values().next().unwrap().value)
 }
 
-#[tokio::test]
-async fn no_kind_of_server_is_connected_to_at_an_address_that_may_not_be_asked() {
-    let (port, came) = listener().await;
+/// Signals of servers on this port of the machine, each with what its Secrets hold.
+fn of_connections(port: u16) -> Vec<(String, String)> {
     let key = "{secretKeyRef: {name: s, key: k}}";
-    for (signal, secret) in [
+    vec![
         (format!("{{redis: {{address: 'localhost:{port}', listName: l}}}}"), String::new()),
         (
             format!("{{redis: {{address: 'localhost:{port}', listName: l, enableTLS: true}}}}"),
@@ -111,6 +126,18 @@ async fn no_kind_of_server_is_connected_to_at_an_address_that_may_not_be_asked()
             format!("{{rabbitmq: {{hostFrom: {key}, queueName: q}}}}"),
             format!("http://u:p@127.1:{port}/"),
         ),
+    ]
+}
+
+/// The same of servers that are asked over HTTP, or lead to others.
+fn of_urls(port: u16) -> Vec<(String, String)> {
+    let key = "{secretKeyRef: {name: s, key: k}}";
+    let token = |endpoint: &str| {
+        format!(
+            "{{kafka: {{bootstrapServers: broker, consumerGroup: g, sasl: oauthbearer, username: u, passwordFrom: {key}, {endpoint}}}}}"
+        )
+    };
+    vec![
         (
             format!(
                 "{{natsJetstream: {{natsServerMonitoringEndpoint: 'localhost:{port}', account: $G, stream: s, consumer: c}}}}"
@@ -120,6 +147,11 @@ async fn no_kind_of_server_is_connected_to_at_an_address_that_may_not_be_asked()
         (
             format!("{{kafka: {{bootstrapServers: 'localhost:{port}', consumerGroup: g}}}}"),
             String::new(),
+        ),
+        (token(&format!("oauthTokenEndpointUri: 'http://localhost:{port}/'")), "hidden".to_owned()),
+        (
+            token(&format!("oauthTokenEndpointUriFrom: {key}")),
+            format!("http://127.0.0.1:{port}/hidden"),
         ),
         (
             format!(
@@ -135,7 +167,14 @@ async fn no_kind_of_server_is_connected_to_at_an_address_that_may_not_be_asked()
             format!("{{metricsApi: {{url: 'http://0x7f.1:{port}/', valueLocation: n}}}}"),
             String::new(),
         ),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn no_kind_of_server_is_connected_to_at_an_address_that_may_not_be_asked() {
+    let (port, came) = listener().await;
+    let signals = [of_connections(port), of_urls(port)].concat();
+    for (signal, secret) in signals {
         // The operator permits all hosts, which does not stand for the machine itself.
         let error = read(&ask(&signal, &["*"]), &secret).await.unwrap_err().to_string();
         let is_told = error.contains("may not ask host") || error.contains("may not be asked");

@@ -1,8 +1,9 @@
 //! A connection to one broker: requests in frames, in the newest version that both sides know.
 
+use super::bearer::{self, Tokens};
 use super::scram::Scram;
 use crate::domain::limits;
-use crate::policy::queue::kafka::Mechanism;
+use crate::policy::queue::kafka::{KafkaPlace, Mechanism};
 use crate::policy::queue::reach::Reach;
 use crate::policy::queue::{Address, Credential, Encryption, Place, QueueServer};
 use crate::source::ReadError;
@@ -27,8 +28,18 @@ use tokio_rustls::TlsConnector;
 pub(super) struct Speech {
     reach: Reach,
     tls: Option<TlsConnector>,
-    /// How name and password are shown, and which.
-    login: Option<(Mechanism, String, String)>,
+    /// What is shown.
+    shown: Shown,
+}
+
+/// What shows who asks.
+enum Shown {
+    /// Nothing, or a certificate.
+    Nothing,
+    /// A name and a password.
+    Password(Mechanism, String, String),
+    /// A token.
+    Token(Arc<Tokens>),
 }
 
 /// A broker.
@@ -47,18 +58,27 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 impl Speech {
-    pub(super) fn new(server: &QueueServer, login: &Login) -> Result<Self, Failed> {
-        let Place::Kafka { sasl, username, encryption, .. } = &server.place else {
-            return Err(Failed::wrong_kind());
-        };
+    pub(super) fn new(
+        server: &QueueServer,
+        login: &Login,
+        tokens: Option<Arc<Tokens>>,
+    ) -> Result<Self, Failed> {
+        let Place::Kafka(place) = &server.place else { return Err(Failed::wrong_kind()) };
+        let KafkaPlace { sasl, username, encryption, .. } = place;
         let tls = match encryption {
             Encryption::None => None,
             Encryption::Tls => Some(TlsConnector::from(Arc::new(tls::client(login)?))),
         };
         let username = login.get(Credential::Username).or(username.as_deref());
-        let shown = sasl.zip(username.zip(login.get(Credential::Password)));
-        let login = shown.map(|(how, (name, password))| (how, name.into(), password.into()));
-        Ok(Self { reach: server.reach.clone(), tls, login })
+        let password = sasl.zip(username.zip(login.get(Credential::Password)));
+        let shown = match (tokens, password) {
+            (Some(tokens), _) => Shown::Token(tokens),
+            (None, Some((how, (name, password)))) => {
+                Shown::Password(how, name.into(), password.into())
+            }
+            (None, None) => Shown::Nothing,
+        };
+        Ok(Self { reach: server.reach.clone(), tls, shown })
     }
 
     /// Connects, and shows who asks.
@@ -82,8 +102,12 @@ impl Speech {
         let versions = answer.api_keys.iter();
         broker.versions =
             versions.map(|it| (it.api_key, (it.min_version, it.max_version))).collect();
-        if let Some((mechanism, name, password)) = &self.login {
-            broker.log_in(*mechanism, name, password).await?;
+        match &self.shown {
+            Shown::Nothing => {}
+            Shown::Password(mechanism, name, password) => {
+                broker.log_in(*mechanism, name, password).await?;
+            }
+            Shown::Token(tokens) => broker.log_in_with(tokens).await?,
         }
         Ok(broker)
     }
@@ -95,15 +119,35 @@ impl Broker {
     }
 
     async fn log_in(&self, mechanism: Mechanism, name: &str, password: &str) -> Result<(), Failed> {
-        let wanted = StrBytes::from_static_str(mechanism.name());
-        let handshake = SaslHandshakeRequest::default().with_mechanism(wanted);
-        super::refused(self.send(&handshake, 1).await?.error_code, mechanism.name())?;
+        self.begin(mechanism).await?;
         let Some(scram) = Scram::new(mechanism, name, password) else {
             return self.show(format!("\0{name}\0{password}")).await.map(drop);
         };
         let answer = self.show(scram.first()).await?;
         let (last, expected) = scram.last(&answer)?;
         expected.check(&self.show(last).await?)
+    }
+
+    async fn log_in_with(&self, tokens: &Tokens) -> Result<(), Failed> {
+        self.begin(Mechanism::OauthBearer).await?;
+        let token = tokens.current().await?;
+        let said = match self.show(tokens.shown(&token)?).await {
+            Ok(said) if said.is_empty() => return Ok(()),
+            Ok(said) => {
+                // What it answers to that is the end of the login, whatever it is.
+                drop(self.show(bearer::last()).await);
+                said
+            }
+            Err(Failed::Credentials(_)) => Bytes::new(),
+            Err(failed) => return Err(failed),
+        };
+        Err(tokens.refused(&token, &said).await)
+    }
+
+    async fn begin(&self, mechanism: Mechanism) -> Result<(), Failed> {
+        let wanted = StrBytes::from_static_str(mechanism.name());
+        let handshake = SaslHandshakeRequest::default().with_mechanism(wanted);
+        super::refused(self.send(&handshake, 1).await?.error_code, mechanism.name())
     }
 
     /// One step of a login; what the broker says to it.

@@ -41,7 +41,7 @@ struct Hash {
 impl Hash {
     fn of(mechanism: Mechanism) -> Option<Self> {
         match mechanism {
-            Mechanism::Plain => None,
+            Mechanism::Plain | Mechanism::OauthBearer => None,
             Mechanism::ScramSha256 => Some(Self {
                 digest: &digest::SHA256,
                 hmac: hmac::HMAC_SHA256,

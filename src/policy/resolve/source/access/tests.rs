@@ -104,6 +104,8 @@ fn mistakes_are_told_with_their_place() {
         (HTTPS, "tls: {serverName: 'a:9090'}", "serverName", "name of the DNS"),
         (HTTPS, "tls: {serverName: 'a b'}", "serverName", ""),
         ("http://p:1", "tls: {caFile: /a}", "tls", "speaks http"),
+        (HTTPS, "auth: {aws: {roleArn: reader}}", "auth.aws.roleArn", "ARN of a role"),
+        (HTTPS, "auth: {aws: {externalId: x}}", "auth.aws.externalId", "no role"),
         (HTTPS, "parameters: {query: x}", "parameters.query", "itself"),
     ] {
         let config = config(url, keys);

@@ -1,7 +1,7 @@
 //! Queues as people write them, and every way in which they can be wrong.
 
 use crate::policy::Ask;
-use crate::policy::queue::{Credential, QueueAsk};
+use crate::policy::queue::{Credential, Place, QueueAsk, SqsSigner};
 use crate::policy::resolve::load;
 use std::sync::Arc;
 
@@ -161,10 +161,123 @@ fn every_fault_of_a_kafka_or_an_sqs_is_told_with_its_place_and_a_hint() {
         ),
         (
             "{awsSqsQueue: {queueURL: q, awsRegion: r}}".to_owned(),
-            "s.awsSqsQueue.awsAccessKeyIDFrom: an access key is needed: Foresail's own rights are not for its users (give `awsAccessKeyIDFrom` and `awsSecretAccessKeyFrom`)",
+            "s.awsSqsQueue.awsAccessKeyIDFrom: an access key is needed, or that Foresail's own identity is asked for (give `awsAccessKeyIDFrom` and `awsSecretAccessKeyFrom`, or `awsRoleArn`, or `identityOwner: operator`)",
         ),
     ] {
         assert_eq!(faults(&signal), [expected], "{signal}");
+    }
+}
+
+#[test]
+fn every_fault_of_a_login_at_a_kafka_is_told_with_its_place_and_a_hint() {
+    let kafka =
+        |keys: &str| format!("{{kafka: {{bootstrapServers: k, consumerGroup: g, {keys}}}}}");
+    let user = "username: me, passwordFrom: {file: /p}";
+    let own = "certFrom: {file: /c}, keyFrom: {file: /k}";
+    for (keys, expected) in [
+        (
+            format!("sasl: gssapi, {user}"),
+            "sasl: Kerberos is not spoken (take SCRAM, OAUTHBEARER or a client certificate (`certFrom`, `keyFrom`))",
+        ),
+        (
+            format!("sasl: oauthbearer, saslTokenProvider: aws_msk_iam, {user}"),
+            "saslTokenProvider: tokens of Amazon MSK are not made (take SCRAM or a client certificate (`certFrom`, `keyFrom`), which MSK has, too)",
+        ),
+        (
+            format!("sasl: oauthbearer, {user}"),
+            "oauthTokenEndpointUri: `sasl: oauthbearer` needs a server that gives tokens (write its URL, or name it as `oauthTokenEndpointUriFrom`)",
+        ),
+        (
+            format!("sasl: oauthbearer, oauthTokenEndpointUri: 'https://a:b@idp/', {user}"),
+            "oauthTokenEndpointUri: a URL must not carry a password (it would show in logs; use the keys that end in `From`)",
+        ),
+        (
+            format!(
+                "sasl: oauthbearer, oauthTokenEndpointUri: 'https://idp/', oauthTokenEndpointUriFrom: {{file: /e}}, {user}"
+            ),
+            "oauthTokenEndpointUri: expected one of `oauthTokenEndpointUri` and `oauthTokenEndpointUriFrom` (leave one of them out)",
+        ),
+        (
+            format!(
+                "sasl: oauthbearer, oauthTokenEndpointUri: 'https://idp/', oauthExtensions: 'auth=x', {user}"
+            ),
+            "oauthExtensions: not a list of pairs that can be shown (write `key=value,key=value`; a key has letters alone, and is not `auth`)",
+        ),
+        (
+            format!("sasl: plaintext, scopes: a, {user}"),
+            "scopes: is for `sasl: oauthbearer` alone (leave it out)",
+        ),
+        (
+            "sasl: oauthbearer, oauthTokenEndpointUri: 'https://idp/', username: me".to_owned(),
+            "sasl: `sasl`, a user's name and a password go together (give `username` or `usernameFrom`, `passwordFrom` and a `sasl` such as `plaintext`)",
+        ),
+        (own.to_owned(), "certFrom: is of no use without TLS (write `tls: enable`)"),
+        (
+            "tls: enable, certFrom: {file: /c}".to_owned(),
+            "certFrom: a certificate and its key belong together (give `certFrom` and `keyFrom`, or none of them)",
+        ),
+        (
+            format!("tls: enable, {own}, keyPasswordFrom: {{file: /p}}"),
+            "keyPasswordFrom: a key that has a password cannot be read (keep the key without one: `openssl pkcs8 -topk8 -nocrypt`)",
+        ),
+        (
+            "tls: enable, unsafeSsl: true".to_owned(),
+            "unsafeSsl: the brokers' certificates are always checked (give the authorities of the brokers' certificates as `caFrom`)",
+        ),
+    ] {
+        let expected = format!("s.kafka.{expected}");
+        assert_eq!(faults(&kafka(&keys)), [expected], "{keys}");
+    }
+    let (_, ask) = good(&kafka(&format!(
+        "sasl: oauthbearer, saslTokenProvider: bearer, oauthTokenEndpointUri: 'https://idp.example:8443/t', scopes: 'a,b', {user}, tls: enable, unsafeSsl: false, {own}"
+    )));
+    assert_eq!(ask.server.hosts(), ["k", "idp.example"], "both may be asked or neither");
+}
+
+#[test]
+fn every_fault_of_an_identity_at_aws_is_told_with_its_place_and_a_hint() {
+    let role = "arn:aws:iam::123456789012:role/team/jobs";
+    let sqs = |keys: &str| format!("{{awsSqsQueue: {{queueURL: q, awsRegion: r, {keys}}}}}");
+    let key = "awsAccessKeyIDFrom: {file: /i}, awsSecretAccessKeyFrom: {file: /s}";
+    for (keys, expected) in [
+        (
+            "identityOwner: pod".to_owned(),
+            "awsAccessKeyIDFrom: an access key is needed, or that Foresail's own identity is asked for (give `awsAccessKeyIDFrom` and `awsSecretAccessKeyFrom`, or `awsRoleArn`, or `identityOwner: operator`)",
+        ),
+        (
+            format!("identityOwner: operator, {key}"),
+            "identityOwner: goes with no access key: Foresail's own identity is used (leave one of the two out)",
+        ),
+        (
+            format!("awsRoleArn: '{role}', {key}"),
+            "awsRoleArn: goes with no access key: Foresail's own identity is used (leave one of the two out)",
+        ),
+        (
+            format!("awsRoleArn: '{role}', awsRoleArnFrom: {{file: /r}}"),
+            "awsRoleArn: expected one of `awsRoleArn` and `awsRoleArnFrom` (leave one of them out)",
+        ),
+        (
+            "awsRoleArn: 'arn:aws:iam::1:user/me'".to_owned(),
+            "awsRoleArn: not the ARN of a role (write it as AWS does: `arn:aws:iam::123456789012:role/name`)",
+        ),
+    ] {
+        let expected = format!("s.awsSqsQueue.{expected}");
+        assert_eq!(faults(&sqs(&keys)), [expected], "{keys}");
+    }
+    for (keys, expected) in [
+        (key.to_owned(), SqsSigner::AccessKey),
+        (format!("identityOwner: pod, {key}"), SqsSigner::AccessKey),
+        ("identityOwner: operator".to_owned(), SqsSigner::Foresail { role: None }),
+        ("awsRoleArnFrom: {file: /r}".to_owned(), SqsSigner::Foresail { role: None }),
+        (format!("awsRoleArn: '{role}'"), SqsSigner::Foresail { role: Some(role.into()) }),
+        (
+            "identityOwner: operator, awsRoleArn: 'arn:aws-cn:iam::123456789012:role/a'".to_owned(),
+            SqsSigner::Foresail { role: Some("arn:aws-cn:iam::123456789012:role/a".into()) },
+        ),
+    ] {
+        let (_, ask) = good(&sqs(&keys));
+        let Place::Sqs { signer, .. } = &ask.server.place else { panic!("{keys}") };
+        assert_eq!(*signer, expected, "{keys}");
     }
 }
 
