@@ -261,6 +261,39 @@ async fn a_role_is_assumed_with_the_keys_that_there_are() {
 }
 
 #[tokio::test]
+async fn the_node_gives_keys_to_who_asks_by_the_second_version_or_it_is_told_why_not() {
+    let web = world().await;
+    let node = "/latest/meta-data/iam/security-credentials";
+    web.set("/latest", Behaviour::Answer(404, Vec::new()));
+    let setup = setup(&[("source", web.url("/source"), "auth: {aws: {region: r}}")]);
+    let adapter = setup.environment("AWS_EC2_METADATA_SERVICE_ENDPOINT", web.url("")).start().await;
+    let whose = "the node's metadata service (IMDSv2; the environment names no keys)";
+    adapter.refuses("source", &[&format!("{whose} answered 404")]).await;
+    web.show("/latest/api/token", "node-token");
+    // A name that is none would lead elsewhere.
+    web.show(node, "../../user-data");
+    adapter.refuses("source", &[&format!("{whose} names no role")]).await;
+    web.show(node, "reader\n");
+    web.show(&format!("{node}/reader"), r#"{"Code": "AssumeRoleUnauthorizedAccess"}"#);
+    adapter.refuses("source", &[&format!("{whose} answered no keys")]).await;
+    assert_eq!(web.asked("/source").len(), 0);
+    let keys = json!({
+        "Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": "ASIA4",
+        "SecretAccessKey": "secret-4", "Token": "session-4", "Expiration": "2999-01-01T00:00:00Z",
+    });
+    web.show(&format!("{node}/reader"), &keys.to_string());
+    adapter.serves("source", "6").await;
+    let (id, _, _) = signed(&web, "/source", "secret-4").await;
+    assert_eq!(id, "ASIA4");
+    let asked = first(&web, "/latest/api/token");
+    assert_eq!(
+        (&*asked.method, &*asked.headers["x-aws-ec2-metadata-token-ttl-seconds"]),
+        ("PUT", "60")
+    );
+    assert_eq!(first(&web, node).headers["x-aws-ec2-metadata-token"], "node-token");
+}
+
+#[tokio::test]
 async fn the_agent_of_a_node_gives_keys() {
     let web = world().await;
     let keys = json!({

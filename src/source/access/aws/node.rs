@@ -16,7 +16,7 @@ const METADATA: &str = "http://169.254.169.254";
 /// How long a token for that is good, in seconds: it is used at once.
 const TOKEN_SECONDS: &str = "60";
 /// How this is called in errors.
-const NODE: &str = "the node's metadata service (IMDSv2)";
+const NODE: &str = "the node's metadata service (IMDSv2; the environment names no keys)";
 /// And the other one.
 const AGENT: &str = "the agent for credentials";
 
