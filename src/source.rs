@@ -39,7 +39,7 @@ pub enum Source {
     /// One page in exposition format.
     Scrape(Box<Scrape>),
     /// A server that has queues.
-    Queue(Queue),
+    Queue(Box<Queue>),
 }
 
 /// Why a read brought nothing.

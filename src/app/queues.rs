@@ -31,7 +31,7 @@ impl Queues {
         let known = servers.get(server).cloned();
         known.unwrap_or_else(|| {
             let secrets: Arc<dyn Secrets> = Arc::<Vault>::clone(&self.vault);
-            let source = Source::Queue(Queue::new(server, secrets));
+            let source = Source::Queue(Box::new(Queue::new(server, secrets)));
             let metered = Arc::new(MeteredSource::new(Ok(source), self.metrics.source(name)));
             servers.insert(server.clone(), Arc::clone(&metered));
             metered
