@@ -7,6 +7,7 @@ use crate::source::ReadError;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What is known of the engines, by who asks.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ struct Known {
     told: Option<Told>,
     /// Whether what was asked of it last brought nothing.
     is_in_doubt: bool,
+    /// When it was looked for in doubt and was the same.
+    confirmed: Option<Timestamp>,
     /// When nothing could be told last, and why.
     failed: Option<(Timestamp, ReadError)>,
 }
@@ -52,19 +55,21 @@ impl<K: Ord + Clone> Engines<K> {
         // Whoever comes while somebody looks waits for what that brings.
         let mut known = known.lock().await;
         if let Some(told) = label {
-            return Ok(known.take(told));
+            return Ok(known.take(told, at));
         }
-        if let Some(told) = known.told.as_ref().filter(|_| !known.is_in_doubt) {
+        let is_sure = !known.is_in_doubt
+            || known.confirmed.is_some_and(|it| is_within(it, at, limits::profile::LOOK_AGAIN));
+        if let Some(told) = known.told.as_ref().filter(|_| is_sure) {
             return Ok((told.clone(), false));
         }
-        let rested = at.checked_sub(limits::profile::LOOK_REST).unwrap_or(Timestamp::MIN);
+        let failed = known.failed.as_ref();
         if let Some((_, error)) =
-            known.failed.as_ref().filter(|(then, _)| *then > rested && *then <= at)
+            failed.filter(|(then, _)| is_within(*then, at, limits::profile::LOOK_REST))
         {
             return Err(error.clone());
         }
         match look.await {
-            Ok(told) => Ok(known.take(told)),
+            Ok(told) => Ok(known.take(told, at)),
             Err(error) => {
                 known.failed = Some((at, error.clone()));
                 Err(error)
@@ -97,10 +102,16 @@ impl<K: Ord + Clone> Engines<K> {
     }
 }
 
+/// Whether `then` is less than `span` before `at`.
+fn is_within(then: Timestamp, at: Timestamp, span: Duration) -> bool {
+    then <= at && then > at.checked_sub(span).unwrap_or(Timestamp::MIN)
+}
+
 impl Known {
-    fn take(&mut self, told: Told) -> News {
+    fn take(&mut self, told: Told, at: Timestamp) -> News {
         let is_new = self.told.as_ref().is_none_or(|it| it.engine != told.engine);
-        *self = Self { told: Some(told.clone()), is_in_doubt: false, failed: None };
+        let confirmed = (self.is_in_doubt && !is_new).then_some(at);
+        *self = Self { told: Some(told.clone()), is_in_doubt: false, confirmed, failed: None };
         (told, is_new)
     }
 }
@@ -143,11 +154,14 @@ mod tests {
         assert_eq!(looks.get(), 3);
         engines.doubt(&"a", at(40)).await;
         assert_eq!(get(60, None, Ok("vllm")).await, is("vllm", false), "it is still there");
+        // Something else is wrong: it is not looked for at each read.
         engines.doubt(&"a", at(60)).await;
-        assert_eq!(get(80, None, Ok("sglang")).await, is("sglang", true));
-        assert_eq!(get(90, Some("tgi"), Ok("vllm")).await, is("tgi", true), "a label counts");
+        assert_eq!(get(119, None, Ok("sglang")).await, is("vllm", false));
+        assert_eq!(looks.get(), 4);
+        assert_eq!(get(120, None, Ok("sglang")).await, is("sglang", true));
+        assert_eq!(get(130, Some("tgi"), Ok("vllm")).await, is("tgi", true), "a label counts");
         assert_eq!(looks.get(), 5);
         engines.retain(|_| false);
-        assert_eq!(get(91, None, Ok("vllm")).await, is("vllm", true));
+        assert_eq!(get(131, None, Ok("vllm")).await, is("vllm", true));
     }
 }

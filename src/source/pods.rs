@@ -109,15 +109,12 @@ impl PodReader {
         let mut askers = BTreeSet::new();
         for policy in policies {
             for signal in &policy.signals {
-                match &signal.ask {
-                    Ask::Pods(ask) => wanted.entry(&ask.page).or_default().extend(ask.names()),
-                    // What is wanted shows when its engine is told.
-                    Ask::Engine(any) => {
-                        for page in any.engines.iter().filter_map(|it| it.page.as_deref()) {
-                            wanted.entry(page).or_default();
-                        }
-                    }
-                    _ => continue,
+                let pages = pages_of(&signal.ask);
+                if pages.is_empty() {
+                    continue;
+                }
+                for (page, names) in pages {
+                    wanted.entry(page).or_default().extend(names);
                 }
                 askers.insert((policy.key.clone(), signal.name.clone()));
             }
@@ -147,12 +144,22 @@ impl PodReader {
         ask: &Arc<PodsAsk>,
         at: Timestamp,
     ) -> Result<Answer, ReadError> {
-        let unknown = |why: String| ReadError::Empty(why);
+        self.heard(asker, ask, at).await.map_err(|(error, _)| error)
+    }
+
+    /// The same; with an error also whether no pod could tell anything at all.
+    async fn heard(
+        &self,
+        asker: Asker,
+        ask: &Arc<PodsAsk>,
+        at: Timestamp,
+    ) -> Result<Answer, (ReadError, bool)> {
+        let unknown = |why: String| (ReadError::Empty(why), false);
         let places = self.places.places(&asker.0.namespace, &ask.selector);
         let places = places.map_err(|error| unknown(error.to_string()))?;
         let Chosen { pods, n_pods } = choose(ask.includes_not_ready, places);
         if pods.is_empty() {
-            return Err(fold::no_pod());
+            return Err((fold::no_pod(), false));
         }
         self.counts.left_out(n_pods - pods.len());
         let caller = self.clients.caller(&ask.page).map_err(unknown)?;
@@ -167,7 +174,9 @@ impl PodReader {
         let folded = spawn_blocking(move || {
             let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
             let readings = memory.take(&own, pages, at);
-            fold::fold(&own, &Heard { readings, n_pods }, &mut memory.last)
+            let is_mute = readings.iter().all(|(_, it)| matches!(it, Err(Silence::Failed(_))));
+            let folded = fold::fold(&own, &Heard { readings, n_pods }, &mut memory.last);
+            folded.map_err(|error| (error, is_mute))
         });
         let answer = folded.await.unwrap_or_else(|error| {
             tracing::error!(error = %ErrorChain(&error), "what pods say could not be read");
@@ -260,6 +269,19 @@ impl PodReader {
         let fetched = fetch(caller, page, pod, wanted, &mut bytes).await;
         self.counts.fetched(bytes, fetched.as_ref().err().map(ReadError::reason));
         fetched
+    }
+}
+
+/// The pages that a signal may read, and what is wanted of each.
+fn pages_of(ask: &Ask) -> Vec<(&PodPage, Vec<String>)> {
+    match ask {
+        Ask::Pods(ask) => vec![(&ask.page, ask.names().collect())],
+        // What is wanted shows when the engine is told.
+        Ask::Engine(any) => {
+            let pages = any.engines.iter().filter_map(|it| it.page.as_deref());
+            pages.map(|it| (it, Vec::new())).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -15,5 +15,8 @@ pub const LOOK_PODS: usize = 3;
 /// How long after it could not be told an engine is looked for again: pages are asked for on the
 /// usual ports of all engines.
 pub const LOOK_REST: Duration = Duration::from_secs(5);
+/// How long after it was looked for in doubt and was the same an engine is looked for again: something
+/// else is wrong then.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// How long an engine is remembered about which nobody asks any more.
 pub const LOOK_MEMORY: Duration = Duration::from_secs(2 * 3600);

@@ -179,8 +179,8 @@ impl AnyEngine {
     pub fn ask(&self, told: &Told) -> Result<&Ask, Untold> {
         let engine = self.engines.iter().find(|it| it.name == told.engine);
         let engine = engine.ok_or_else(|| Untold::Nothing(self.names()))?;
-        let without = |why: &Box<str>| Untold::Without { told: told.clone(), why: why.clone() };
-        engine.ask.as_ref().map_err(without)
+        let without = |why: &str| Untold::Without { told: told.clone(), why: why.into() };
+        engine.ask.as_ref().map_err(|why| without(why))
     }
 
     /// The engines that can be told by their series.

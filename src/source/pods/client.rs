@@ -32,8 +32,11 @@ struct Trust {
     /// What stands in the file with the authorities.
     authorities: Option<Arc<[u8]>>,
     /// And in those with Foresail's own certificate and its key.
-    own: Option<(Arc<[u8]>, Arc<[u8]>)>,
+    own: Option<Pair>,
 }
+
+/// A certificate and its key.
+type Pair = (Arc<[u8]>, Arc<[u8]>);
 
 /// Clients kept: ways of checking, and the authorities before and after they changed.
 const CLIENTS_MAX: usize = 32;

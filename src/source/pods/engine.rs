@@ -48,10 +48,13 @@ impl PodReader {
         let Ask::Pods(ask) = any.ask(&told).map_err(untold)? else {
             return Err(ReadError::WrongKind);
         };
-        match self.read(asker.clone(), ask, at).await {
+        match self.heard(asker.clone(), ask, at).await {
             Ok(answer) => Ok(Answer { told: Some(told.to_string()), ..answer }),
-            Err(error) => {
-                self.engines.doubt(&asker, at).await;
+            Err((error, is_mute)) => {
+                // While some pods tell what is asked of this engine, it is the one.
+                if is_mute {
+                    self.engines.doubt(&asker, at).await;
+                }
                 Err(error)
             }
         }

@@ -28,6 +28,13 @@ async fn an_engine_is_told_by_the_pages_once_and_kept() {
     }
     let asked = |path: &str| fleet.webs[0].asked(path).len();
     assert_eq!((asked("/metrics"), asked("/prometheus/metrics")), (6, 2), "one read an instant");
+    // One pod that says nothing is no reason to look again.
+    fleet.show(&[VLLM, "up 1\n"]);
+    for second in 4..6 {
+        let partial = fleet.number(&reader, 0, at(second)).await.unwrap_err();
+        assert!(partial.starts_with("1 of 2 pods say nothing: pod-1: "), "{partial}");
+    }
+    assert_eq!(fleet.webs[0].asked("/prometheus/metrics").len(), 2);
     // Another engine takes its place: what is asked brings nothing, and the next read finds it.
     fleet.show(&[SGLANG, SGLANG]);
     let nothing = fleet.number(&reader, 0, at(10)).await.unwrap_err();

@@ -48,8 +48,11 @@ pub(crate) enum Behaviour {
     Swinging,
     /// As Prometheus answers queries that contain one of these texts, the first that fits: with one
     /// series for each pair of a label and its value, or one without labels. Of others, nothing.
-    Engines(Vec<(&'static str, Vec<(&'static str, &'static str)>, f64)>),
+    Engines(Vec<Answered>),
 }
+
+/// A part of queries, the labels of the series that answer them, one for each, and their value.
+pub(crate) type Answered = (&'static str, Vec<(&'static str, &'static str)>, f64);
 
 /// One request.
 #[derive(Clone, Debug, Default)]
@@ -225,10 +228,7 @@ fn series(value: impl Fn(f64) -> f64, asked: &Asked) -> String {
 }
 
 /// What Prometheus says to a query of an engine's series, or of which engines there are.
-fn engines(
-    answers: &[(&'static str, Vec<(&'static str, &'static str)>, f64)],
-    asked: &Asked,
-) -> String {
+fn engines(answers: &[Answered], asked: &Asked) -> String {
     let query = asked.parameters.get("query").unwrap();
     let at: f64 = asked.parameters.get("time").unwrap().parse().unwrap();
     let found = answers.iter().find(|(text, ..)| query.contains(text));

@@ -165,6 +165,36 @@ fn a_rate_is_taken_of_each_pod_and_not_of_their_sum() {
     }
 }
 
+/// A signal with these keys has one fault, at this place.
+fn refused(metric_type: &str, keys: &str, place: &str, problem: &str) {
+    let config = config(metric_type, &format!("{{pods: {{{keys}}}}}"));
+    let faults: Vec<String> = config.faults.iter().map(ToString::to_string).collect();
+    let [fault] = faults.as_slice() else { panic!("{keys}: {faults:?}") };
+    assert!(fault.contains(&format!("{place}: ")) && fault.contains(problem), "{keys}: {fault}");
+}
+
+#[test]
+fn what_proves_who_asks_is_checked_at_its_place() {
+    for (keys, place, problem) in [
+        ("tls: {}", "tls", "without `scheme"),
+        ("scheme: https, tls: {certFile: /c}", "tls", "belong together"),
+        (
+            "scheme: https, tls: {caFile: /c, insecureSkipVerify: true}",
+            "tls.insecureSkipVerify",
+            "any certificate will do",
+        ),
+        ("scheme: https, tls: {serverName: 'a:9090'}", "tls.serverName", "name of the DNS"),
+        ("auth: {}", "auth", "exactly one way"),
+        ("auth: {bearer: {tokenFile: ' '}}", "auth.bearer.tokenFile", "the path of a file"),
+        ("auth: {basic: {username: 'a:b', passwordFile: /p}}", "auth.basic.username", "`:`"),
+        ("headers: {Host: {value: a}}", "headers.Host", "itself"),
+        ("headers: {X: {}}", "headers.X", "exactly one"),
+    ] {
+        let keys = format!("selector: {{matchLabels: {{app: a}}}}, port: 1, series: q, {keys}");
+        refused("External", &keys, place, problem);
+    }
+}
+
 #[test]
 fn what_makes_no_sense_is_refused_at_its_place() {
     let app = "selector: {matchLabels: {app: a}}";
@@ -182,34 +212,6 @@ fn what_makes_no_sense_is_refused_at_its_place() {
         ("External", &format!("{app}, port: 1, path: '/m?x', series: q"), "path", "not the path"),
         ("External", &format!("{app}, port: 1, series: 'sum(q)'"), "series", "not a selector"),
         ("External", &format!("{app}, port: 1, series: q, timeout: 4s"), "timeout", "at most 3s"),
-        ("External", &format!("{app}, port: 1, series: q, tls: {{}}"), "tls", "without `scheme"),
-        (
-            "External",
-            &format!("{app}, port: 1, series: q, scheme: https, tls: {{certFile: /c}}"),
-            "tls",
-            "belong together",
-        ),
-        (
-            "External",
-            &format!(
-                "{app}, port: 1, series: q, scheme: https, tls: {{caFile: /c, insecureSkipVerify: true}}"
-            ),
-            "tls.insecureSkipVerify",
-            "any certificate will do",
-        ),
-        ("External", &format!("{app}, port: 1, series: q, auth: {{}}"), "auth", "exactly one way"),
-        (
-            "External",
-            &format!("{app}, port: 1, series: q, auth: {{bearer: {{tokenFile: ' '}}}}"),
-            "auth.bearer.tokenFile",
-            "the path of a file",
-        ),
-        (
-            "External",
-            &format!("{app}, port: 1, series: q, headers: {{Host: {{value: a}}}}"),
-            "headers.Host",
-            "itself",
-        ),
         ("External", &format!("{app}, port: 1, series: q, value: p95"), "value", "`p95` is no"),
         (
             "External",
@@ -233,13 +235,7 @@ fn what_makes_no_sense_is_refused_at_its_place() {
         ),
         ("Pods", &format!("{app}, port: 1, series: q, onPartial: use"), "onPartial", "each pod"),
     ] {
-        let config = config(metric_type, &format!("{{pods: {{{keys}}}}}"));
-        let faults: Vec<String> = config.faults.iter().map(ToString::to_string).collect();
-        let [fault] = faults.as_slice() else { panic!("{keys}: {faults:?}") };
-        assert!(
-            fault.contains(&format!("{place}: ")) && fault.contains(problem),
-            "{keys}: {fault}"
-        );
+        refused(metric_type, keys, place, problem);
     }
     for (signal, problem) in [
         (
