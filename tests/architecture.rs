@@ -25,6 +25,12 @@ const ROOMS: &[Room] = &[
         may_name: &["domain", "document", "forecast"],
         outside: &["cel", "croner", "promql_parser", "schemars", "serde", "serde_json"],
     },
+    Room {
+        name: "rules",
+        level: 2,
+        may_name: &["domain", "document"],
+        outside: &["promql_parser", "regex", "schemars", "serde", "serde_json"],
+    },
     Room { name: "series", level: 2, may_name: &["domain"], outside: &[] },
     Room {
         name: "source",
@@ -170,6 +176,7 @@ const FENCED: &[&str] = &[
     "promql_parser",
     "rcgen",
     "redis",
+    "regex",
     "reqwest",
     "rustls",
     "rustls_native_certs",
@@ -195,6 +202,7 @@ const PURE: &[&str] = &[
     "document",
     "forecast",
     "policy",
+    "rules",
     "series",
     "pipeline",
     "published",
