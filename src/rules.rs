@@ -14,6 +14,7 @@ pub mod naming;
 pub mod pattern;
 pub mod query;
 mod quote;
+mod relist;
 pub mod resources;
 pub mod selector;
 pub mod separable;

@@ -66,7 +66,12 @@ const ROOMS: &[Room] = &[
         may_name: &["domain", "forecast", "pipeline"],
         outside: &["statrs"],
     },
-    Room { name: "import", level: 4, may_name: &["document", "policy"], outside: &["serde_json"] },
+    Room {
+        name: "import",
+        level: 4,
+        may_name: &["document", "policy", "rules"],
+        outside: &["serde_json"],
+    },
     Room {
         name: "evaluation",
         level: 5,
@@ -123,6 +128,7 @@ const ROOMS: &[Room] = &[
             "domain",
             "document",
             "policy",
+            "rules",
             "series",
             "source",
             "pipeline",

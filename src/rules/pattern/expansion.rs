@@ -73,8 +73,8 @@ fn numbered(name: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Pattern;
     use super::*;
+    use crate::rules::pattern::Pattern;
 
     #[test]
     fn groups_expand_as_in_go() {

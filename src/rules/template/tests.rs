@@ -1,3 +1,5 @@
+//! What templates print, what is refused, and laws over any text.
+
 use super::*;
 use proptest::prelude::*;
 

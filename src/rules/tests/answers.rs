@@ -1,3 +1,5 @@
+//! P36 to P44: what answers are worth.
+
 use super::*;
 use crate::domain::labels::Labels;
 use crate::domain::quantity;

@@ -1,3 +1,5 @@
+//! What is told of a file that is wrong or misleads, and laws over any file.
+
 use super::*;
 use proptest::prelude::*;
 
@@ -150,4 +152,42 @@ fn what_costs_a_query_for_each_request_or_may_answer_twice_is_told() {
             expected.iter().map(|it| format!("rules[0].metricsQuery: {it}")).collect();
         assert_eq!(warnings_of(&file("rules", resources, rest, query)), expected, "{query}");
     }
+}
+
+/// What prometheus-adapter's manifests and its generator of configurations write.
+#[test]
+fn the_usual_configuration_has_no_fault_and_no_warning() {
+    let text = r#"rules:
+- seriesQuery: '{__name__=~"^container_.*",container!="POD",namespace!="",pod!=""}'
+  seriesFilters: []
+  resources: {overrides: {namespace: {resource: namespace}, pod: {resource: pod}}}
+  name: {matches: ^container_(.*)_seconds_total$, as: ""}
+  metricsQuery: sum(rate(<<.Series>>{<<.LabelMatchers>>,container!="POD"}[5m])) by (<<.GroupBy>>)
+- seriesQuery: '{__name__=~"^container_.*",container!="POD",namespace!="",pod!=""}'
+  seriesFilters:
+  - isNot: ^container_.*_seconds_total$
+  resources: {overrides: {namespace: {resource: namespace}, pod: {resource: pod}}}
+  name: {matches: ^container_(.*)_total$, as: ""}
+  metricsQuery: sum(rate(<<.Series>>{<<.LabelMatchers>>,container!="POD"}[5m])) by (<<.GroupBy>>)
+- seriesQuery: '{namespace!="",__name__!~"^container_.*"}'
+  seriesFilters:
+  - isNot: .*_total$
+  resources:
+    template: <<.Resource>>
+  name:
+    matches: ""
+    as: ""
+  metricsQuery: sum(<<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)
+"#;
+    let rules = load(text).unwrap();
+    assert_eq!((rules.faults, rules.warnings), (Vec::new(), Vec::new()));
+    let shapes = ["container_cpu_seconds_total", "container_net_total", "queue", "hits_total"]
+        .map(|name| shape(name, &["namespace", "pod"]));
+    let mut catalogue = Catalogue::default();
+    for rule in rules.custom {
+        catalogue.add(&Bound::new(rule, &mapping()).unwrap(), &shapes);
+    }
+    let pods = |name: &str| catalogue.custom(&GroupResource::pods(), name).map(|it| it.rule);
+    let found = ["cpu", "net", "queue", "hits_total"].map(pods);
+    assert_eq!(found, [Some(0), Some(1), Some(2), None]);
 }

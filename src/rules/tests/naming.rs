@@ -1,3 +1,5 @@
+//! P1 to P10: which series, and what their metrics are called.
+
 use super::*;
 
 /// The names that a rule with these keys makes of some series.

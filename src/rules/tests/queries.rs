@@ -1,3 +1,5 @@
+//! P20 to P35: what is asked.
+
 use super::*;
 
 fn ask(

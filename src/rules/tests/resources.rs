@@ -1,3 +1,5 @@
+//! P11 to P19: which label names which resource.
+
 use super::*;
 
 #[test]
@@ -106,6 +108,29 @@ fn p17_a_label_template_has_to_name_the_resource() {
     ] {
         let text = file("rules", &format!("template: '{template}'"), "", M1);
         assert_eq!(fault_of(&text).0, format!("rules[0].resources.template: {problem}"));
+    }
+}
+
+/// Upstream all label sets of all series come over the wire.
+#[test]
+fn the_names_of_series_are_asked_for_without_their_labels() {
+    let minute = std::time::Duration::from_secs(60);
+    for (selector, label, expected) in [
+        ("up", None, Some(r#"group by (__name__) (last_over_time(up[60s]))"#)),
+        ("up", Some("pod"), Some(r#"group by (__name__) (last_over_time(up{pod!=""}[60s]))"#)),
+        (
+            r#"{__name__=~"^a_.*",x!="y"}"#,
+            Some("pod"),
+            Some(
+                r#"group by (__name__) (last_over_time({__name__=~"^a_.*",pod!="",x!="y"}[60s]))"#,
+            ),
+        ),
+        (r#"up{a="b" or c="d"}"#, Some("pod"), None),
+    ] {
+        let quoted = selector.replace('\'', "''");
+        let text = file("rules", STD, "", M1)
+            .replace("seriesQuery: x", &format!("seriesQuery: '{quoted}'"));
+        assert_eq!(rule_of(&text).names_query(label, minute).as_deref(), expected, "{selector}");
     }
 }
 

@@ -1,3 +1,5 @@
+//! Which queries may be asked once for all objects, and why others may not.
+
 use super::*;
 use crate::rules::separable::{Inseparable, Judgement};
 
