@@ -96,8 +96,8 @@ enum Verb {
     Simulate(Box<simulate::SimulateArgs>),
     /// Say another tool's manifests in Foresail's words
     ///
-    /// Prints policies and plain HPAs for `kubectl apply` on stdout, and on stderr what is otherwise
-    /// than it was. Exits with 1 when something has no equivalent and is lost.
+    /// Prints policies and plain HPAs for `kubectl apply`, or a configuration file, on stdout, and on
+    /// stderr what is otherwise than it was. Exits with 1 when something has no equivalent and is lost.
     Import(ImportArgs),
     /// Show why a metric has its value: every stage of the last evaluations
     ///
@@ -183,6 +183,17 @@ enum ImportTool {
         /// Files of manifests, or what `kubectl get hpa,scalingschedules -o yaml` answers; - is stdin
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
+    },
+    /// A configuration of prometheus-adapter, as its rules are
+    ///
+    /// Prints a configuration file with the same rules, word for word, and a source that says what
+    /// its flags said.
+    PrometheusAdapter {
+        /// The file that it is given by --config, or the ConfigMap with it; - is stdin
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        server: import::ServerArgs,
     },
 }
 

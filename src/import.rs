@@ -1,4 +1,5 @@
-//! What other tools were told, said in Foresail's words: manifests in, manifests out.
+//! What other tools were told, said in Foresail's words: manifests in, manifests out; of
+//! prometheus-adapter, a configuration file in and out.
 //!
 //! Nothing is guessed: what has no equivalent is told with its place, and the documents that come
 //! out are read again by the very code that reads a person's before anyone sees them.
@@ -6,6 +7,7 @@
 pub mod keda;
 pub mod kube_metrics_adapter;
 mod output;
+pub mod prometheus_adapter;
 
 use crate::document::fault::Fault;
 use crate::document::path::Path;
@@ -35,6 +37,8 @@ pub struct Imported {
     pub borrowers: BTreeSet<String>,
     /// What to apply.
     pub documents: Vec<Json>,
+    /// A whole configuration file, where that is what comes out.
+    pub configuration: Option<String>,
     /// What a person should know, in the order of the files.
     pub remarks: Vec<Remark>,
 }
@@ -57,9 +61,19 @@ impl Imported {
         self.remarks.iter().any(|it| it.is_lost)
     }
 
-    /// The documents as one file for `kubectl apply`, headed by the sources as a comment.
+    /// Whether something came out.
+    #[must_use]
+    pub fn has_text(&self) -> bool {
+        self.configuration.is_some() || !self.documents.is_empty()
+    }
+
+    /// The configuration file, or the documents as one file for `kubectl apply`, headed by the sources
+    /// as a comment.
     #[must_use]
     pub fn text(&self) -> String {
+        if let Some(configuration) = &self.configuration {
+            return configuration.clone();
+        }
         let mut texts: Vec<String> = self.documents.iter().map(write::document).collect();
         let mut needed = Map::new();
         let lists = [("allowedHosts", &self.hosts), ("awsIdentityFor", &self.borrowers)];

@@ -26,6 +26,7 @@ pub mod pipeline;
 pub mod policy;
 pub mod published;
 pub mod replay;
+pub mod rules;
 pub mod series;
 pub mod simulate;
 pub mod source;

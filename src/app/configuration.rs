@@ -8,11 +8,13 @@ use crate::app::policies::Verdicts;
 use crate::app::queues::Queues;
 use crate::app::read::Sources;
 use crate::document::fault::Fault;
+use crate::document::path::Path as DocumentPath;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
 use crate::policy::crd::{self, Unsupported};
 use crate::policy::resolve::objects::manifests::{self, Manifests};
 use crate::policy::{Config, resolve};
+use crate::rules;
 use crate::source::{Reach, Source};
 use profiles::Written;
 use std::path::{Path, PathBuf};
@@ -116,8 +118,27 @@ impl Contents {
         let path = &files.config;
         let text = text(path, &self.config)?;
         let faulty = |faults| ConfigError::Faulty { path: path.clone(), faults };
-        resolve::load_with(text, &profiles).map_err(faulty)
+        let config = resolve::load_with(text, &profiles).map_err(faulty)?;
+        with_rules(config, text).map_err(faulty)
     }
+}
+
+/// The configuration with what is wrong in its rules.
+fn with_rules(mut config: Config, text: &str) -> Result<Config, Vec<Fault>> {
+    let rules = rules::load::load(text)?;
+    let lists = [(rules::Kind::Custom, &rules.custom), (rules::Kind::External, &rules.external)];
+    for (kind, _) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        let path = DocumentPath::default().key(kind.key());
+        let fault = Fault::new(path, "rules are checked, and not served by this version");
+        config
+            .warnings
+            .push(fault.hint("keep prometheus-adapter beside Foresail, or write policies"));
+    }
+    config.faults.extend(rules.faults);
+    config.warnings.extend(rules.warnings);
+    config.faults.sort_by_key(|it| it.position);
+    config.warnings.sort_by_key(|it| it.position);
+    Ok(config)
 }
 
 /// A file, one byte more than allowed, so that a larger one is found out without being read.

@@ -1,9 +1,13 @@
 //! Reads the manifests of another tool and says them in Foresail's words.
 
 use crate::domain::limits;
+use crate::import::prometheus_adapter;
 use crate::import::{self, File, Imported, Remark};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// What prometheus-adapter was told by flags about its Prometheus.
+pub type Server = prometheus_adapter::Server;
 
 /// Whose manifests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +46,14 @@ pub fn import(tool: Tool, paths: &[PathBuf]) -> Result<Imported, ImportError> {
         Tool::KubeMetricsAdapter => import::kube_metrics_adapter::import(&files),
     };
     imported.map_err(ImportError::Faulty)
+}
+
+/// Reads a configuration of prometheus-adapter, `-` for stdin, and answers what is in it.
+///
+/// # Errors
+/// As `import`.
+pub fn import_rules(path: &Path, server: &Server) -> Result<Imported, ImportError> {
+    prometheus_adapter::import(&read(path)?, server).map_err(ImportError::Faulty)
 }
 
 fn read(path: &Path) -> Result<File, ImportError> {

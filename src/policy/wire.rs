@@ -45,6 +45,12 @@ pub struct AdapterConfig {
     pub policies: Vec<MetricPolicy>,
     /// What holds for the queues of all policies.
     pub queues: Option<queue::QueueRules>,
+    /// Rules of custom metrics, in the words of prometheus-adapter; the room `rules` reads them.
+    pub rules: Option<serde_json::Value>,
+    /// Rules of external metrics, likewise.
+    pub external_rules: Option<serde_json::Value>,
+    /// What prometheus-adapter serves in place of metrics-server; ignored with a warning.
+    pub resource_rules: Option<serde_json::Value>,
 }
 
 /// A place to read from: exactly one kind.

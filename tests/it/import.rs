@@ -38,6 +38,66 @@ fn annotated_autoscalers_become_policies_and_plain_autoscalers() {
 }
 
 #[test]
+fn rules_stay_as_they_are_with_their_comments() {
+    let flags = [
+        "--prometheus-url=https://prometheus.monitoring.svc:9090/k8s",
+        "--prometheus-verb=post",
+        "--prometheus-header=X-Scope-OrgID=team-a",
+        "--prometheus-auth-incluster",
+    ];
+    let arguments = [&["prometheus-adapter", "prometheus-adapter.yaml"], &flags[..]].concat();
+    insta::assert_snapshot!("import_prometheus_adapter", shown(&arguments));
+}
+
+/// The file as it lies in a cluster, and one whose keys share a line.
+#[test]
+fn rules_are_found_in_a_config_map_and_in_flow_style() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = "{seriesQuery: a, resources: {template: '<<.Resource>>'}, \
+                metricsQuery: 'sum(<<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)'}";
+    let map =
+        format!("kind: ConfigMap\ndata:\n  config.yaml: |\n    # kept\n    rules:\n    - {rule}\n");
+    for (text, expected, told) in [
+        (map, "# kept\nrules:\n- {seriesQuery: a, ", "no `--prometheus-url`"),
+        (
+            format!("{{rules: [{rule}]}}"),
+            "rules:\n  - metricsQuery: \"sum(",
+            "comments are not kept",
+        ),
+    ] {
+        let path = folder.path().join("rules.yaml");
+        fs::write(&path, text).unwrap();
+        let (code, stdout, stderr) = import(&["prometheus-adapter", path.to_str().unwrap()]);
+        assert_eq!(code, 0, "{stderr}");
+        assert!(stdout.contains(expected), "{stdout}");
+        assert!(stderr.contains(told), "{stderr}");
+        fs::write(&path, stdout).unwrap();
+        let output = foresail().arg("check").arg("--config").arg(&path).output().unwrap();
+        let stderr = String::from_utf8(output.stderr.clone()).unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(stderr.contains("rules are checked, and not served by this version"), "{stderr}");
+    }
+}
+
+#[test]
+fn what_is_no_configuration_of_rules_is_the_persons_input() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, sentence) in [
+        ("ruels: []", "1:1: ruels: unknown key `ruels`"),
+        ("rules: [", "not YAML"),
+        ("rules: [{seriesQuery: a, metricsQuery: '<<.Serie>>'}]", "there is no field `.Serie`"),
+        ("rules: []\n", "in what came out: sources[0].prometheus.url"),
+    ] {
+        let path = folder.path().join("rules.yaml");
+        fs::write(&path, text).unwrap();
+        let path = path.to_str().unwrap();
+        let (code, _, stderr) = import(&["prometheus-adapter", path, "--prometheus-url=localhost"]);
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stderr.contains(sentence), "{stderr}");
+    }
+}
+
+#[test]
 fn what_comes_out_is_sound() {
     let folder = tempfile::tempdir().unwrap();
     for (tool, file) in
