@@ -138,7 +138,9 @@ async fn good_policies_keep_their_interval_beside_sources_that_hang_drip_and_flo
     for web in &bad {
         for path in ["/page", "/prometheus", "/document"] {
             let asked = web.asked(path).len();
-            assert!((1..=instants(&good).len()).contains(&asked), "{path}: {asked}");
+            // A query that failed with the ages of its samples is asked again without them, once.
+            let most = instants(&good).len() + usize::from(path == "/prometheus");
+            assert!((1..=most).contains(&asked), "{path}: {asked}, at most {most}");
         }
     }
 }
