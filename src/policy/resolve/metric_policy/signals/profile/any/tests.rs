@@ -1,8 +1,8 @@
 //! What `engine: auto` comes to, as it is written.
 
-use super::super::tests::{ask, config};
 use super::*;
 use crate::policy::pods::PodPort;
+use crate::policy::resolve::metric_policy::signals::profile::tests::{ask, config};
 
 fn asked(signal: &str) -> Arc<AnyEngine> {
     let Ask::Engine(any) = ask("External", signal) else { panic!("{signal}") };
