@@ -33,7 +33,8 @@ use std::time::Duration;
 /// The state of all policies between evaluations.
 #[derive(Debug, Default)]
 pub struct Evaluation {
-    slots: BTreeMap<PolicyKey, Slot>,
+    /// Each on its own: a map's nodes are half empty, and a slot is large.
+    slots: BTreeMap<PolicyKey, Box<Slot>>,
     snapshot: Snapshot,
 }
 
@@ -65,7 +66,7 @@ impl Evaluation {
             let kept = before.remove(&policy.key).filter(|slot| slot.policy == *policy);
             let slot = kept.unwrap_or_else(|| {
                 begun.insert(policy.key.clone());
-                Slot::new(policy)
+                Box::new(Slot::new(policy))
             });
             self.slots.insert(policy.key.clone(), slot);
         }
@@ -208,7 +209,7 @@ impl Evaluation {
     /// The policies whose last read was good, and what their histories lack.
     fn asking(&self) -> impl Iterator<Item = (&Slot, &Backfill)> {
         let is_well = |slot: &&Slot| slot.window.signals.iter().all(|it| it.trouble.is_none());
-        let slots = self.slots.values().filter(is_well);
+        let slots = self.slots.values().map(Box::as_ref).filter(is_well);
         slots.filter_map(|slot| Some((slot, slot.backfill.as_ref()?)))
     }
 

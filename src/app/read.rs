@@ -26,7 +26,7 @@ type Samplings = Vec<(Option<ObjectName>, Sample)>;
 /// The sources of a configuration and the servers of its queues, with their caps.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sources {
-    named: BTreeMap<SourceName, Arc<MeteredSource>>,
+    named: Arc<BTreeMap<SourceName, Arc<MeteredSource>>>,
     /// `None` before there is a configuration.
     queues: Option<Arc<Queues>>,
 }
@@ -66,7 +66,7 @@ impl Sources {
         let metered = sources
             .into_iter()
             .map(|(name, source, metrics)| (name, Arc::new(MeteredSource::new(source, metrics))));
-        Self { named: metered.collect(), queues: Some(queues) }
+        Self { named: Arc::new(metered.collect()), queues: Some(queues) }
     }
 
     /// Lets go of the servers of queues that `config` has no use for.
@@ -272,12 +272,13 @@ impl MeteredSource {
         let turn = async {
             let pass = self.breaker.admit(Instant::now()).await?;
             let _permit = self.permits.acquire().await;
-            let first = read().await;
+            // On the heap, so that a thousand reads that wait for their turn take no room for it.
+            let first = Box::pin(read()).await;
             let wait = first.as_ref().err().and_then(|error| self.retries.spend(error));
             let result = match wait {
                 Some(wait) => {
                     tokio::time::sleep(wait).await;
-                    read().await
+                    Box::pin(read()).await
                 }
                 None => first,
             };
