@@ -28,12 +28,14 @@ pub struct Aged {
     pub samples: Samples,
     /// How old they are.
     pub taken: Taken,
+    /// Whether the source said that they are about a part of the data only.
+    pub is_partial: bool,
 }
 
-/// They are as old as they say.
+/// They are as old as they say, and about all of the data.
 impl From<Samples> for Aged {
     fn from(samples: Samples) -> Self {
-        Self { samples, taken: Taken::new() }
+        Self { samples, taken: Taken::new(), is_partial: false }
     }
 }
 

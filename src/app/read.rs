@@ -124,8 +124,10 @@ pub(crate) async fn read(
             }
             (_, Some(source)) => {
                 let read = source.read(signal, at).await;
-                read.map(|Aged { samples, taken }| {
-                    (Answer { samples, note: None, used: None }, taken)
+                read.map(|Aged { samples, taken, is_partial }| {
+                    // In words of our own: what a server says may hold what is nobody's business.
+                    let note = is_partial.then(|| PART.to_owned());
+                    (Answer { samples, note, used: None }, taken)
                 })
             }
             (_, None) => Err("the source is not configured".to_owned()),
@@ -148,6 +150,9 @@ pub(crate) async fn read(
     };
     PolicyRead { policy: Arc::clone(&policy), at, readings, taken, notes, recording }
 }
+
+/// What is told of a read that was used although it is about a part of the data.
+const PART: &str = "made from a part of the data";
 
 /// What a person should know about a good read: of which series it was made where a profile left that
 /// open, and what it lacks.

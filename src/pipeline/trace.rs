@@ -2,7 +2,8 @@
 //!
 //! A trace holds numbers and names of objects. What is the same for all traces of a policy (names of
 //! signals, bounds) is the policy's own, and both together are shown by `text`. Of what a source was
-//! asked or answered nothing else can come into it but why it refused, in the words of the log.
+//! asked or answered nothing else can come into it but why it refused, in the words of the log, and in
+//! words of our own what a good answer lacks.
 //!
 //! A thousand policies keep their last quarter of an hour, and hardly any of it is ever looked at: what
 //! is kept is a record of few bytes (`ring`), and a `Trace` is made of it when somebody asks.

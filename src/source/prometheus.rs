@@ -75,7 +75,7 @@ impl Prometheus {
         let question = (query.clone(), pod_label.clone());
         let judged = (*on_partial, missing.as_deref());
         let samples = self.lasts.judged(question, at, samples, judged)?;
-        Ok(Aged { samples, taken: oldest.into_taken() })
+        Ok(Aged { samples, taken: oldest.into_taken(), is_partial: missing.is_some() })
     }
 
     /// What a query answers at `at`, and how old that is where it can be told. Both are asked in one

@@ -73,6 +73,41 @@ async fn why_a_part_is_not_used_is_told() {
     adapter.refuses("refuse", &[&format!("{part}the policy refuses a part")]).await;
 }
 
+/// What explain says of a policy's newest evaluation, as text and as JSON.
+async fn explained(adapter: &Adapter, name: &str) -> [String; 2] {
+    let path = format!("/debug/explain/inference/{name}?last=1");
+    let text = adapter.observe(&format!("{path}&format=text")).await.unwrap().body;
+    [text, adapter.observe(&path).await.unwrap().body]
+}
+
+#[tokio::test]
+async fn explain_notes_that_a_part_was_used_and_not_what_the_server_said() {
+    let web = Web::start().await;
+    web.set("/prom", number("6", &json!({})));
+    let adapter = adapter(&web).await;
+    let note = "made from a part of the data";
+    for name in ["use", "scaleuponly"] {
+        adapter.serves(name, "6").await;
+        assert!(explained(&adapter, name).await.iter().all(|it| !it.contains(note)));
+    }
+    web.set("/prom", number("9", &json!({"warnings": ["a store is away"]})));
+    for name in ["use", "scaleuponly"] {
+        adapter.serves(name, "9").await;
+    }
+    let [text, json] = explained(&adapter, "use").await;
+    assert!(text.contains(&format!("from source use ({note})")), "{text}");
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let noted = &json["policies"][0]["traces"][0]["signals"][0]["note"];
+    assert_eq!(noted, note, "{json}");
+    assert!(!json.to_string().contains("a store is away"), "{json}");
+    web.set("/prom", number("9", &json!({})));
+    adapter.serves("refuse", "9").await;
+    for name in ["use", "scaleuponly"] {
+        let told = explained(&adapter, name).await;
+        assert!(told.iter().all(|it| !it.contains(note)), "{told:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_native_histogram_is_refused_with_what_to_do() {
     let web = Web::start().await;
