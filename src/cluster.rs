@@ -21,6 +21,8 @@ pub mod targets;
 pub mod trust;
 mod watching;
 
+pub use watching::Progress;
+
 use http::HeaderValue;
 use http::header::USER_AGENT;
 use kube::Config;

@@ -10,6 +10,7 @@ pub(super) use supply::supply;
 
 use crate::auth::Door;
 use crate::auth::counters::Reason;
+use crate::cluster::Progress;
 use crate::cluster::pods::PodIndex;
 use crate::cluster::policies::PolicyIndex;
 use crate::cluster::status::Writes;
@@ -157,23 +158,16 @@ impl Collector for OfPods {
         let known = ConstGauge::new(i64::try_from(self.0.n_pods()).unwrap_or(i64::MAX));
         let kind = known.metric_type();
         known.encode(encoder.encode_descriptor("watched_pods", "Pods known", None, kind)?)?;
-        counter(&mut encoder, "pod_lists", "Times that pods were listed", self.0.lists())?;
-        let failing = ConstGauge::new(i64::try_from(self.0.n_failing()).unwrap_or(i64::MAX));
-        let (name, help) = ("pod_watches_failing", "Pod watches that fail now");
-        failing.encode(encoder.encode_descriptor(name, help, None, failing.metric_type())?)?;
-        let help = "Pod watches that failed";
-        counter(&mut encoder, "pod_watch_failures", help, self.0.failures())
+        let progress = self.0.progress();
+        counter(&mut encoder, "pod_lists", "Times that pods were listed", progress.lists())?;
+        watches(&mut encoder, ("pod", "Pod watches"), progress)
     }
 }
 
 impl Collector for OfPolicies {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let Self { index, leading, writes } = self;
-        let failing = ConstGauge::new(i64::try_from(index.n_failing()).unwrap_or(i64::MAX));
-        let (name, help) = ("policy_watches_failing", "Policy watches that fail now");
-        failing.encode(encoder.encode_descriptor(name, help, None, failing.metric_type())?)?;
-        let help = "Policy watches that failed";
-        counter(&mut encoder, "policy_watch_failures", help, index.failures())?;
+        watches(&mut encoder, ("policy", "Policy watches"), index.progress())?;
         let leads = ConstGauge::new(i64::from(*leading.borrow()));
         let (name, help) = ("is_leader", "Whether this replica writes the status of policies");
         leads.encode(encoder.encode_descriptor(name, help, None, leads.metric_type())?)?;
@@ -192,6 +186,19 @@ pub(super) fn counter(
 ) -> Result<(), std::fmt::Error> {
     let counter = ConstCounter::new(value);
     counter.encode(encoder.encode_descriptor(name, help, None, counter.metric_type())?)
+}
+
+/// How watches are doing, called so in names and in descriptions.
+pub(super) fn watches(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, described): (&str, &str),
+    progress: &Progress,
+) -> Result<(), std::fmt::Error> {
+    let failing = ConstGauge::new(i64::try_from(progress.n_failing()).unwrap_or(i64::MAX));
+    let (gauge, help) = (format!("{name}_watches_failing"), format!("{described} that fail now"));
+    failing.encode(encoder.encode_descriptor(&gauge, &help, None, failing.metric_type())?)?;
+    let (total, help) = (format!("{name}_watch_failures"), format!("{described} that failed"));
+    counter(encoder, &total, &help, progress.failures())
 }
 
 /// One gauge for each of these policies; nothing at all without any.

@@ -2,6 +2,7 @@
 
 use crate::cluster::Client;
 use crate::cluster::namespaces::{Kind, Namespaces};
+use crate::cluster::watching::Progress;
 use crate::domain::hpa::{About, Hpa, HpaMetric, HpaUse, MetricTarget};
 use crate::domain::labels::Labels;
 use crate::domain::limits;
@@ -66,16 +67,10 @@ impl HpaIndex {
         self.0.count()
     }
 
-    /// How often a list or a watch failed since the start.
+    /// How its watches are doing.
     #[must_use]
-    pub fn failures(&self) -> u64 {
-        self.0.progress().failures()
-    }
-
-    /// How many watches fail now, so that what is known may be old.
-    #[must_use]
-    pub fn n_failing(&self) -> u64 {
-        self.0.progress().n_failing()
+    pub fn progress(&self) -> &Progress {
+        self.0.progress()
     }
 }
 

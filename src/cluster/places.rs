@@ -3,6 +3,7 @@
 
 use crate::cluster::Client;
 use crate::cluster::namespaces::{Kind, Namespaces, shared};
+use crate::cluster::watching::Progress;
 use crate::domain::labels::Labels;
 use crate::domain::name::{Namespace, ObjectName};
 use crate::domain::pod_place::PodPlace;
@@ -41,16 +42,10 @@ impl PlaceIndex {
         Arc::clone(&self.0).watch(client, wanted, stop).await;
     }
 
-    /// How often a list or a watch failed since the start.
+    /// How its watches are doing.
     #[must_use]
-    pub fn failures(&self) -> u64 {
-        self.0.progress().failures()
-    }
-
-    /// How many watches fail now, so that what is known may be old.
-    #[must_use]
-    pub fn n_failing(&self) -> u64 {
-        self.0.progress().n_failing()
+    pub fn progress(&self) -> &Progress {
+        self.0.progress()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::cluster::Client;
 use crate::cluster::namespaces::{Kind, Namespaces, shared};
+use crate::cluster::watching::Progress;
 use crate::domain::labels::Labels;
 use crate::domain::name::{Namespace, ObjectName};
 use crate::domain::ports::{Pods, PodsUnknown};
@@ -35,22 +36,10 @@ impl PodIndex {
         self.0.count()
     }
 
-    /// How often pods were listed since the start; each list begins a watch anew.
+    /// How its watches are doing.
     #[must_use]
-    pub fn lists(&self) -> u64 {
-        self.0.progress().lists()
-    }
-
-    /// How often a list or a watch failed since the start.
-    #[must_use]
-    pub fn failures(&self) -> u64 {
-        self.0.progress().failures()
-    }
-
-    /// How many watches fail now, so that what is known may be old.
-    #[must_use]
-    pub fn n_failing(&self) -> u64 {
-        self.0.progress().n_failing()
+    pub fn progress(&self) -> &Progress {
+        self.0.progress()
     }
 
     /// Follows the pods of the `wanted` namespaces, whichever they are at any time, until `stop`

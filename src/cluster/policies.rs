@@ -86,16 +86,10 @@ impl PolicyIndex {
         (Arc::new(Self { state, progress, seen, agreed }), receiver)
     }
 
-    /// How many watches fail now, so that what is known may be old.
+    /// How its watches are doing.
     #[must_use]
-    pub fn n_failing(&self) -> u64 {
-        self.progress.n_failing()
-    }
-
-    /// How often a list or a watch failed since the start.
-    #[must_use]
-    pub fn failures(&self) -> u64 {
-        self.progress.failures()
+    pub fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// What all replicas go by, as the status of the objects says it.

@@ -30,25 +30,28 @@ const NOT_FOUND: u16 = 404;
 
 /// How a watch is doing; several watches may share one.
 #[derive(Debug, Default)]
-pub(crate) struct Progress {
+pub struct Progress {
     lists: AtomicU64,
     failures: AtomicU64,
     n_failing: AtomicU64,
 }
 
 impl Progress {
-    /// How often a list was begun.
-    pub(crate) fn lists(&self) -> u64 {
+    /// How often a list was begun since the start; each list begins a watch anew.
+    #[must_use]
+    pub fn lists(&self) -> u64 {
         self.lists.load(Ordering::Relaxed)
     }
 
-    /// How often a list or a watch failed.
-    pub(crate) fn failures(&self) -> u64 {
+    /// How often a list or a watch failed since the start.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// How many watches are in trouble now.
-    pub(crate) fn n_failing(&self) -> u64 {
+    /// How many watches are in trouble now, so that what is known may be old.
+    #[must_use]
+    pub fn n_failing(&self) -> u64 {
         self.n_failing.load(Ordering::Relaxed)
     }
 }

@@ -1,12 +1,11 @@
 //! What reading the pages of pods counts, for the exposition page.
 
-use crate::app::self_metrics::counter;
+use crate::app::self_metrics::{counter, watches};
 use crate::cluster::places::PlaceIndex;
 use crate::source::pods::Counts;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 use std::fmt::Error;
 use std::sync::Arc;
@@ -49,10 +48,6 @@ impl Collector for OfPages {
 
 impl Collector for OfPlaces {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
-        let failing = ConstGauge::new(i64::try_from(self.0.n_failing()).unwrap_or(i64::MAX));
-        let (name, help) = ("place_watches_failing", "Watches of pods' addresses that fail now");
-        failing.encode(encoder.encode_descriptor(name, help, None, failing.metric_type())?)?;
-        let help = "Watches of pods' addresses that failed";
-        counter(&mut encoder, "place_watch_failures", help, self.0.failures())
+        watches(&mut encoder, ("place", "Watches of pods' addresses"), self.0.progress())
     }
 }

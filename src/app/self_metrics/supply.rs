@@ -57,10 +57,11 @@ impl OfSupply {
         let help = "HPAs known";
         gauge(encoder, "watched_hpas", help, real(feeds.hpas.n_hpas()))?;
         let help = "Watches of HPAs and of starting pods that fail now";
-        let failing = feeds.hpas.n_failing().saturating_add(feeds.starts.n_failing());
+        let (hpas, starts) = (feeds.hpas.progress(), feeds.starts.progress());
+        let failing = hpas.n_failing().saturating_add(starts.n_failing());
         gauge(encoder, "supply_watches_failing", help, whole(failing))?;
         let help = "Watches of HPAs and of starting pods that failed";
-        let failures = feeds.hpas.failures().saturating_add(feeds.starts.failures());
+        let failures = hpas.failures().saturating_add(starts.failures());
         counter(encoder, "supply_watch_failures", help, failures)?;
         let help = "Scale targets that do not tell which pods are theirs";
         gauge(encoder, "scale_targets_failing", help, whole(feeds.targets.n_failing()))?;

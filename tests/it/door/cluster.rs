@@ -172,11 +172,11 @@ async fn pods_are_followed_and_the_last_content_outlives_a_broken_watch() {
 
     drop(events);
     server.expect(&format!("WATCH {PODS_OF_A}")).await.refuse(StatusCode::INTERNAL_SERVER_ERROR);
-    until("trouble is seen", || index.n_failing() == 1).await;
+    until("trouble is seen", || index.progress().n_failing() == 1).await;
     assert_eq!(names(&index, "a", "app=llama"), "p0 p1 p3");
     let events = server.expect(&format!("WATCH {PODS_OF_A}")).await.stream();
     events.send("ADDED", pod("a", "p4", "llama")).await;
-    until("the watch works again", || index.n_failing() == 0).await;
+    until("the watch works again", || index.progress().n_failing() == 0).await;
     assert_eq!(names(&index, "a", "app=llama"), "p0 p1 p3 p4");
 
     let gone = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 410,
@@ -186,7 +186,10 @@ async fn pods_are_followed_and_the_last_content_outlives_a_broken_watch() {
     assert_eq!(names(&index, "a", "app=llama"), "p0 p1 p3 p4");
     asked.answer(StatusCode::OK, &list("PartialObjectMetadataList", &[pod("a", "p9", "llama")]));
     until("the new list is in", || names(&index, "a", "") == "p9").await;
-    assert_eq!((index.lists(), index.failures(), index.n_failing()), (2, 1, 0));
+    assert_eq!(
+        (index.progress().lists(), index.progress().failures(), index.progress().n_failing()),
+        (2, 1, 0)
+    );
 
     stop.cancel();
     task.await.unwrap();

@@ -62,7 +62,7 @@ async fn objects_are_followed_and_a_write_of_the_status_is_no_change() {
     until("all is known", || known(&set).1).await;
     let both = ["MetricPolicy inference/a 1", "MetricPolicy inference/b 4"].map(str::to_owned);
     assert_eq!(known(&set).0, both);
-    assert_eq!((index.failures(), index.n_failing()), (0, 0));
+    assert_eq!((index.progress().failures(), index.progress().n_failing()), (0, 0));
     let first = &set.borrow().objects[0].clone();
     let text: Value = serde_json::from_str(first.text.as_ref().unwrap()).unwrap();
     let expected = json!({"apiVersion": "foresail.dev/v1alpha1", "kind": "MetricPolicy",
