@@ -33,7 +33,7 @@ use crate::policy::capacity::{Capacity, Emit};
 use crate::policy::expression::Expression;
 use crate::policy::forecast::Forecast;
 use crate::policy::partial::OnPartial;
-use crate::policy::pods::PodsAsk;
+use crate::policy::pods::{PodPages, PodsAsk};
 use crate::policy::profile::{AnyEngine, Described, Profiles};
 use crate::policy::promql::SeriesSelector;
 use crate::policy::queue::QueueAsk;
@@ -102,6 +102,8 @@ pub enum SourceKind {
         /// Who asks.
         access: Box<Access>,
     },
+    /// The pages of the pods of an exporter, whose rows are about other pods.
+    Pods(Box<PodPages>),
 }
 
 /// How a query travels.

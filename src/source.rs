@@ -168,11 +168,19 @@ impl ReadError {
 
 /// A source that cannot be made from its settings.
 #[derive(Debug, thiserror::Error)]
-#[error("failed to set up source {name}")]
-pub struct SetupError {
-    name: SourceName,
-    #[source]
-    cause: reqwest::Error,
+pub enum SetupError {
+    /// No HTTP client can be had.
+    #[error("failed to set up source {name}")]
+    Client {
+        /// The source.
+        name: SourceName,
+        /// Why.
+        #[source]
+        cause: reqwest::Error,
+    },
+    /// `pods::PodReader` reads it.
+    #[error("source {0} is read from pods")]
+    OfPods(SourceName),
 }
 
 impl Source {
@@ -180,7 +188,7 @@ impl Source {
     /// connect.
     ///
     /// # Errors
-    /// When no HTTP client can be had, e.g. without a TLS provider.
+    /// When no HTTP client can be had, e.g. without a TLS provider, and of what is read from pods.
     pub fn new(settings: &SourceSettings, reach: &Reach) -> Result<Self, SetupError> {
         let SourceSettings { name, kind, timeout } = settings;
         let made = match kind {
@@ -193,8 +201,9 @@ impl Source {
                 let caller = Caller::new(url, *timeout, access, reach);
                 caller.map(|it| Self::Scrape(Box::new(Scrape::new(url, it))))
             }
+            SourceKind::Pods(_) => return Err(SetupError::OfPods(name.clone())),
         };
-        made.map_err(|cause| SetupError { name: name.clone(), cause })
+        made.map_err(|cause| SetupError::Client { name: name.clone(), cause })
     }
 
     /// The samples that answer `ask` about the instant `at`. A page is fetched once for all

@@ -13,7 +13,7 @@ use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
 use crate::policy::crd::{self, Unsupported};
 use crate::policy::resolve::objects::manifests::{self, Manifests};
-use crate::policy::{Config, resolve};
+use crate::policy::{Config, SourceKind, SourceSettings, resolve};
 use crate::rules;
 use crate::source::{Reach, Source};
 use profiles::Written;
@@ -252,7 +252,9 @@ impl Follower {
 }
 
 fn load(config: Config, metrics: &Metrics, (queues, reach): (&Arc<Queues>, &Reach)) -> Loaded {
-    let sources = config.sources.iter().map(|settings| {
+    // The pods of an exporter are read by the one reader of all pods.
+    let is_own = |it: &&SourceSettings| !matches!(it.kind, SourceKind::Pods(_));
+    let sources = config.sources.iter().filter(is_own).map(|settings| {
         let source = Source::new(settings, reach).map_err(|error| {
             let error = ErrorChain(&error).to_string();
             tracing::error!(source = %settings.name, error, "source cannot be used");

@@ -27,7 +27,7 @@ use crate::domain::name::{Namespace, ObjectName};
 use crate::domain::pod_place::PodPlace;
 use crate::domain::ports::{Places, Pods, PodsUnknown};
 use crate::domain::selector::Selector;
-use crate::policy::{Config, Signal};
+use crate::policy::Config;
 use crate::published::Published;
 use crate::telemetry::health::{Check, Health};
 use crate::telemetry::process;
@@ -198,9 +198,11 @@ fn pod_namespaces(config: &Config) -> BTreeSet<Namespace> {
 }
 
 fn place_namespaces(config: &Config) -> BTreeSet<Namespace> {
-    let reads_pods = |it: &Signal| it.ask.of_pods().is_some();
-    let policies = config.policies.iter().filter(|it| it.signals.iter().any(reads_pods));
-    policies.map(|it| it.key.namespace.clone()).collect()
+    let of_policies = config.policies.iter().flat_map(|policy| {
+        let read = policy.signals.iter().filter_map(|it| it.ask.of_pods());
+        read.map(|it| it.namespace(&policy.key.namespace).clone())
+    });
+    of_policies.collect()
 }
 
 /// The pods of a standalone adapter: nobody knows.

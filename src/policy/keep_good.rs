@@ -1,7 +1,7 @@
 //! What was good before an edit and is broken after it keeps running as it was.
 
 use crate::policy::queue::reach::Reach;
-use crate::policy::{Ask, Config, Policy, SourceSettings};
+use crate::policy::{Ask, Config, Policy, SourceKind, SourceSettings};
 use std::sync::Arc;
 
 impl Config {
@@ -37,7 +37,12 @@ impl Config {
     /// Whether there still is what a policy that was good reads from.
     pub(in crate::policy) fn can_read(&self, policy: &Policy) -> bool {
         policy.signals.iter().all(|signal| match signal.ask.plain() {
-            // Pods and a calendar are no source.
+            // What is shown to an exporter's pods, and where they are, may have been withdrawn.
+            Ask::Pods(ask) if ask.exporter.is_some() => {
+                let source = self.sources.iter().find(|it| it.name == signal.source);
+                source.is_some_and(|it| matches!(&it.kind, SourceKind::Pods(it) if it.has(ask)))
+            }
+            // Other pods and a calendar are no source.
             Ask::Pods(_) | Ask::Schedule(_) => true,
             // A queue's server is named by the signal itself, and what may be named can change.
             Ask::Queue(ask) => match &ask.server.reach {

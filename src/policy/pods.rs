@@ -1,6 +1,8 @@
-//! A signal that is read straight from pods, already proved sound.
+//! A signal that is read straight from pods, and a source whose pages pods have, already proved
+//! sound.
 
 use crate::domain::finite::Finite;
+use crate::domain::name::Namespace;
 use crate::domain::selector::Selector;
 use crate::policy::access::{HeaderText, Tls};
 use crate::policy::partial::OnPartial;
@@ -27,6 +29,45 @@ pub struct PodsAsk {
     pub across: Across,
     /// The profile that this was made from, if it was.
     pub profile: Option<Arc<Described>>,
+    /// Where the pages are those of an exporter, whose rows are about the pods of this policy.
+    pub exporter: Option<Arc<Exporter>>,
+}
+
+/// Pods that an operator names as a source: those of an exporter, one on each node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodPages {
+    /// Their namespace.
+    pub namespace: Namespace,
+    /// Which of its pods.
+    pub selector: Selector,
+    /// Whether those are read, too, that are not ready.
+    pub includes_not_ready: bool,
+    /// Which page of theirs.
+    pub page: Arc<PodPage>,
+}
+
+/// Pages whose rows are about other pods, those of any namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exporter {
+    /// The namespace of the pods that have the pages.
+    pub namespace: Namespace,
+    /// The namespace whose rows are read: that of the policy.
+    pub workloads: Namespace,
+    /// Which rows these are, by the labels that may name a pod. A row fits one of them at most.
+    pub rows: Box<[RowsOf]>,
+    /// The labels that together tell a device from any other.
+    pub device: Box<[Box<str>]>,
+    /// From this value on a sensor says that it has none.
+    pub blank: Option<Finite>,
+}
+
+/// Rows that name their pod by one label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowsOf {
+    /// The label.
+    pub pod: Box<str>,
+    /// What other labels have to be, whatever the name of the series.
+    pub labels: SeriesSelector,
 }
 
 /// A number of one pod: the first candidate counts of which its page has series.
@@ -180,14 +221,36 @@ impl PodsAsk {
         if self.profile.is_some() { "profile" } else { "pods" }
     }
 
-    /// Whether it names a file, which only those may do who run Foresail.
+    /// The namespace of the pods that are read for a policy of this namespace.
+    #[must_use]
+    pub fn namespace<'a>(&'a self, own: &'a Namespace) -> &'a Namespace {
+        self.exporter.as_ref().map_or(own, |it| &it.namespace)
+    }
+
+    /// Whether it names a file, which only those may do who run Foresail. What a source names, they
+    /// named.
     #[must_use]
     pub fn names_files(&self) -> bool {
+        if self.exporter.is_some() {
+            return false;
+        }
         let PodPage { tls, auth, headers, .. } = &*self.page;
         let certificates = tls.as_ref().map(|it| &it.certificates);
         certificates.is_some_and(|it| it.ca_file.is_some() || it.own.is_some())
             || auth.is_some()
             || headers.values().any(|it| matches!(it, HeaderText::File(_)))
+    }
+}
+
+impl PodPages {
+    /// Whether these are the pages that a signal asks for.
+    #[must_use]
+    pub fn has(&self, ask: &PodsAsk) -> bool {
+        let Self { namespace, selector, includes_not_ready, page } = self;
+        ask.exporter.as_ref().is_some_and(|it| it.namespace == *namespace)
+            && ask.selector == *selector
+            && ask.includes_not_ready == *includes_not_ready
+            && ask.page == *page
     }
 }
 

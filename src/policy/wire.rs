@@ -61,7 +61,7 @@ pub struct Source {
     pub name: String,
     /// The HTTP API of Prometheus or of something compatible with it.
     pub prometheus: Option<PrometheusSource>,
-    /// One page in exposition format.
+    /// One page in exposition format, or that of each pod of an exporter.
     pub scrape: Option<ScrapeSource>,
 }
 
@@ -100,12 +100,14 @@ pub enum Method {
     Get,
 }
 
-/// One page in exposition format.
+/// One page in exposition format, or that of each pod of an exporter.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ScrapeSource {
-    /// The page, e.g. `http://127.0.0.1:9400/metrics`.
-    pub url: String,
+    /// The page, e.g. `http://127.0.0.1:9400/metrics`. The keys below go with it.
+    pub url: Option<String>,
+    /// The pods that have the pages, for signals with a `profile` of an exporter.
+    pub pods: Option<pods::SourcePods>,
     /// How long reading it may take; 5s when left out.
     pub timeout: Option<String>,
     /// How Foresail proves who it is: exactly one way.
@@ -223,7 +225,8 @@ pub struct Signal {
     pub scrape: Option<ScrapeSignal>,
     /// Asked of pods.
     pub pods: Option<pods::PodsSignal>,
-    /// A signal of an engine or exporter, asked of a `prometheus` source or of pods.
+    /// A signal of an engine or exporter, asked of a `prometheus` source or of pods, or read from the
+    /// pages of an exporter that a `scrape` source names.
     pub profile: Option<profile::ProfileSignal>,
     /// Planned: a value for each instant.
     pub schedule: Option<schedule::ScheduleSignal>,

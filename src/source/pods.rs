@@ -12,6 +12,7 @@ mod fold;
 mod ledger;
 mod quantile;
 mod reading;
+mod rows;
 
 pub use counts::Counts;
 pub use fold::Answer;
@@ -155,7 +156,8 @@ impl PodReader {
         at: Timestamp,
     ) -> Result<Answer, (ReadError, bool)> {
         let unknown = |why: String| (ReadError::Empty(why), false);
-        let places = self.places.places(&asker.0.namespace, &ask.selector);
+        let namespace = ask.namespace(&asker.0.namespace);
+        let places = self.places.places(namespace, &ask.selector);
         let places = places.map_err(|error| unknown(error.to_string()))?;
         let Chosen { pods, n_pods } = choose(ask.includes_not_ready, places);
         if pods.is_empty() {
@@ -173,6 +175,11 @@ impl PodReader {
         let own = Arc::clone(ask);
         let folded = spawn_blocking(move || {
             let mut memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(exporter) = &own.exporter {
+                let heard = rows::Pages::of(&pages, n_pods);
+                let answer = rows::answer(&own, exporter, heard, at, &mut memory.last);
+                return answer.map_err(|error| (error, false));
+            }
             let readings = memory.take(&own, pages, at);
             let is_mute = readings.iter().all(|(_, it)| matches!(it, Err(Silence::Failed(_))));
             let folded = fold::fold(&own, &Heard { readings, n_pods }, &mut memory.last);

@@ -9,6 +9,7 @@
 mod access;
 mod engines;
 mod fleet;
+mod gpus;
 mod profiles;
 
 use crate::support::web::{Behaviour, refusing};

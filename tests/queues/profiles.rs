@@ -20,23 +20,9 @@ const VLLM_OLD: &str = "vllm:num_requests_waiting{model_name=\"m\"} 7\n\
                         vllm:num_requests_running{model_name=\"m\"} 2\n\
                         vllm:gpu_cache_usage_perc{model_name=\"m\"} 0.41\n";
 /// Two whole GPUs of one pod, an older release beside a newer one; a GPU of nobody with a blank sensor.
-const WHOLE: &str = r#"
-DCGM_FI_DEV_GPU_UTIL{gpu="0",UUID="GPU-60",Hostname="n7",container="vllm",namespace="ml",pod="llama-0"} 98
-DCGM_FI_DEV_GPU_UTIL{gpu="1",UUID="GPU-61",hostname="n7",container="vllm",namespace="ml",pod="llama-0"} 38
-DCGM_FI_DEV_FB_USED{gpu="0",UUID="GPU-60",hostname="n7",container="vllm",namespace="ml",pod="llama-0"} 1000
-DCGM_FI_DEV_FB_USED{gpu="1",UUID="GPU-61",hostname="n7",container="vllm",namespace="ml",pod="llama-0"} 24
-DCGM_FI_DEV_POWER_USAGE{gpu="0",UUID="GPU-60",hostname="n7",container="vllm",namespace="ml",pod="llama-0"} 300
-DCGM_FI_DEV_POWER_USAGE{gpu="1",UUID="GPU-61",hostname="n7",container="vllm",namespace="ml",pod="llama-0"} 9223372036854775794
-DCGM_FI_DEV_POWER_USAGE{gpu="2",UUID="GPU-62",hostname="n7",container="",namespace="",pod=""} 70
-"#;
+const WHOLE: &str = include_str!("../pages/dcgm-whole.prom");
 /// A slice of a GPU, and a GPU that two pods share: each shows the whole GPU's value.
-const SHARED: &str = r#"
-DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="2",UUID="GPU-be",GPU_I_PROFILE="1g.10gb",GPU_I_ID="7",Hostname="n3",container="triton",namespace="vision",pod="resnet-0"} 0.6375
-DCGM_FI_PROF_GR_ENGINE_ACTIVE{gpu="2",UUID="GPU-be",GPU_I_PROFILE="1g.10gb",GPU_I_ID="8",Hostname="n3",container="triton",namespace="vision",pod="resnet-1"} 0.1125
-DCGM_FI_DEV_FB_USED{gpu="3",UUID="GPU-77",Hostname="n4",container="app",namespace="dev",pod="a-0",vgpu="0"} 2
-DCGM_FI_DEV_FB_USED{gpu="3",UUID="GPU-77",Hostname="n4",container="app",namespace="dev",pod="b-0",vgpu="1"} 2
-dcgm_gpu_utilization{gpu="0",uuid="GPU-60",device="nvidia0",container_name="vllm",pod_namespace="old",pod_name="llama-0"} 97
-"#;
+const SHARED: &str = include_str!("../pages/dcgm-shared.prom");
 
 /// A Prometheus that scrapes these pages each second: as pods with a namespace and a name, and, with
 /// `true`, as an exporter whose own labels win.

@@ -70,6 +70,7 @@ pub(super) async fn read(
         let settings = config.sources.iter().find(|it| it.name == signal.source);
         let url = settings.map_or("", |it| match &it.kind {
             SourceKind::Prometheus { url, .. } | SourceKind::Scrape { url, .. } => url,
+            SourceKind::Pods(_) => "",
         });
         let source = settings.and_then(|it| Source::new(it, reach).ok());
         let Some(source) = source.filter(Source::has_history) else {

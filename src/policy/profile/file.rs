@@ -1,6 +1,7 @@
 //! The shape of a profile's file.
 
 use super::Canonical;
+use crate::policy::promql::LabelMatch;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -45,6 +46,22 @@ pub struct AboutPods {
     pub device: Vec<String>,
     /// From this value on a sensor says that it has none.
     pub blank: Option<f64>,
+}
+
+impl AboutPods {
+    /// The rows that are about the pods of a namespace, by the label that names the pod: the first that
+    /// is there. With each label what the others have to be.
+    pub fn rows<'a>(
+        &'a self,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = (&'a str, Vec<LabelMatch<'a>>)> {
+        let labels = self.pod.iter().zip(&self.namespace).enumerate();
+        labels.map(move |(place, (pod, label))| {
+            let own = [LabelMatch::Equal(label, namespace), LabelMatch::Present(pod)];
+            let earlier = self.pod.iter().take(place).map(|it| LabelMatch::Absent(it));
+            (pod.as_str(), own.into_iter().chain(earlier).collect())
+        })
+    }
 }
 
 /// How an engine tells one signal.

@@ -3,7 +3,10 @@
 use super::file::{OverPods, Within};
 use super::{Candidate, Canonical, Form, Profile, SignalProfile};
 use crate::domain::finite::Finite;
-use crate::policy::pods::{Joint, Lately, PodCandidate, PodPart, PodReduce, PodSeries, PodValue};
+use crate::domain::name::Namespace;
+use crate::policy::pods::{
+    Exporter, Joint, Lately, PodCandidate, PodPart, PodReduce, PodSeries, PodValue, RowsOf,
+};
 use crate::policy::promql::{LabelMatch, SeriesSelector};
 
 /// What is asked of a profile.
@@ -40,6 +43,37 @@ pub fn pages(profile: &Profile, signal: Canonical, question: &PageQuestion<'_>) 
     let parts = signals.into_iter().map(|it| question.part(it)).collect::<Option<Box<_>>>()?;
     let value = parts.first()?.first()?.series.value;
     Some(Pages { parts, value, over })
+}
+
+/// The rows of an exporter's pages that are about the pods of a namespace whose names match `pattern`;
+/// `None` when its series are about the pods that have the page, or are other than gauges, of which no
+/// row remembers another.
+#[must_use]
+pub fn exporter(
+    profile: &Profile,
+    parts: &[PodPart],
+    (pages, workloads): (&Namespace, &Namespace),
+    pattern: Option<&str>,
+) -> Option<Exporter> {
+    let about = profile.about_pods.as_ref()?;
+    let series = || parts.iter().flatten().flat_map(PodCandidate::series);
+    if series().any(|it| it.value != PodValue::Gauge) {
+        return None;
+    }
+    // The name is of no row: only what labels have to be is asked of it.
+    let any = SeriesSelector::parse("row").ok()?;
+    let rows = about.rows(workloads.as_str()).map(|(pod, mut matches)| {
+        matches.extend(pattern.map(|it| LabelMatch::Like(pod, it)));
+        let labels = SeriesSelector::parse(&any.narrowed("", &matches)).ok()?;
+        Some(RowsOf { pod: pod.into(), labels })
+    });
+    Some(Exporter {
+        namespace: pages.clone(),
+        workloads: workloads.clone(),
+        rows: rows.collect::<Option<_>>()?,
+        device: about.device.iter().map(|it| it.as_str().into()).collect(),
+        blank: about.blank.and_then(Finite::new),
+    })
 }
 
 impl PageQuestion<'_> {

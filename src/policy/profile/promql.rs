@@ -197,14 +197,8 @@ impl Writer<'_> {
             return rated(&matches);
         };
         let variants: Vec<String> = about
-            .pod
-            .iter()
-            .zip(&about.namespace)
-            .enumerate()
-            .map(|(place, (pod, namespace))| {
-                let mut matches = vec![LabelMatch::Equal(namespace, self.question.namespace.1)];
-                matches.push(LabelMatch::Present(pod));
-                matches.extend(about.pod.iter().take(place).map(|it| LabelMatch::Absent(it)));
+            .rows(self.question.namespace.1)
+            .map(|(pod, mut matches)| {
                 matches.extend(self.own_matches(pod));
                 let series = match about.blank {
                     Some(blank) => format!("({} < {blank})", rated(&matches)),

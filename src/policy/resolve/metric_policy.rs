@@ -3,7 +3,7 @@
 mod capacity;
 mod forecast;
 mod home;
-mod signals;
+pub(in crate::policy::resolve) mod signals;
 mod smoothing;
 
 use super::{Faults, Sources};

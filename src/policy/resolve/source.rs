@@ -1,6 +1,7 @@
 //! From the written shape of a source to its settings.
 
 pub(in crate::policy::resolve) mod access;
+mod pods;
 
 use super::Faults;
 use crate::document::fault::Fault;
@@ -30,17 +31,7 @@ pub(super) fn resolve(
             let timeout = checked_timeout(timeout, &path.key("timeout"), faults);
             (resolve_prometheus(prometheus, &path, faults), timeout)
         }
-        (None, Some(scrape)) => {
-            let wire::ScrapeSource { url, timeout, auth, headers, tls } = scrape;
-            let path = path.key("scrape");
-            let written = access::Written { url, auth: auth.as_ref(), headers, tls: tls.as_ref() };
-            let access = access::resolve(written, &path, faults);
-            let url = checked_url(url, &path.key("url"), faults);
-            let timeout = checked_timeout(timeout.as_deref(), &path.key("timeout"), faults);
-            let kind = url.zip(access);
-            let kind = kind.map(|(url, it)| SourceKind::Scrape { url, access: Box::new(it) });
-            (kind, timeout)
-        }
+        (None, Some(scrape)) => resolve_scrape(scrape, &path.key("scrape"), faults).unzip(),
         _ => {
             let problem = "expected exactly one of `prometheus` and `scrape`";
             let hint = "a second kind needs a second source";
@@ -49,6 +40,45 @@ pub(super) fn resolve(
         }
     };
     Some(SourceSettings { name: name?, kind: kind?, timeout: timeout? })
+}
+
+/// One page, or those of pods, and how long one may take.
+fn resolve_scrape(
+    wire: &wire::ScrapeSource,
+    path: &Path,
+    faults: &mut Faults,
+) -> Option<(SourceKind, Duration)> {
+    let wire::ScrapeSource { url, pods, timeout, auth, headers, tls } = wire;
+    match (url, pods) {
+        (Some(url), None) => {
+            let written = access::Written { url, auth: auth.as_ref(), headers, tls: tls.as_ref() };
+            let access = access::resolve(written, path, faults);
+            let url = checked_url(url, &path.key("url"), faults);
+            let timeout = checked_timeout(timeout.as_deref(), &path.key("timeout"), faults);
+            let kind = SourceKind::Scrape { url: url?, access: Box::new(access?) };
+            Some((kind, timeout?))
+        }
+        (None, Some(pods)) => {
+            let outside = [
+                ("timeout", timeout.is_some()),
+                ("auth", auth.is_some()),
+                ("headers", !headers.is_empty()),
+                ("tls", tls.is_some()),
+            ];
+            for (key, _) in outside.into_iter().filter(|(_, is_given)| *is_given) {
+                let fault = Fault::new(path.key(key), format!("this `{key}` goes with `url`"));
+                faults.add(fault.hint("write it within `pods`"));
+            }
+            let pages = pods::resolve(pods, &path.key("pods"), faults)?;
+            let timeout = pages.page.timeout;
+            Some((SourceKind::Pods(Box::new(pages)), timeout))
+        }
+        _ => {
+            let fault = Fault::new(path.clone(), "expected exactly one of `url` and `pods`");
+            faults.add(fault.hint("a second place needs a second source"));
+            None
+        }
+    }
 }
 
 fn resolve_prometheus(

@@ -1,4 +1,4 @@
-//! The shape of a signal that is read straight from pods.
+//! The shape of a signal that is read straight from pods, and of a source whose pages pods have.
 
 use crate::policy::wire::access::{Basic, Bearer, Header};
 use crate::policy::wire::{IntOrText, OnPartial};
@@ -47,6 +47,33 @@ pub struct PodsSignal {
     pub reduce_pods: Option<String>,
     /// What becomes of the number when some pods do not answer; `scaleUpOnly` when left out.
     pub on_partial: Option<OnPartial>,
+}
+
+/// Pods that have pages about other pods: those of an exporter, one on each node.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SourcePods {
+    /// The namespace of these pods. What a policy reads there is about its own namespace.
+    pub namespace: String,
+    /// Which pods.
+    pub selector: PodSelector,
+    /// The port of the page: a number, or the name that a container gives it.
+    pub port: IntOrText,
+    /// `http` when left out.
+    pub scheme: Option<Scheme>,
+    /// The path of the page; `/metrics` when left out.
+    pub path: Option<String>,
+    /// How long one pod may take; 1s when left out.
+    pub timeout: Option<String>,
+    /// Whether pods that are not ready are read, too; false when left out.
+    pub include_not_ready: Option<bool>,
+    /// How the pods' certificates are checked, with `scheme: https`.
+    pub tls: Option<PodTls>,
+    /// What is shown to the pods.
+    pub auth: Option<PodAuth>,
+    /// Further headers of the request.
+    #[serde(default)]
+    pub headers: BTreeMap<String, Header>,
 }
 
 /// Which pods: all of the conditions hold.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// A signal of an engine or of an exporter, in the policy's namespace. With a `source` it is asked of
-/// Prometheus; with a `selector` it is read straight from pods.
+/// Prometheus, or of the pages of an exporter; with a `selector` it is read straight from pods.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProfileSignal {

@@ -8,6 +8,7 @@ use crate::domain::name::ObjectName;
 use crate::domain::sample::Sample;
 use crate::policy::partial::OnPartial;
 use crate::policy::pods::{Across, Lately, PodReduce, PodValue, PodsAsk};
+use crate::policy::profile::Described;
 use crate::series::Samples;
 use crate::source::ReadError;
 use crate::source::pods::quantile::Buckets;
@@ -33,6 +34,13 @@ pub(super) struct Heard {
     pub(super) readings: Vec<PodReading>,
     /// How many pods there are, asked or not.
     pub(super) n_pods: usize,
+}
+
+/// How many pods a number is made of, and how many it should be made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    pub(super) n_good: usize,
+    pub(super) n_all: usize,
 }
 
 /// Folds what was heard; `last` is the last answer, which a partial one is measured by.
@@ -66,10 +74,13 @@ pub(super) fn fold(
     let note = heard.note(ask);
     match heard.silence(ask) {
         None => {}
-        Some(silence) => heard.judge(on_partial, value, *last, good.len(), silence)?,
+        Some(silence) => {
+            let part = Part { n_good: good.len(), n_all: heard.readings.len() };
+            judge(on_partial, value, *last, part, silence)?;
+        }
     }
     *last = Some(value);
-    let used = used(ask, &good);
+    let used = used_by(ask, &good);
     let samples = Samples::from([(None, Sample { at, value })]);
     Ok(Answer { samples, note, used, told: None })
 }
@@ -104,32 +115,40 @@ fn each(
     match (samples.is_empty(), trouble) {
         (true, trouble) => Err(trouble.unwrap_or_else(no_number)),
         (false, _) => {
-            Ok(Answer { samples, note: heard.note(ask), used: used(ask, good), told: None })
+            Ok(Answer { samples, note: heard.note(ask), used: used_by(ask, good), told: None })
         }
     }
 }
 
 /// Which candidates of a profile told the number, and of how many pods where they differ.
-fn used(ask: &PodsAsk, good: &[(&ObjectName, &Reading)]) -> Option<String> {
-    let described = ask.profile.as_ref()?;
+fn used_by(ask: &PodsAsk, good: &[(&ObjectName, &Reading)]) -> Option<String> {
+    let count = |part: usize, candidate: usize| {
+        good.iter().filter(|(_, it)| it.used.get(part) == Some(&candidate)).count()
+    };
+    ask.profile.as_ref().map(|it| used(it, "pod", &count))
+}
+
+/// The same of anything that is counted by part and candidate.
+pub(super) fn used(
+    described: &Described,
+    what: &str,
+    count: &dyn Fn(usize, usize) -> usize,
+) -> String {
     let parts = described.parts.iter().enumerate().map(|(place, candidates)| {
-        let count = |candidate| {
-            good.iter().filter(|(_, it)| it.used.get(place) == Some(&candidate)).count()
-        };
-        let used = candidates.iter().enumerate().map(|(index, it)| (it, count(index)));
+        let used = candidates.iter().enumerate().map(|(index, it)| (it, count(place, index)));
         let used: Vec<(&String, usize)> = used.filter(|(_, count)| *count > 0).collect();
         match used.as_slice() {
             [(only, _)] => (*only).clone(),
             several => {
                 let several = several.iter().map(|(it, count)| {
-                    let pods = if *count == 1 { "pod" } else { "pods" };
-                    format!("{it} ({count} {pods})")
+                    let plural = if *count == 1 { "" } else { "s" };
+                    format!("{it} ({count} {what}{plural})")
                 });
                 several.collect::<Vec<_>>().join(" and ")
             }
         }
     });
-    Some(parts.collect::<Vec<_>>().join(" + "))
+    parts.collect::<Vec<_>>().join(" + ")
 }
 
 /// The number of one pod.
@@ -169,6 +188,27 @@ fn pooled<'o>(
     value.ok_or_else(no_number)
 }
 
+/// Whether a number without the silent pods may be used.
+pub(super) fn judge(
+    on_partial: OnPartial,
+    value: Finite,
+    last: Option<Finite>,
+    Part { n_good, n_all }: Part,
+    silence: String,
+) -> Result<(), ReadError> {
+    #[expect(clippy::cast_precision_loss, reason = "there are fewer pods than 2^52")]
+    let share = n_good as f64 / n_all as f64;
+    let why_not = match on_partial {
+        OnPartial::Use if share >= limits::pods::ANSWERED_MIN_SHARE => return Ok(()),
+        OnPartial::Use => "which is more than half".to_owned(),
+        OnPartial::ScaleUpOnly | OnPartial::Refuse => match on_partial.judge(value, last) {
+            Ok(()) => return Ok(()),
+            Err(why_not) => why_not,
+        },
+    };
+    Err(ReadError::Empty(format!("{silence}; {why_not}")))
+}
+
 impl Heard {
     /// A number over a part of the pods, as it stands for all of them: only a sum grows with them.
     /// Pods that were not asked, since there are too many, are as those that were. Those that were
@@ -191,28 +231,6 @@ impl Heard {
         #[expect(clippy::cast_precision_loss, reason = "there are fewer pods than 2^52")]
         let share = self.n_pods as f64 / n_asked as f64;
         Finite::new(value.get() * share).ok_or_else(no_number)
-    }
-
-    /// Whether a number without the silent pods may be used.
-    fn judge(
-        &self,
-        on_partial: OnPartial,
-        value: Finite,
-        last: Option<Finite>,
-        n_good: usize,
-        silence: String,
-    ) -> Result<(), ReadError> {
-        #[expect(clippy::cast_precision_loss, reason = "there are fewer pods than 2^52")]
-        let share = n_good as f64 / self.readings.len() as f64;
-        let why_not = match on_partial {
-            OnPartial::Use if share >= limits::pods::ANSWERED_MIN_SHARE => return Ok(()),
-            OnPartial::Use => "which is more than half".to_owned(),
-            OnPartial::ScaleUpOnly | OnPartial::Refuse => match on_partial.judge(value, last) {
-                Ok(()) => return Ok(()),
-                Err(why_not) => why_not,
-            },
-        };
-        Err(ReadError::Empty(format!("{silence}; {why_not}")))
     }
 
     /// What is missing: `2 of 10 pods say nothing: llama-3: connection refused`.

@@ -202,7 +202,8 @@ impl<'p> Reader<'p, '_> {
     }
 }
 
-fn joined(joint: Joint, first: f64, second: f64) -> Result<Finite, Silence> {
+/// What is made of two numbers.
+pub(super) fn joined(joint: Joint, first: f64, second: f64) -> Result<Finite, Silence> {
     made(match joint {
         Joint::Ratio if second <= 0.0 => return Err(Silence::Idle),
         Joint::Ratio => first / second,

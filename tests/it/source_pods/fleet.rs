@@ -25,8 +25,9 @@ pub(super) struct Fleet {
     places: Arc<Known>,
 }
 
+/// Pods, and in which namespaces they were looked for.
 #[derive(Debug, Default)]
-struct Known(Mutex<Vec<PodPlace>>);
+struct Known(Mutex<Vec<PodPlace>>, Mutex<BTreeSet<Namespace>>);
 
 /// Files that are not on a disk.
 #[derive(Debug, Default)]
@@ -39,7 +40,8 @@ pub(super) struct Reader {
 }
 
 impl Places for Known {
-    fn places(&self, _: &Namespace, _: &Selector) -> Result<Vec<PodPlace>, PodsUnknown> {
+    fn places(&self, from: &Namespace, _: &Selector) -> Result<Vec<PodPlace>, PodsUnknown> {
+        self.1.lock().unwrap().insert(from.clone());
         Ok(self.0.lock().unwrap().clone())
     }
 }
@@ -108,13 +110,18 @@ impl Fleet {
             webs.push(web);
         }
         let places = webs.iter().enumerate().map(|(number, web)| place(number, web.port()));
-        let places = Known(Mutex::new(places.collect()));
+        let places = Known(Mutex::new(places.collect()), Mutex::default());
         Self { webs, files: Arc::default(), places: Arc::new(places) }
     }
 
     /// Changes what is known of the pods.
     pub(super) fn change(&mut self, change: impl FnOnce(&mut Vec<PodPlace>)) {
         change(&mut self.places.0.lock().unwrap());
+    }
+
+    /// The namespaces in which pods were looked for.
+    pub(super) fn namespaces(&self) -> Vec<String> {
+        self.places.1.lock().unwrap().iter().map(ToString::to_string).collect()
     }
 
     /// Changes the pages of the pods.
@@ -136,7 +143,12 @@ impl Fleet {
                  m{number}, type: {metric_type}}}, signals: {{x: {{{kind}: {keys}}}}}}}}}\n"
             ));
         }
-        let config = resolve::load(&text).unwrap();
+        self.reader_of(&text)
+    }
+
+    /// A reader for the policies of a configuration.
+    pub(super) fn reader_of(&self, text: &str) -> Reader {
+        let config = resolve::load(text).unwrap();
         assert!(config.faults.is_empty(), "{:?}", config.faults);
         let places = Arc::clone(&self.places);
         let reader = PodReader::new(places, Arc::clone(&self.files) as Arc<dyn Files>);

@@ -1,6 +1,6 @@
 //! From the written shape of signals to the signals.
 
-mod pods;
+pub(in crate::policy::resolve) mod pods;
 mod profile;
 mod queue;
 mod schedule;
@@ -258,6 +258,12 @@ fn source(
     let (is, asked) = match (&settings.kind, ask?) {
         (SourceKind::Prometheus { .. }, Ask::Query { .. })
         | (SourceKind::Scrape { .. }, Ask::Series { .. }) => return Some(settings.name.clone()),
+        (SourceKind::Pods(_), _) => {
+            let problem = format!("source `{name}` is the pods of an exporter");
+            let hint = "ask a signal of the exporter with `profile`, or name another source";
+            faults.add(Fault::new(path.clone(), problem).hint(hint));
+            return None;
+        }
         (SourceKind::Prometheus { .. }, Ask::Series { .. }) => ("prometheus", "scrape"),
         (SourceKind::Scrape { .. }, Ask::Query { .. }) => ("scrape", "prometheus"),
         // Pods and a calendar are no source, and a queue names its server itself.
@@ -265,22 +271,6 @@ fn source(
     };
     let problem = format!("source `{name}` is a {is} source, the signal asks a {asked} source");
     faults.add(Fault::new(path.clone(), problem).hint("name another source, or ask another way"));
-    None
-}
-
-/// The prometheus source of this name.
-fn prometheus_source<'a>(
-    name: &str,
-    sources: &Sources<'a>,
-    path: &Path,
-    faults: &mut Faults,
-) -> Option<&'a SourceSettings> {
-    let settings = known_source(name, sources, path, faults)?;
-    if matches!(settings.kind, SourceKind::Prometheus { .. }) {
-        return Some(settings);
-    }
-    let fault = Fault::new(path.clone(), format!("source `{name}` is no prometheus source"));
-    faults.add(fault.hint("name another source, or select pods with `selector`"));
     None
 }
 

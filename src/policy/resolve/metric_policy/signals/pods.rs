@@ -59,6 +59,7 @@ pub(super) fn ask(
         value,
         across: across?,
         profile: None,
+        exporter: None,
     })
 }
 
@@ -82,7 +83,8 @@ pub(super) fn check_counter(ask: &PodsAsk, path: &Path, faults: &mut Faults) {
     faults.add(Fault::new(path.key("pods").key("value"), problem).hint(hint));
 }
 
-pub(super) fn selector(
+/// Which pods.
+pub(in crate::policy::resolve) fn selector(
     wire: &written::PodSelector,
     path: &Path,
     faults: &mut Faults,
@@ -133,7 +135,7 @@ fn taken<T>(result: Result<T, String>, path: &Path, faults: &mut Faults) -> Opti
 }
 
 /// The page of pods.
-pub(super) fn page(
+pub(in crate::policy::resolve) fn page(
     wire: &written::PodsSignal,
     path: &Path,
     faults: &mut Faults,

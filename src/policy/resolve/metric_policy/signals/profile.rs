@@ -1,8 +1,10 @@
 //! From the written shape of a signal that a profile describes to what is asked.
 
 mod any;
+mod exporter;
+mod keys;
 
-use super::{About, POD_LABEL, on_partial_of, pods, prometheus_source};
+use super::{About, POD_LABEL, known_source, on_partial_of, pods};
 use crate::document::fault::Fault;
 use crate::document::path::Path;
 use crate::domain::duration;
@@ -10,7 +12,7 @@ use crate::domain::finite::Finite;
 use crate::domain::limits;
 use crate::domain::name::SourceName;
 use crate::policy::partial::OnPartial;
-use crate::policy::pods::{Across, Lately, PodPage, PodReduce, PodsAsk};
+use crate::policy::pods::{Across, Lately, PodPage, PodPages, PodReduce, PodsAsk};
 use crate::policy::profile::file::OverPods;
 use crate::policy::profile::pages::{PageQuestion, Pages, pages};
 use crate::policy::profile::promql::{Question, query};
@@ -20,7 +22,7 @@ use crate::policy::resolve::{Faults, Sources};
 use crate::policy::wire::pods::{PodSelector, PodsSignal};
 use crate::policy::wire::profile::ProfileSignal;
 use crate::policy::wire::{IntOrText, MetricType};
-use crate::policy::{Ask, SourceKind};
+use crate::policy::{Ask, SourceKind, SourceSettings};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,22 +41,22 @@ pub(super) fn resolve(
     let engine = if wire.engine == AUTO { Which::Any } else { Which::One(reader.profile(sources)) };
     let asked = match (source, &wire.selector) {
         (Some(source), None) => {
-            let source = prometheus_source(source, sources, &path.key("source"), reader.faults);
-            let source = source.map(|it| (it.name.clone(), &it.kind));
+            let path = path.key("source");
+            let source = known_source(source, sources, &path, reader.faults);
             reader.check_unused(&reader.of_pods(), "is for pods, which `selector` selects");
-            source.and_then(|(name, kind)| {
-                Some((name, reader.ask(engine, sources.profiles, Way::Query(kind))?))
+            source.and_then(|source| {
+                let way = reader.way(source, path)?;
+                Some((source.name.clone(), reader.ask(engine, sources.profiles, way)?))
             })
         }
         (None, Some(selector)) => {
-            reader.check_unused(&reader.of_queries(), "is for a prometheus `source`");
+            reader.check_unused(&reader.of_queries(), "is for a `source`");
             let ask = reader.ask(engine, sources.profiles, Way::Pods(selector));
             SourceName::new(pods::SOURCE).ok().zip(ask)
         }
         (None, None) => {
             let fault = Fault::new(below, "where is it to be read?");
-            let hint =
-                "name a prometheus `source` beside `profile`, or select pods with `selector` in it";
+            let hint = "name a `source` beside `profile`, or select pods with `selector` in it";
             reader.faults.add(fault.hint(hint));
             None
         }
@@ -79,13 +81,16 @@ enum Which<'p> {
 /// How it is asked.
 #[derive(Clone, Copy)]
 enum Way<'w> {
-    Query(&'w SourceKind),
+    /// Of Prometheus, where this label names the namespace.
+    Query(&'w str),
+    /// Of the pages of an exporter.
+    Pages(&'w PodPages),
     Pods(&'w PodSelector),
 }
 
 /// What a query is about beside the engine and the signal.
 struct Narrow<'n> {
-    namespace: (&'n str, &'n str),
+    namespace: &'n str,
     pod_label: &'n str,
     labels: Vec<(String, String)>,
     pattern: Option<&'n str>,
@@ -95,9 +100,10 @@ struct Narrow<'n> {
 }
 
 impl Narrow<'_> {
-    fn question(&self) -> Question<'_> {
+    /// With the label that names the namespace.
+    fn question<'q>(&'q self, label: &'q str) -> Question<'q> {
         Question {
-            namespace: self.namespace,
+            namespace: (label, self.namespace),
             pod_label: self.pod_label,
             labels: &self.labels,
             pods: self.pattern,
@@ -117,17 +123,38 @@ struct Reader<'r> {
 }
 
 impl<'r> Reader<'r> {
+    /// How a source is asked.
+    fn way<'s: 'r>(&mut self, source: &'s SourceSettings, path: Path) -> Option<Way<'r>> {
+        match &source.kind {
+            SourceKind::Prometheus { namespace_label, .. } => Some(Way::Query(namespace_label)),
+            SourceKind::Pods(pages) => Some(Way::Pages(pages)),
+            SourceKind::Scrape { .. } => {
+                let problem = format!("source `{}` is one page", source.name);
+                let hint = "name a prometheus source or one of an exporter's pods (`scrape: {pods: \
+                            …}`), or select the engine's pods with `selector`";
+                self.faults.add(Fault::new(path, problem).hint(hint));
+                None
+            }
+        }
+    }
+
     fn ask(&mut self, engine: Which<'_>, profiles: &Profiles, way: Way<'r>) -> Option<Ask> {
-        match engine {
-            Which::One(profile) => self.one(profile?, way),
-            Which::Any => self.any(profiles, way),
+        match (engine, way) {
+            (Which::One(profile), _) => self.one(profile?, way),
+            (Which::Any, Way::Pages(_)) => {
+                let problem = "the source has the pages of an exporter, not of an engine";
+                self.fault("engine", problem, "name the exporter, e.g. `dcgm`");
+                None
+            }
+            (Which::Any, _) => self.any(profiles, way),
         }
     }
 
     /// What is asked of one engine.
     fn one(&mut self, profile: &Profile, way: Way<'r>) -> Option<Ask> {
         match way {
-            Way::Query(kind) => self.query(profile, kind),
+            Way::Query(label) => self.query(profile, label),
+            Way::Pages(pages) => self.exporter(profile, pages),
             Way::Pods(selector) => self.pods(profile, selector),
         }
     }
@@ -155,48 +182,8 @@ impl<'r> Reader<'r> {
         Some(profile)
     }
 
-    /// The keys that are given of those for pods.
-    fn of_pods(&self) -> Vec<&'static str> {
-        let ProfileSignal {
-            port,
-            scheme,
-            path,
-            timeout,
-            include_not_ready,
-            tls,
-            auth,
-            headers,
-            ..
-        } = self.wire;
-        let keys = [
-            ("port", port.is_some()),
-            ("scheme", scheme.is_some()),
-            ("path", path.is_some()),
-            ("timeout", timeout.is_some()),
-            ("includeNotReady", include_not_ready.is_some()),
-            ("tls", tls.is_some()),
-            ("auth", auth.is_some()),
-            ("headers", !headers.is_empty()),
-        ];
-        keys.into_iter().filter_map(|(key, is_given)| is_given.then_some(key)).collect()
-    }
-
-    /// The keys that are given of those for a query.
-    fn of_queries(&self) -> Vec<&'static str> {
-        let ProfileSignal { pod_pattern, pod_label, .. } = self.wire;
-        let keys = [("podPattern", pod_pattern.is_some()), ("podLabel", pod_label.is_some())];
-        keys.into_iter().filter_map(|(key, is_given)| is_given.then_some(key)).collect()
-    }
-
-    fn check_unused(&mut self, keys: &[&str], what: &str) {
-        for key in keys {
-            self.fault(key, format!("`{key}` {what}"), "leave it out");
-        }
-    }
-
     /// What a query is about.
-    fn narrow(&mut self, kind: &'r SourceKind) -> Option<Narrow<'r>> {
-        let SourceKind::Prometheus { namespace_label, .. } = kind else { return None };
+    fn narrow(&mut self) -> Option<Narrow<'r>> {
         let before = self.faults.0.len();
         let is_per_pod = self.about.metric_type == MetricType::Pods;
         let wire = self.wire;
@@ -218,7 +205,7 @@ impl<'r> Reader<'r> {
             return None;
         }
         Some(Narrow {
-            namespace: (namespace_label, namespace),
+            namespace,
             pod_label: pod_label.unwrap_or(POD_LABEL),
             labels: labels?,
             pattern,
@@ -229,17 +216,16 @@ impl<'r> Reader<'r> {
     }
 
     /// What is asked of Prometheus.
-    fn query(&mut self, profile: &Profile, kind: &'r SourceKind) -> Option<Ask> {
-        let narrow = self.narrow(kind)?;
-        let (namespace_label, namespace) = narrow.namespace;
+    fn query(&mut self, profile: &Profile, namespace_label: &str) -> Option<Ask> {
+        let narrow = self.narrow()?;
         let signal = self.wire.signal;
-        let made = query(profile, signal, &narrow.question())?;
+        let made = query(profile, signal, &narrow.question(namespace_label))?;
         // Whatever stands in a profile or in a policy, this shows the policy's own namespace alone.
         let about_pods = profile.about_pods.iter().flat_map(|it| &it.namespace);
         let confining: Vec<&str> =
             about_pods.map(String::as_str).chain([namespace_label]).collect();
         let is_sound = |text: &String| {
-            promql::check(text).is_ok() && confine::demands(text, &confining, namespace)
+            promql::check(text).is_ok() && confine::demands(text, &confining, narrow.namespace)
         };
         if !is_sound(&made.text) || !made.candidates.as_ref().is_none_or(is_sound) {
             let problem = format!("no query can be made of this: {}", made.text);
@@ -333,7 +319,8 @@ impl<'r> Reader<'r> {
         let ProfileSignal { signal, include_not_ready, .. } = self.wire;
         if profile.about_pods.is_some() {
             let problem = format!("the series of {} are about other pods", profile.engine);
-            let hint = "leave it out, and name the prometheus `source` that has them";
+            let hint = "leave it out, and name the `source` that has them: prometheus, or the \
+                        exporter's pods";
             self.fault("selector", problem, hint);
             return None;
         }
@@ -365,6 +352,7 @@ impl<'r> Reader<'r> {
             value,
             across,
             profile: Some(Arc::new(Described::new(profile, *signal)?)),
+            exporter: None,
         })))
     }
 

@@ -1,12 +1,12 @@
 //! From `engine: auto` to what is asked of each engine that may be there, and by what it is told.
 
 use super::{Reader, Way};
+use crate::policy::Ask;
 use crate::policy::profile::detect::{AnyEngine, Engine, Place};
 use crate::policy::profile::promql::engines;
 use crate::policy::profile::{Canonical, Profile, Profiles};
 use crate::policy::promql::{self, confine};
 use crate::policy::resolve::metric_policy::signals::pods;
-use crate::policy::{Ask, SourceKind};
 use std::sync::Arc;
 
 impl<'r> Reader<'r> {
@@ -26,10 +26,12 @@ impl<'r> Reader<'r> {
         let all: Option<Vec<Engine>> = own().map(|it| self.engine(it, way)).collect();
         let engines = all?;
         let place = match way {
-            Way::Query(kind) => Place::Query {
-                query: self.looking(&engines, kind)?.into(),
+            Way::Query(label) => Place::Query {
+                query: self.looking(&engines, label)?.into(),
                 namespace: self.about.namespace?.clone(),
             },
+            // Those are of an exporter, and that has to be named.
+            Way::Pages(_) => return None,
             Way::Pods(selector) => Place::Pods {
                 selector: pods::selector(selector, &self.path.key("selector"), self.faults)?,
                 includes_not_ready: self.wire.include_not_ready == Some(true),
@@ -79,13 +81,13 @@ impl<'r> Reader<'r> {
     }
 
     /// The query that tells which of the engines are there, in the policy's namespace alone.
-    fn looking(&mut self, all: &[Engine], kind: &'r SourceKind) -> Option<String> {
-        let narrow = self.narrow(kind)?;
+    fn looking(&mut self, all: &[Engine], label: &str) -> Option<String> {
+        let narrow = self.narrow()?;
         let marks = all.iter().map(|it| (&*it.name, &*it.marks));
-        let made = engines(marks, &narrow.question());
-        let (label, namespace) = narrow.namespace;
-        let is_sound =
-            |it: &String| promql::check(it).is_ok() && confine::demands(it, &[label], namespace);
+        let made = engines(marks, &narrow.question(label));
+        let is_sound = |it: &String| {
+            promql::check(it).is_ok() && confine::demands(it, &[label], narrow.namespace)
+        };
         let made = made.filter(is_sound);
         if made.is_none() {
             let problem = "no profile says by which series its engine is told";

@@ -142,7 +142,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_to_do() {
         ("default", "engine: tgi, signal: demand, window: 2h", "window", "at most 10m"),
         ("default", "engine: vllm, signal: ttft, quantile: 2", "quantile", "from 0 to 1"),
         ("default", "engine: tgi, signal: demand, where: {'a\"}': b}", "where", "is not a label"),
-        ("page", "engine: tgi, signal: demand", "source", "source `page` is no prometheus source"),
+        ("page", "engine: tgi, signal: demand", "source", "source `page` is one page"),
         ("defalt", "engine: tgi, signal: demand", "source", "did you mean `default`?"),
         ("", "engine: tgi, signal: demand", "profile", "where is it to be read?"),
         (
