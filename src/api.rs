@@ -1,5 +1,5 @@
 //! The Kubernetes face: what an aggregated API server answers for `custom.metrics.k8s.io` and
-//! `external.metrics.k8s.io`, in JSON.
+//! `external.metrics.k8s.io`, in JSON or protobuf.
 //!
 //! In come requests, out come answers from the newest snapshot. A request never waits for a source
 //! and never starts a read; the only thing it may wait for is the cluster's word on its user.
@@ -18,7 +18,7 @@ mod world;
 
 use crate::api::answer::Answer;
 use crate::api::metrics::Metrics;
-use crate::api::negotiation::Layout;
+use crate::api::negotiation::{Form, Layout};
 use crate::api::path::{Ask, Document};
 use crate::api::query::Query;
 use crate::api::refusal::{Reason, Refusal};
@@ -95,14 +95,19 @@ impl Face {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let layout =
             query.as_ref().map_or(Layout::Compact, |it| negotiation::layout(it, &parts.headers));
+        // Who takes nothing that is offered learns so in JSON, if it may learn anything.
+        let form = negotiation::form(layout, &parts.headers);
+        let shown = form.unwrap_or(Form::Json(layout));
         let now = self.clock.now();
         let answer = match self.admit(&parts, &ask, now).await {
-            Ok(()) => query
-                .map_err(|_| Refusal::bad_request("the query parameters are not UTF-8"))
-                .and_then(|query| self.answer(&parts, &ask, &query, layout, now)),
+            Ok(()) => check_form(&parts, &ask, form).and_then(|()| {
+                let query = query
+                    .map_err(|_| Refusal::bad_request("the query parameters are not UTF-8"))?;
+                self.answer(&ask, &query, shown, now)
+            }),
             Err(refusal) => Err(refusal),
         };
-        let response = answer::respond(answer, layout, &parts.headers);
+        let response = answer::respond(answer, shown, &parts.headers);
         timer.end(response.status());
         response
     }
@@ -117,23 +122,21 @@ impl Face {
 
     fn answer(
         &self,
-        parts: &Parts,
         ask: &Ask,
         query: &Query<'_>,
-        layout: Layout,
+        form: Form,
         now: Now,
     ) -> Result<Answer, Refusal> {
-        check_form(parts, ask)?;
         let snapshot = self.published.load();
         let world = World { snapshot: &snapshot, pods: &*self.pods, now: now.time };
         match ask {
             Ask::Custom(ask) => {
-                custom_metrics::answer(ask, query, layout, &world).map(Answer::json)
+                custom_metrics::answer(ask, query, form, &world).map(|it| Answer::of(it, form))
             }
             Ask::External(ask) => {
-                external_metrics::answer(ask, query, layout, &world).map(Answer::json)
+                external_metrics::answer(ask, query, form, &world).map(|it| Answer::of(it, form))
             }
-            Ask::Document(document) => self.document(document, query, layout, &world),
+            Ask::Document(document) => self.document(document, query, form, &world),
             Ask::Malformed => Err(Refusal::bad_request(
                 "invalid request path: an object's metric is at \
                  namespaces/NAMESPACE/RESOURCE/NAME/METRIC, a namespace's own at \
@@ -141,7 +144,7 @@ impl Face {
             )),
             Ask::Unmatched { is_api: true } => Err(Refusal::unmatched()),
             Ask::Unmatched { is_api: false } => {
-                let body = wire::to_bytes(&discovery::paths(), layout)?;
+                let body = wire::to_bytes(&discovery::paths(), form.layout())?;
                 Ok(Answer::json(body).with(StatusCode::NOT_FOUND))
             }
         }
@@ -151,22 +154,27 @@ impl Face {
         &self,
         document: &Document,
         query: &Query<'_>,
-        layout: Layout,
+        form: Form,
         world: &World<'_>,
     ) -> Result<Answer, Refusal> {
         let body = match document {
-            Document::Root => wire::to_bytes(&discovery::paths(), layout),
-            Document::Groups => wire::to_bytes(&discovery::groups(), layout),
-            Document::Group(group) => wire::to_bytes(&discovery::group(*group), layout),
+            // These two are no kinds, and have no form but JSON.
+            Document::Root => {
+                return wire::to_bytes(&discovery::paths(), form.layout()).map(Answer::json);
+            }
+            Document::Build => {
+                return wire::to_bytes(&discovery::build(), form.layout()).map(Answer::json);
+            }
+            Document::Groups => wire::encode(&discovery::groups(), form),
+            Document::Group(group) => wire::encode(&discovery::group(*group), form),
             Document::Resources(version) => {
                 let (list, left_out) = discovery::resources(*version, world.snapshot);
                 if self.metrics.leave_out(version.group(), left_out) && left_out > 0 {
                     let group = version.group().as_str();
                     warn!(group, left_out, "too many metrics to list; they are served unlisted");
                 }
-                wire::to_bytes(&list, layout)
+                wire::encode(&list, form)
             }
-            Document::Build => wire::to_bytes(&discovery::build(), layout),
             Document::Health { probe, check } => {
                 let report = match check {
                     Some(check) => self.health.report_one(*probe, check),
@@ -182,12 +190,12 @@ impl Face {
                 return Ok(Answer::report(report.ok_or_else(Refusal::unmatched)?));
             }
         };
-        body.map(Answer::json)
+        body.map(|it| Answer::of(it, form))
     }
 }
 
 /// Refuses methods and media types that are not served.
-fn check_form(parts: &Parts, ask: &Ask) -> Result<(), Refusal> {
+fn check_form(parts: &Parts, ask: &Ask, form: Option<Form>) -> Result<(), Refusal> {
     let is_get = parts.method == Method::GET;
     match ask {
         // Upstream knows no HEAD of a metric, although HTTP does.
@@ -197,15 +205,16 @@ fn check_form(parts: &Parts, ask: &Ask) -> Result<(), Refusal> {
         Ask::Document(_) if !is_get && parts.method != Method::HEAD => {
             return Err(Refusal::method("GET, HEAD"));
         }
-        // A probe answers text to whoever asks.
-        Ask::Document(Document::Health { .. }) | Ask::Unmatched { .. } => return Ok(()),
+        // What has one form only goes to whoever asks.
+        Ask::Document(Document::Health { .. } | Document::Root | Document::Build)
+        | Ask::Unmatched { .. } => return Ok(()),
+        // kube-apiserver asks for aggregated discovery and takes the plain documents instead.
+        Ask::Document(Document::Groups) => return Ok(()),
         Ask::Custom(_) | Ask::External(_) | Ask::Malformed | Ask::Document(_) => {}
     }
-    // kube-apiserver asks for aggregated discovery and takes the plain documents instead.
-    let any_shape = matches!(ask, Ask::Document(_));
-    if negotiation::takes_json(&parts.headers, any_shape) {
-        return Ok(());
-    }
-    let message = "only the following media types are accepted: application/json";
-    Err(Refusal::new(Reason::NotAcceptable, message))
+    form.map(drop).ok_or_else(|| {
+        let offered = negotiation::offered();
+        let message = format!("only the following media types are accepted: {offered}");
+        Refusal::new(Reason::NotAcceptable, message)
+    })
 }

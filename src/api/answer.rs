@@ -1,6 +1,6 @@
 //! From an answer or a refusal to the HTTP response.
 
-use crate::api::negotiation::Layout;
+use crate::api::negotiation::{Form, Layout};
 use crate::api::refusal::{Reason, Refusal};
 use crate::api::wire;
 use crate::telemetry::health::Report;
@@ -8,7 +8,6 @@ use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache, private");
 const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
@@ -24,8 +23,12 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    pub(crate) fn of(body: Vec<u8>, form: Form) -> Self {
+        Self { status: StatusCode::OK, content_type: form.content_type(), body }
+    }
+
     pub(crate) fn json(body: Vec<u8>) -> Self {
-        Self { status: StatusCode::OK, content_type: JSON, body }
+        Self::of(body, Form::Json(Layout::Compact))
     }
 
     pub(crate) fn with(self, status: StatusCode) -> Self {
@@ -38,16 +41,16 @@ impl Answer {
     }
 
     /// A refusal's Status. If even that could not be written, the code has to say it all.
-    fn refused(refusal: &Refusal, layout: Layout) -> Self {
-        let body = wire::to_bytes(&refusal.status(), layout).unwrap_or_default();
-        Self::json(body).with(refusal.reason().status())
+    fn refused(refusal: &Refusal, form: Form) -> Self {
+        let body = wire::encode(&refusal.status(), form).unwrap_or_default();
+        Self::of(body, form).with(refusal.reason().status())
     }
 }
 
 /// The response, with the headers that API servers send.
 pub(crate) fn respond(
     answer: Result<Answer, Refusal>,
-    layout: Layout,
+    form: Form,
     request: &HeaderMap,
 ) -> Response {
     let mut headers = HeaderMap::with_capacity(6);
@@ -58,7 +61,7 @@ pub(crate) fn respond(
         if let Some(allow) = refusal.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
         }
-        Answer::refused(&refusal, layout)
+        Answer::refused(&refusal, form)
     });
     headers.insert(header::CONTENT_TYPE, answer.content_type);
     headers.insert(header::CACHE_CONTROL, NO_CACHE);

@@ -2,12 +2,17 @@
 //! would hang in their deletion.
 
 use crate::api::path::{Group, Version};
+use crate::api::wire::Kind;
+use crate::api::wire::protobuf::Message;
 use crate::domain::limits;
 use crate::domain::metric::MetricKey;
 use crate::published::Snapshot;
 use crate::telemetry::health::Probe;
 use serde::Serialize;
 use std::collections::BTreeSet;
+
+const GROUP: &str = "APIGroup";
+const V1: &str = "v1";
 
 /// `/`: every path that is known without asking.
 pub(crate) fn paths() -> impl Serialize {
@@ -22,18 +27,18 @@ pub(crate) fn paths() -> impl Serialize {
 }
 
 /// `/apis`.
-pub(crate) fn groups() -> impl Serialize {
+pub(crate) fn groups() -> impl Kind {
     let groups = Group::ALL.map(|it| ApiGroup::of(it, None)).into();
-    ApiGroupList { kind: "APIGroupList", api_version: "v1", groups }
+    ApiGroupList { kind: "APIGroupList", api_version: V1, groups }
 }
 
 /// `/apis/GROUP`.
-pub(crate) fn group(group: Group) -> impl Serialize {
-    ApiGroup::of(group, Some(("APIGroup", "v1")))
+pub(crate) fn group(group: Group) -> impl Kind {
+    ApiGroup::of(group, Some((GROUP, V1)))
 }
 
 /// `/apis/GROUP/VERSION`, with the number of metrics that it leaves out because there are too many.
-pub(crate) fn resources(version: Version, snapshot: &Snapshot) -> (impl Serialize, usize) {
+pub(crate) fn resources(version: Version, snapshot: &Snapshot) -> (impl Kind, usize) {
     // Several namespaces publish metrics of one name; they are one line here.
     let names: BTreeSet<(String, bool)> =
         snapshot.keys().filter_map(|key| listed(version.group(), key)).collect();
@@ -59,7 +64,7 @@ pub(crate) fn resources(version: Version, snapshot: &Snapshot) -> (impl Serializ
         .collect();
     let group_version = version.api_version();
     let list =
-        ApiResourceList { kind: "APIResourceList", api_version: "v1", group_version, resources };
+        ApiResourceList { kind: "APIResourceList", api_version: V1, group_version, resources };
     (list, left_out)
 }
 
@@ -115,6 +120,22 @@ struct ApiGroupList {
     groups: Vec<ApiGroup>,
 }
 
+impl Kind for ApiGroupList {
+    fn kind(&self) -> &str {
+        self.kind
+    }
+
+    fn api_version(&self) -> &str {
+        self.api_version
+    }
+
+    fn fields(&self, message: &mut Message) {
+        for group in &self.groups {
+            message.message(1, |it| group.fields(it));
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ApiGroup {
@@ -141,6 +162,26 @@ impl ApiGroup {
     }
 }
 
+impl Kind for ApiGroup {
+    fn kind(&self) -> &str {
+        GROUP
+    }
+
+    fn api_version(&self) -> &str {
+        V1
+    }
+
+    fn fields(&self, message: &mut Message) {
+        message.text(1, self.name);
+        for version in &self.versions {
+            message.message(2, |it| version.fields(it));
+        }
+        if let Some(version) = &self.preferred_version {
+            message.message(3, |it| version.fields(it));
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct GroupVersion {
@@ -149,6 +190,11 @@ struct GroupVersion {
 }
 
 impl GroupVersion {
+    fn fields(&self, message: &mut Message) {
+        message.text(1, self.group_version);
+        message.text(2, self.version);
+    }
+
     fn of(version: &Version) -> Self {
         Self { group_version: version.api_version(), version: version.as_str() }
     }
@@ -171,6 +217,37 @@ struct ApiResource {
     namespaced: bool,
     kind: &'static str,
     verbs: [&'static str; 1],
+}
+
+impl Kind for ApiResourceList {
+    fn kind(&self) -> &str {
+        self.kind
+    }
+
+    fn api_version(&self) -> &str {
+        self.api_version
+    }
+
+    fn fields(&self, message: &mut Message) {
+        message.text(1, self.group_version);
+        for resource in &self.resources {
+            message.message(2, |it| resource.fields(it));
+        }
+    }
+}
+
+impl ApiResource {
+    fn fields(&self, message: &mut Message) {
+        message.text(1, &self.name);
+        message.number(2, self.namespaced.into());
+        message.text(3, self.kind);
+        message.message(4, |verbs| {
+            for verb in self.verbs {
+                verbs.text(1, verb);
+            }
+        });
+        message.text_if_any(6, self.singular_name);
+    }
 }
 
 /// `version.Info`; the fields that only Go programs have are empty.

@@ -1,5 +1,7 @@
 //! Every answer that is an error, and its `metav1.Status`.
 
+use crate::api::wire::Kind;
+use crate::api::wire::protobuf::Message;
 use crate::auth;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::identity::Attributes;
@@ -134,6 +136,26 @@ pub(crate) struct Status<'a> {
     code: u16,
 }
 
+impl Kind for Status<'_> {
+    fn kind(&self) -> &str {
+        self.kind
+    }
+
+    fn api_version(&self) -> &str {
+        self.api_version
+    }
+
+    fn fields(&self, message: &mut Message) {
+        message.text(2, self.status);
+        message.text(3, self.message);
+        message.text(4, self.reason);
+        if let Some(details) = self.details {
+            message.message(5, |it| details.fields(it));
+        }
+        message.number(6, self.code.into());
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Empty {}
 
@@ -149,6 +171,12 @@ struct Details {
 }
 
 impl Details {
+    fn fields(&self, message: &mut Message) {
+        message.text_if_any(1, &self.name);
+        message.text_if_any(2, self.group);
+        message.text_if_any(3, &self.kind);
+    }
+
     fn of(attributes: &Attributes) -> Self {
         match attributes {
             Attributes::Resource { group, resource, name, .. } => {

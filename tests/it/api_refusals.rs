@@ -263,11 +263,13 @@ async fn other_methods_are_not_allowed() {
 async fn what_is_not_json_is_not_acceptable() {
     let world = World::new();
     let metric = format!("{P2}/namespaces/inference/pods/*/queue");
-    for accept in ["application/yaml", "application/vnd.kubernetes.protobuf", "text/html"] {
+    for accept in ["application/cbor", "text/html", "application/json;as=Table;v=v1;g=meta.k8s.io"]
+    {
         for path in [metric.as_str(), P2] {
             let answer = world.ask(Method::GET, path, &[("accept", accept)]).await;
             let message = answer.message(406, "NotAcceptable");
-            let expected = "only the following media types are accepted: application/json";
+            let expected = "only the following media types are accepted: application/json, \
+                            application/vnd.kubernetes.protobuf";
             assert_eq!(message, expected, "{accept}");
         }
         assert_eq!(world.ask(Method::GET, "/livez", &[("accept", accept)]).await.code, 200);

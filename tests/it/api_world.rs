@@ -47,6 +47,8 @@ pub(crate) struct World {
 pub(crate) struct Answer {
     pub(crate) code: u16,
     pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Bytes,
+    /// The same as text, as far as it is one.
     pub(crate) body: String,
 }
 
@@ -121,8 +123,8 @@ impl World {
         let response = self.service.call(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        let body = String::from_utf8(bytes.to_vec()).unwrap();
-        Answer { code: parts.status.as_u16(), headers: parts.headers, body }
+        let body = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { code: parts.status.as_u16(), headers: parts.headers, bytes, body }
     }
 
     /// The code and body of each path, one after the other, for a snapshot.
