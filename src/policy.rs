@@ -59,6 +59,8 @@ pub struct Config {
     pub broken_sources: BTreeSet<String>,
     /// What MetricPolicy objects may ask beside the Services of their own namespace.
     pub allowed_hosts: Arc<[AllowedHost]>,
+    /// How many metrics the list of each API group names, if the file says.
+    pub discovery_metrics_max: Option<usize>,
     /// Everything that is wrong, each with its line, in the order of the file.
     pub faults: Vec<Fault>,
     /// What is not wrong and may mislead, likewise.

@@ -1,26 +1,31 @@
 //! The documents that say what there is. They never depend on a source: without them, namespaces
 //! would hang in their deletion.
 
+mod aggregated;
+pub(crate) mod listed;
+pub(crate) mod shelf;
+
 use crate::api::path::{Group, Version};
 use crate::api::wire::Kind;
 use crate::api::wire::protobuf::Message;
-use crate::domain::limits;
-use crate::domain::metric::MetricKey;
-use crate::published::Snapshot;
 use crate::telemetry::health::Probe;
+use listed::{Line, Listed};
 use serde::Serialize;
-use std::collections::BTreeSet;
 
 const GROUP: &str = "APIGroup";
 const V1: &str = "v1";
 
 /// `/`: every path that is known without asking.
 pub(crate) fn paths() -> impl Serialize {
-    let mut paths = vec!["/".to_owned(), "/apis".to_owned(), "/version".to_owned()];
+    let known = ["/", "/apis", "/openapi/v2", "/openapi/v3", "/version"];
+    let mut paths: Vec<String> = known.map(str::to_owned).into();
     paths.extend(Probe::ALL.map(|it| format!("/{}", it.as_str())));
     for group in Group::ALL {
         paths.push(format!("/apis/{}", group.as_str()));
-        paths.extend(group.versions().iter().map(|it| format!("/apis/{}", it.api_version())));
+        let versions = group.versions().iter().map(|it| it.api_version());
+        paths.extend(
+            versions.flat_map(|it| [format!("/apis/{it}"), format!("/openapi/v3/apis/{it}")]),
+        );
     }
     paths.sort();
     Paths { paths }
@@ -37,54 +42,19 @@ pub(crate) fn group(group: Group) -> impl Kind {
     ApiGroup::of(group, Some((GROUP, V1)))
 }
 
-/// `/apis/GROUP/VERSION`, with the number of metrics that it leaves out because there are too many.
-pub(crate) fn resources(version: Version, snapshot: &Snapshot) -> (impl Kind, usize) {
-    // Several namespaces publish metrics of one name; they are one line here.
-    let names: BTreeSet<(String, bool)> =
-        snapshot.keys().filter_map(|key| listed(version.group(), key)).collect();
-    let left_out = names.len().saturating_sub(limits::DISCOVERY_METRICS_MAX);
-    let mut names: Vec<(String, bool)> =
-        names.into_iter().take(limits::DISCOVERY_METRICS_MAX).collect();
-    if names.is_empty() {
-        names.push((placeholder(version.group()).to_owned(), true));
-    }
-    let kind = match version.group() {
-        Group::Custom => "MetricValueList",
-        Group::External => "ExternalMetricValueList",
+/// `/apis/GROUP/VERSION`.
+pub(crate) fn resources(version: Version, listed: &Listed) -> impl Kind {
+    let group = version.group();
+    let resource = |line: &Line| ApiResource {
+        name: line.name(),
+        singular_name: "",
+        namespaced: line.namespaced,
+        kind: group.list_kind(),
+        verbs: ["get"],
     };
-    let resources = names
-        .into_iter()
-        .map(|(name, namespaced)| ApiResource {
-            name,
-            singular_name: "",
-            namespaced,
-            kind,
-            verbs: ["get"],
-        })
-        .collect();
+    let resources = listed.group(group).lines.iter().map(resource).collect();
     let group_version = version.api_version();
-    let list =
-        ApiResourceList { kind: "APIResourceList", api_version: V1, group_version, resources };
-    (list, left_out)
-}
-
-/// What stands in an otherwise empty list, which older clients warn about on every call.
-fn placeholder(group: Group) -> &'static str {
-    match group {
-        Group::Custom => "pods/custommetrics",
-        Group::External => "externalmetrics",
-    }
-}
-
-fn listed(group: Group, key: &MetricKey) -> Option<(String, bool)> {
-    match (group, key) {
-        (Group::Custom, MetricKey::Custom { namespace, resource, metric }) => {
-            Some((format!("{resource}/{metric}"), namespace.is_some()))
-        }
-        (Group::External, MetricKey::External { metric, .. }) => Some((metric.to_string(), true)),
-        (Group::Custom, MetricKey::External { .. })
-        | (Group::External, MetricKey::Custom { .. }) => None,
-    }
+    ApiResourceList { kind: "APIResourceList", api_version: V1, group_version, resources }
 }
 
 /// `/version`.

@@ -1,4 +1,4 @@
-//! Which form of an answer the client takes: JSON, indented or not, or protobuf.
+//! Which form of an answer the client takes: JSON, indented or not, YAML or protobuf.
 
 use crate::api::query::Query;
 use http::{HeaderMap, HeaderValue, header};
@@ -18,6 +18,8 @@ pub(crate) enum Layout {
 pub(crate) enum Form {
     /// JSON.
     Json(Layout),
+    /// YAML.
+    Yaml,
     /// Kubernetes' envelope around protocol buffers.
     Protobuf,
 }
@@ -27,7 +29,7 @@ impl Form {
     pub(crate) const fn layout(self) -> Layout {
         match self {
             Self::Json(layout) => layout,
-            Self::Protobuf => Layout::Compact,
+            Self::Yaml | Self::Protobuf => Layout::Compact,
         }
     }
 
@@ -35,6 +37,7 @@ impl Form {
     pub(crate) const fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Json(_) => Media::Json.as_str(),
+            Self::Yaml => Media::Yaml.as_str(),
             Self::Protobuf => Media::Protobuf.as_str(),
         })
     }
@@ -42,17 +45,19 @@ impl Form {
 
 /// What is offered, in the order in which a wildcard takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Media {
+pub(crate) enum Media {
     Json,
+    Yaml,
     Protobuf,
 }
 
 impl Media {
-    const ALL: [Self; 2] = [Self::Json, Self::Protobuf];
+    pub(crate) const ALL: [Self; 3] = [Self::Json, Self::Yaml, Self::Protobuf];
 
-    const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Json => "application/json",
+            Self::Yaml => "application/yaml",
             Self::Protobuf => "application/vnd.kubernetes.protobuf",
         }
     }
@@ -82,12 +87,61 @@ pub(crate) fn layout(query: &Query<'_>, headers: &HeaderMap) -> Layout {
 /// takes JSON. A range with `as` asks for another shape of the document (a table, aggregated
 /// discovery), and not for this one.
 pub(crate) fn form(layout: Layout, headers: &HeaderMap) -> Option<Form> {
-    let best = best(headers, |range| range.kind.is_none().then(|| range.media()).flatten());
+    let best = best(headers, |range| range.is_plain().then(|| range.media()).flatten());
     Some(match best? {
         None | Some((Media::Json, false)) => Form::Json(layout),
         Some((Media::Json, true)) => Form::Json(Layout::Indented),
+        Some((Media::Yaml, _)) => Form::Yaml,
         Some((Media::Protobuf, _)) => Form::Protobuf,
     })
+}
+
+/// Whether the client takes JSON at all, for what has no other form.
+pub(crate) fn takes_json(headers: &HeaderMap) -> bool {
+    best(headers, |range| range.media().filter(|it| *it == Media::Json)).is_some()
+}
+
+/// A version of aggregated discovery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aggregated {
+    V2,
+    /// What API servers before 1.30 ask for.
+    V2Beta1,
+}
+
+impl Aggregated {
+    pub(crate) const GROUP: &str = "apidiscovery.k8s.io";
+    pub(crate) const KIND: &str = "APIGroupDiscoveryList";
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::V2 => "v2",
+            Self::V2Beta1 => "v2beta1",
+        }
+    }
+
+    /// As the header says it; clients look for the parameters.
+    pub(crate) const fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::V2 => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+            Self::V2Beta1 => {
+                "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList"
+            }
+        })
+    }
+}
+
+/// The version of aggregated discovery that the client likes best, if it asks for any. It counts
+/// wherever it stands among plain documents, as upstream counts it.
+pub(crate) fn aggregated(headers: &HeaderMap) -> Option<Aggregated> {
+    let best = best(headers, |range| {
+        let is_it = range.kind == Some(Aggregated::KIND) && range.group == Some(Aggregated::GROUP);
+        let version = [Aggregated::V2, Aggregated::V2Beta1]
+            .into_iter()
+            .find(|it| range.version == Some(it.as_str()));
+        version.filter(|_| is_it && range.media() == Some(Media::Json))
+    });
+    best.flatten().map(|(version, _)| version)
 }
 
 /// What the best range that `serves` gives, and whether it wants it indented: `Some(None)` if the
@@ -125,8 +179,10 @@ struct Range<'a> {
     species: &'a str,
     weight: f64,
     is_indented: bool,
-    /// `as`, the kind that the document is to be turned into.
+    /// `as`, `g` and `v`: the kind that the document is to be turned into.
     kind: Option<&'a str>,
+    group: Option<&'a str>,
+    version: Option<&'a str>,
 }
 
 impl<'a> Range<'a> {
@@ -136,12 +192,15 @@ impl<'a> Range<'a> {
             "*" => ("*", "*"),
             media => media.split_once('/')?,
         };
-        let (weight, is_indented, kind) = (1.0, false, None);
-        let mut range = Self { kingdom, species, weight, is_indented, kind };
+        let (weight, is_indented) = (1.0, false);
+        let (kind, group, version) = (None, None, None);
+        let mut range = Self { kingdom, species, weight, is_indented, kind, group, version };
         for (name, value) in parts.filter_map(|it| it.split_once('=')) {
             match name {
                 "q" => range.weight = value.parse().unwrap_or(0.0),
                 "as" => range.kind = Some(value),
+                "g" => range.group = Some(value),
+                "v" => range.version = Some(value),
                 "pretty" => range.is_indented = value == "1",
                 _ => {}
             }
@@ -153,6 +212,10 @@ impl<'a> Range<'a> {
     fn order(&self, other: &Self) -> Ordering {
         let written_out = |it: &Self| (it.kingdom != "*", it.species != "*");
         self.weight.total_cmp(&other.weight).then(written_out(self).cmp(&written_out(other)))
+    }
+
+    fn is_plain(&self) -> bool {
+        (self.kind, self.group, self.version) == (None, None, None)
     }
 
     /// The first of what is offered that it covers.
@@ -197,6 +260,8 @@ mod tests {
             ("application/vnd.kubernetes.protobuf;q=0.5,application/json", json),
             ("application/vnd.kubernetes.protobuf;q=0.5,application/json;q=0.4", protobuf),
             ("application/json;pretty=1", Some(Form::Json(Layout::Indented))),
+            ("application/yaml", Some(Form::Yaml)),
+            ("text/html, application/yaml, */*", Some(Form::Yaml)),
             ("application/cbor", None),
             ("nonsense", None),
             ("application/json;as=Table;g=meta.k8s.io;v=v1", None),
@@ -207,6 +272,27 @@ mod tests {
             assert_eq!(form(Layout::Compact, &headers), expected, "{accept}");
         }
         assert_eq!(form(Layout::Compact, &HeaderMap::new()), json);
+    }
+
+    #[test]
+    fn aggregated_discovery_is_for_whoever_asks_for_it_by_its_whole_name() {
+        let v2 = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+        let beta = "application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList";
+        for (accept, expected) in [
+            (v2.to_owned(), Some(Aggregated::V2)),
+            (beta.to_owned(), Some(Aggregated::V2Beta1)),
+            (format!("{v2},{beta},application/json"), Some(Aggregated::V2)),
+            (format!("{beta},{v2}"), Some(Aggregated::V2Beta1)),
+            (format!("application/json, {v2}"), Some(Aggregated::V2)),
+            (format!("{v2};profile=nopeer"), Some(Aggregated::V2)),
+            (v2.replace("v=v2", "v=v3"), None),
+            (v2.replace("g=apidiscovery.k8s.io;", ""), None),
+            (v2.replace("json", "yaml"), None),
+            ("application/json".to_owned(), None),
+        ] {
+            assert_eq!(aggregated(&headers(header::ACCEPT, &accept)), expected, "{accept}");
+        }
+        assert_eq!(aggregated(&HeaderMap::new()), None);
     }
 
     #[test]

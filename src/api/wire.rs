@@ -1,5 +1,5 @@
 //! The shapes of metric lists, borrowed from the snapshot and written straight to bytes, as JSON or
-//! as protobuf.
+//! protobuf, or as YAML for people.
 
 pub(crate) mod protobuf;
 pub(crate) mod selector;
@@ -7,6 +7,7 @@ pub(crate) mod selector;
 use crate::api::negotiation::{Form, Layout};
 use crate::api::path::Version;
 use crate::api::refusal::{Reason, Refusal};
+use crate::document::yaml::write;
 use crate::domain::labels::Labels;
 use crate::domain::metric::Subject;
 use crate::domain::quantity;
@@ -40,6 +41,9 @@ trait Part: Serialize {
 pub(crate) fn encode(kind: &impl Kind, form: Form) -> Result<Vec<u8>, Refusal> {
     match form {
         Form::Json(layout) => to_bytes(kind, layout),
+        Form::Yaml => serde_json::to_value(kind)
+            .map(|value| write::document(&value).into_bytes())
+            .map_err(|error| unwritten("YAML", &error)),
         Form::Protobuf => Ok(protobuf::envelope(kind.api_version(), kind.kind(), |message| {
             kind.fields(message);
         })),
@@ -76,7 +80,7 @@ pub(crate) fn custom(
                 value: Quantity(it.value),
                 selector,
             });
-            encode(&List::new("MetricValueList", version, items.collect()), form)
+            encode(&List::new(version, items.collect()), form)
         }
         Version::CustomV1Beta2 | Version::ExternalV1Beta1 => {
             let items = found.iter().map(|it| CustomV1Beta2 {
@@ -86,7 +90,7 @@ pub(crate) fn custom(
                 window_seconds: it.entry.window.map(whole_seconds),
                 value: Quantity(it.value),
             });
-            encode(&List::new("MetricValueList", version, items.collect()), form)
+            encode(&List::new(version, items.collect()), form)
         }
     }
 }
@@ -107,8 +111,7 @@ pub(crate) fn external(
         window: entry.window.map(whole_seconds),
         value: Quantity(value),
     });
-    let kind = "ExternalMetricValueList";
-    encode(&List::new(kind, Version::ExternalV1Beta1, items.collect()), form)
+    encode(&List::new(Version::ExternalV1Beta1, items.collect()), form)
 }
 
 /// JSON as bytes.
@@ -123,7 +126,11 @@ pub(crate) fn to_bytes(body: &impl Serialize, layout: Layout) -> Result<Vec<u8>,
             bytes
         }),
     }
-    .map_err(|error| Refusal::new(Reason::InternalError, format!("cannot write JSON: {error}")))
+    .map_err(|error| unwritten("JSON", &error))
+}
+
+fn unwritten(form: &str, error: &serde_json::Error) -> Refusal {
+    Refusal::new(Reason::InternalError, format!("cannot write {form}: {error}"))
 }
 
 #[derive(Debug, Serialize)]
@@ -136,7 +143,8 @@ struct List<T> {
 }
 
 impl<T> List<T> {
-    fn new(kind: &'static str, version: Version, items: Vec<T>) -> Self {
+    fn new(version: Version, items: Vec<T>) -> Self {
+        let kind = version.group().list_kind();
         Self { kind, api_version: version.api_version(), metadata: Empty {}, items }
     }
 }

@@ -1,6 +1,7 @@
 //! From the text of a configuration file to a `Config`: all faults in one pass, and the good
 //! parts usable whatever is wrong beside them.
 
+mod discovery;
 mod hosts;
 mod metric_policy;
 pub mod objects;
@@ -62,7 +63,8 @@ pub fn load_with(text: &str, profiles: &Arc<Profiles>) -> Result<Config, Vec<Fau
     let mut resolver = Resolver { document: &document, schema_faults: found, profiles };
     let mut whole = resolver.faults_of_the_whole();
     let allowed_hosts = hosts::listed(&document, &mut whole);
-    let config = Config { allowed_hosts, ..resolver.resolve() };
+    let discovery_metrics_max = discovery::metrics_max(&document, &mut whole);
+    let config = Config { allowed_hosts, discovery_metrics_max, ..resolver.resolve() };
     let faults = whole.iter().cloned().chain(config.faults.iter().cloned());
     let faults = placed(&document, faults);
     let warnings = placed(&document, config.warnings.iter().cloned());

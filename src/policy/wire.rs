@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod capacity;
+pub mod discovery;
 pub mod forecast;
 pub mod pods;
 pub mod profile;
@@ -45,6 +46,8 @@ pub struct AdapterConfig {
     pub policies: Vec<MetricPolicy>,
     /// What holds for the queues of all policies.
     pub queues: Option<queue::QueueRules>,
+    /// What the API says about itself.
+    pub discovery: Option<discovery::DiscoveryRules>,
 }
 
 /// A place to read from: exactly one kind.

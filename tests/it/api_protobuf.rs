@@ -1,6 +1,11 @@
 //! Protobuf says what JSON says: every answer, read by a decoder that knows nothing but the field
 //! numbers of Kubernetes' own `.proto` files.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails loudly")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails loudly"
+)]
 
 use crate::api_world::{Answer, E, P1, P2, World};
 use http::Method;
@@ -21,7 +26,7 @@ enum Type {
     /// `metav1.Time`: seconds and nanoseconds.
     Time,
     /// A message that JSON shows as its only field: a quantity, the list of verbs.
-    Only(&'static Type),
+    Only(&'static Self),
     One(Message),
     Many(Message),
     Texts,
