@@ -8,7 +8,8 @@ use crate::cluster::Client;
 use crate::cluster::policies::{PolicyIndex, PolicySet};
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::policy_object::PolicyObjectId;
-use crate::policy::resolve::objects::{Joined, Objects, Refused, Verdict};
+use crate::policy::resolve::objects::{Joined, Objects, Refused, Verdict, on_one_line};
+use crate::policy::resolve::warnings::Warning;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,8 @@ pub(super) struct Joiner {
     metrics: Metrics,
     /// Why objects were refused when that was logged last.
     told: BTreeMap<PolicyObjectId, Refused>,
+    /// What was warned of when that was logged last.
+    warned: BTreeMap<PolicyObjectId, Arc<[Warning]>>,
 }
 
 impl Joiner {
@@ -60,7 +63,8 @@ impl Joiner {
         let first = Loaded { is_whole: false, ..Loaded::clone(&file.borrow()) };
         let (joined, receiver) = watch::channel(Arc::new(first));
         let objects = Objects::default();
-        (Self { objects, file, set, joined, metrics, told: BTreeMap::new() }, receiver)
+        let (told, warned) = Default::default();
+        (Self { objects, file, set, joined, metrics, told, warned }, receiver)
     }
 
     /// Joins until `stop`.
@@ -96,6 +100,7 @@ impl Joiner {
         let PolicySet { objects, is_whole } = self.set.borrow_and_update().clone();
         let Joined { config, verdicts } = self.objects.join(&file.config, &objects);
         self.tell(&verdicts);
+        self.warn(&verdicts);
         self.metrics.joined(&verdicts);
         let is_whole = is_whole || self.joined.borrow().is_whole;
         let sources = file.sources.clone();
@@ -122,5 +127,16 @@ impl Joiner {
         let refused =
             verdicts.iter().filter_map(|(id, it)| Some((id.clone(), it.refused.clone()?)));
         self.told = refused.collect();
+    }
+
+    /// One line when something of an object may mislead, and when that is something else.
+    fn warn(&mut self, verdicts: &Verdicts) {
+        let misleading = verdicts.iter().filter(|(_, it)| !it.warnings.is_empty());
+        let now = misleading.map(|(id, it)| (id.clone(), Arc::clone(&it.warnings)));
+        let before = std::mem::replace(&mut self.warned, now.collect());
+        for (id, warnings) in self.warned.iter().filter(|(id, it)| before.get(id) != Some(it)) {
+            let why = on_one_line(warnings.iter().map(|it| &it.fault));
+            tracing::warn!(policy = %id, why, "the policy may mislead");
+        }
     }
 }

@@ -281,6 +281,7 @@ mod tests {
             generation: 1,
             ready: claim.clone(),
             fresh: claim,
+            misleading: None,
             value: crate::domain::finite::Finite::new(value),
             value_time: None,
             values: 1,

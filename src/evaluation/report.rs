@@ -5,7 +5,8 @@ mod forecast;
 
 use crate::pipeline::outcome::{Outcome, Standing, Value};
 use crate::policy::Policy;
-use crate::policy::resolve::objects::{Cause, Refused, Verdict};
+use crate::policy::resolve::objects::{Cause, Refused, Verdict, on_one_line};
+use crate::policy::resolve::warnings::{About, Warning};
 use crate::policy::status::report::{Claim, Learned, PolicyReport};
 use crate::policy::status::{ConditionStatus, HistoryStatus, Reason};
 use crate::published::{Entry, Snapshot, State};
@@ -47,6 +48,7 @@ pub fn report(
         generation: verdict.generation,
         fresh: claim_fresh(&ready, outcome, &served),
         ready,
+        misleading: claim_misleading(&verdict.warnings),
         value: match served.as_slice() {
             [only] => Some(only.value),
             _ => None,
@@ -75,6 +77,17 @@ fn claim_refused(refused: &Refused, is_kept: bool) -> Claim {
     };
     let kept = if is_kept { "; the last good spec stays in use" } else { "" };
     Claim::new(ConditionStatus::False, reason, format!("{}{kept}", refused.message))
+}
+
+/// The reason is that of the first, the message tells all.
+fn claim_misleading(warnings: &[Warning]) -> Option<Claim> {
+    let reason = match warnings.first()?.about {
+        About::BusyGpu => Reason::GpuUtilization,
+        About::FullGpu => Reason::GpuMemory,
+        About::Mean => Reason::MeanNotTotal,
+    };
+    let message = on_one_line(warnings.iter().map(|it| &it.fault));
+    Some(Claim::new(ConditionStatus::True, reason, message))
 }
 
 fn claim_ready(policy: &Policy, outcome: Option<&Outcome>, served: &[&Value]) -> Claim {

@@ -5,7 +5,7 @@ mod hosts;
 mod metric_policy;
 pub mod objects;
 mod source;
-mod warnings;
+pub mod warnings;
 
 use crate::document::fault::{Advice, Fault, repaired};
 use crate::document::path::Path;
@@ -183,7 +183,7 @@ impl Resolver<'_> {
             own.0.extend(lost.map(|it| it.fault(&path)));
             match sound.filter(|_| own.0.is_empty()) {
                 Some(policy) => {
-                    warnings.extend(warnings::of(&policy, &path));
+                    warnings.extend(warnings::of(&policy, &path).into_iter().map(|it| it.fault));
                     policies.push(Arc::new(policy));
                 }
                 None => broken.push(broken_policy(node, &path, &own)),

@@ -17,7 +17,7 @@ pub const HPAS_MAX: usize = 64;
 pub struct PolicyStatus {
     /// The generation of the spec that the rest is about.
     pub observed_generation: Option<i64>,
-    /// `Ready`, `Fresh` and `ForecastActive`.
+    /// `Ready`, `Fresh` and `ForecastActive`; `Misleading` only where something is.
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
     /// The last published value, of a policy that publishes one.
@@ -151,6 +151,8 @@ pub enum ConditionType {
     Fresh,
     /// What is served is a forecast.
     ForecastActive,
+    /// Something in the spec is not wrong and still may mislead; there only while that is so.
+    Misleading,
 }
 
 impl ConditionType {
@@ -161,6 +163,7 @@ impl ConditionType {
             Self::Ready => "Ready",
             Self::Fresh => "Fresh",
             Self::ForecastActive => "ForecastActive",
+            Self::Misleading => "Misleading",
         }
     }
 }
@@ -214,11 +217,17 @@ pub enum Reason {
     NotConfigured,
     /// The policy asks for a forecast that is computed and shown, and not served.
     Shadow,
+    /// A signal says how long a GPU did anything at all, which a single request makes nearly always.
+    GpuUtilization,
+    /// A signal says how much memory of a GPU is taken, which does not change with load.
+    GpuMemory,
+    /// A signal is a mean over pods, and a total is needed.
+    MeanNotTotal,
 }
 
 impl Reason {
     /// All of them, as they are written and with what they mean.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Published,
         Self::WarmingUp,
         Self::Gated,
@@ -230,5 +239,8 @@ impl Reason {
         Self::TooManyPolicies,
         Self::NotConfigured,
         Self::Shadow,
+        Self::GpuUtilization,
+        Self::GpuMemory,
+        Self::MeanNotTotal,
     ];
 }

@@ -114,6 +114,41 @@ fn a_value_warms_up_is_published_held_and_refused() {
 }
 
 #[test]
+fn what_may_mislead_is_told_beside_a_policy_that_works() {
+    assert_eq!(World::new().report(0).misleading, None);
+    let busy = "spec.signals.x.prometheus.query: DCGM_FI_DEV_GPU_UTIL is near its largest as soon \
+                as an LLM engine has one request (scale on what the engine has to do";
+    let mean = "spec.signals.x.prometheus.query: a mean over pods falls as pods are added";
+    for (query, expected) in [
+        (
+            "avg(DCGM_FI_DEV_GPU_UTIL)",
+            vec![(Reason::GpuUtilization, busy), (Reason::GpuUtilization, mean)],
+        ),
+        ("sum(DCGM_FI_DEV_FB_USED)", vec![(Reason::GpuMemory, "does not change with load")]),
+        ("avg(x)", vec![(Reason::MeanNotTotal, mean)]),
+        ("sum(x)", vec![]),
+        // What cannot run is told to be wrong, not to mislead.
+        ("sum(DCGM_FI_DEV_FB_USED", vec![]),
+    ] {
+        let mut world = World::new();
+        let spec = format!(
+            r#""capacity": {{"perPod": 8}}, "signals": {{"x": {{"source": "default", "prometheus": {{"query": "{query}""#
+        );
+        world.edit(r#""signals": {"x": {"source": "default", "prometheus": {"query": "x""#, &spec);
+        let report = world.report(0);
+        assert_eq!(report.misleading.is_some(), !expected.is_empty(), "{query}: {report:?}");
+        let status = report.status(&Default::default(), at(0));
+        assert_eq!(status.conditions.len(), 3 + usize::from(!expected.is_empty()), "{query}");
+        for (reason, told) in expected {
+            let last = &status.conditions[3];
+            assert_eq!((last.condition_type.name(), last.status.name()), ("Misleading", "True"));
+            assert_eq!((last.reason, last.observed_generation), (reason, 2), "{query}");
+            assert!(last.message.contains(told), "{query}: {}", last.message);
+        }
+    }
+}
+
+#[test]
 fn a_bad_edit_is_not_ready_while_its_last_good_value_is_fresh() {
     let mut world = World::new();
     world.read(Ok(13.0), 0);

@@ -5,6 +5,7 @@
 
 pub mod manifests;
 
+use super::warnings::{self, Warning};
 use super::{Faults, Loss, Sources, Taken, broken_policy, decode, hosts, metric_policy};
 use crate::document::fault::Fault;
 use crate::document::path::{Path, Step};
@@ -54,6 +55,8 @@ pub struct Verdict {
     pub running: Option<Arc<Policy>>,
     /// Why this state does not run.
     pub refused: Option<Refused>,
+    /// What of this state may mislead, although it is not wrong.
+    pub warnings: Arc<[Warning]>,
 }
 
 /// Why the state of an object does not run.
@@ -78,12 +81,19 @@ pub enum Cause {
     TooMany,
 }
 
+/// What is not wrong, and what of it may mislead.
+#[derive(Debug)]
+struct Sound {
+    policy: Arc<Policy>,
+    warnings: Arc<[Warning]>,
+}
+
 #[derive(Debug)]
 struct Known {
     uid: Box<str>,
     generation: i64,
     /// `None` when it has to be resolved anew.
-    resolved: Option<Result<Arc<Policy>, Box<BrokenPolicy>>>,
+    resolved: Option<Result<Sound, Box<BrokenPolicy>>>,
     /// The last one that was good.
     good: Option<Arc<Policy>>,
 }
@@ -143,10 +153,12 @@ impl Known {
             generation: object.generation,
             running: None,
             refused: None,
+            warnings: Arc::default(),
         };
         let candidate: Option<&Arc<Policy>> = match resolved {
-            Ok(policy) => {
+            Ok(Sound { policy, warnings }) => {
                 self.good = Some(Arc::clone(policy));
+                verdict.warnings = Arc::clone(warnings);
                 Some(policy)
             }
             Err(broken) => {
@@ -168,7 +180,7 @@ impl Known {
     }
 }
 
-fn resolve(object: &PolicyObject, config: &Config) -> Result<Arc<Policy>, Box<BrokenPolicy>> {
+fn resolve(object: &PolicyObject, config: &Config) -> Result<Sound, Box<BrokenPolicy>> {
     let path = Path::default();
     let Some(text) = &object.text else {
         let problem = format!("larger than {} bytes", limits::POLICY_BYTES_MAX);
@@ -182,11 +194,10 @@ fn resolve(object: &PolicyObject, config: &Config) -> Result<Arc<Policy>, Box<Br
         }));
     };
     // Whoever made the object was an API server: what is no JSON reads as nothing at all.
-    settle(
-        &Node::from_json(&serde_json::from_str(text).unwrap_or_default()),
-        object.id.kind,
-        config,
-    )
+    let node = Node::from_json(&serde_json::from_str(text).unwrap_or_default());
+    let policy = settle(&node, object.id.kind, config)?;
+    let warnings = warnings::of(&policy, &path).into();
+    Ok(Sound { policy, warnings })
 }
 
 /// Settles what people wrote of an object.
@@ -273,11 +284,17 @@ fn refused(broken: &BrokenPolicy) -> Refused {
             .any(|it| Some(it) == last)
     };
     let cause = if broken.faults.iter().all(is_of_query) { Cause::Query } else { Cause::Spec };
-    let hinted = broken.faults.iter().map(|fault| match &fault.hint {
+    Refused { cause, message: on_one_line(&broken.faults) }
+}
+
+/// Faults or warnings with what to do about each, for a person.
+#[must_use]
+pub fn on_one_line<'f>(faults: impl IntoIterator<Item = &'f Fault>) -> String {
+    let hinted = faults.into_iter().map(|fault| match &fault.hint {
         Some(hint) => format!("{fault} ({hint})"),
         None => fault.to_string(),
     });
-    Refused { cause, message: hinted.collect::<Vec<_>>().join("; ") }
+    hinted.collect::<Vec<_>>().join("; ")
 }
 
 fn conflict(loss: &Loss) -> Refused {
@@ -297,6 +314,7 @@ fn too_many(object: &PolicyObject) -> Verdict {
         generation: object.generation,
         running: None,
         refused: Some(Refused { cause: Cause::TooMany, message }),
+        warnings: Arc::default(),
     }
 }
 

@@ -7,6 +7,26 @@ use crate::policy::pods::{Across, PodReduce, PodsAsk};
 use crate::policy::promql;
 use crate::policy::{Ask, Combine, Policy, Reduce, Signal};
 
+/// One thing that may mislead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// What kind of thing it is.
+    pub about: About,
+    /// Where, why, and what to use instead.
+    pub fault: Fault,
+}
+
+/// What kinds of things may mislead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// How long a GPU did anything at all.
+    BusyGpu,
+    /// How much memory of a GPU is taken.
+    FullGpu,
+    /// A mean where a total is divided.
+    Mean,
+}
+
 /// Series that say how long a GPU did anything at all.
 const BUSY: [&str; 5] = [
     "DCGM_FI_DEV_GPU_UTIL",
@@ -26,7 +46,7 @@ const MEMORY: [&str; 5] = [
 ];
 
 /// The warnings about the policy at `path`.
-pub(super) fn of(policy: &Policy, path: &Path) -> Vec<Fault> {
+pub(super) fn of(policy: &Policy, path: &Path) -> Vec<Warning> {
     let path = path.key("spec").key("signals");
     let mut warnings = Vec::new();
     for signal in &policy.signals {
@@ -61,20 +81,22 @@ fn series(signal: &Signal) -> Vec<String> {
     }
 }
 
-fn about_gpu(signal: &Signal, place: &Path) -> Option<Fault> {
+fn about_gpu(signal: &Signal, place: &Path) -> Option<Warning> {
     const HINT: &str = "scale on what the engine has to do, e.g. `profile: {engine: vllm, signal: \
                         demand}`; of the GPU, on tensorActive or dramActive";
     let series = series(signal);
     let found = |misleading: &[&str]| {
         series.iter().find(|it| misleading.contains(&it.as_str())).map(String::as_str)
     };
-    let problem = if let Some(name) = found(&BUSY) {
-        format!("{name} is near its largest as soon as an LLM engine has one request")
+    let (about, problem) = if let Some(name) = found(&BUSY) {
+        let why = "is near its largest as soon as an LLM engine has one request";
+        (About::BusyGpu, format!("{name} {why}"))
     } else {
         let name = found(&MEMORY)?;
-        format!("{name} does not change with load: LLM engines reserve their memory at the start")
+        let why = "does not change with load: LLM engines reserve their memory at the start";
+        (About::FullGpu, format!("{name} {why}"))
     };
-    Some(Fault::new(place.clone(), problem).hint(HINT))
+    Some(Warning { about, fault: Fault::new(place.clone(), problem).hint(HINT) })
 }
 
 /// Whether the number of a signal is a mean over pods or series.
@@ -91,7 +113,7 @@ fn is_mean(signal: &Signal) -> bool {
 }
 
 /// What is divided by the capacity of a pod has to be a total.
-fn about_total(policy: &Policy, place: &Path) -> Option<Fault> {
+fn about_total(policy: &Policy, place: &Path) -> Option<Warning> {
     let why = if policy.emit == Emit::DesiredReplicas {
         "`emit: desiredReplicas` divides by what a pod serves"
     } else if policy.capacity.per_pod.is_some() {
@@ -103,7 +125,7 @@ fn about_total(policy: &Policy, place: &Path) -> Option<Fault> {
     };
     let problem = format!("a mean over pods falls as pods are added, and {why}");
     let hint = "use a total, e.g. `sum(…)` or `signal: demand` of a profile";
-    Some(Fault::new(place.clone(), problem).hint(hint))
+    Some(Warning { about: About::Mean, fault: Fault::new(place.clone(), problem).hint(hint) })
 }
 
 #[cfg(test)]

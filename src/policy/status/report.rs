@@ -21,6 +21,8 @@ pub struct PolicyReport {
     pub ready: Claim,
     /// Whether what is served is not older than `maxAge`.
     pub fresh: Claim,
+    /// What of the newest spec may mislead, although it is not wrong.
+    pub misleading: Option<Claim>,
     /// What is served, of a policy that publishes one value.
     pub value: Option<Finite>,
     /// The time of the oldest sample behind what is served.
@@ -108,7 +110,8 @@ impl PolicyReport {
             (ConditionType::Fresh, self.fresh.clone()),
             (ConditionType::ForecastActive, forecast.claim()),
         ];
-        let conditions = conditions.map(|(condition_type, claim)| {
+        let misleading = self.misleading.clone().map(|it| (ConditionType::Misleading, it));
+        let conditions = conditions.into_iter().chain(misleading).map(|(condition_type, claim)| {
             let Claim { status, reason, message } = claim;
             let since = transition(before, condition_type, status);
             Condition {
@@ -123,7 +126,7 @@ impl PolicyReport {
         let hpas = hpas.as_ref().map(|all| all.iter().take(HPAS_MAX).cloned().collect());
         PolicyStatus {
             observed_generation: Some(self.generation),
-            conditions: conditions.into(),
+            conditions: conditions.collect(),
             last_value: self.value.map(quantity::to_text),
             last_value_time: self.value_time.map(shown),
             values: Some(u32::try_from(self.values).unwrap_or(u32::MAX)),
@@ -216,6 +219,7 @@ mod tests {
             generation: 3,
             ready: published.clone(),
             fresh: published,
+            misleading: None,
             value: Finite::new(12.5),
             value_time: Timestamp::from_second(60).ok(),
             values: 1,

@@ -108,6 +108,7 @@ fn report(value: f64) -> PolicyReport {
         generation: 1,
         ready: claim.clone(),
         fresh: claim,
+        misleading: None,
         value: foresail::domain::finite::Finite::new(value),
         value_time: None,
         values: 1,

@@ -122,7 +122,8 @@ impl Manifests {
         match super::settle(&written, kind, &self.config) {
             Ok(policy) => {
                 let warnings = warnings::of(&policy, &Path::default());
-                self.config.warnings.extend(placed(node, warnings.into_iter()));
+                let warnings = warnings.into_iter().map(|it| it.fault);
+                self.config.warnings.extend(placed(node, warnings));
                 self.config.policies.push(policy);
             }
             Err(broken) => {
