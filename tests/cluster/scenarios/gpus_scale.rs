@@ -1,11 +1,14 @@
-//! From the page of dcgm-exporter to the replica count: a seeded duty cycle of GPUs goes through a
-//! real Prometheus and the profile `dcgm`, and the real HPA follows it, while series come and go.
+//! From the page of dcgm-exporter to the replica count: a duty cycle of GPUs, recorded or seeded, goes
+//! through a real Prometheus and the profile `dcgm`, and the real HPA follows it, while series come and
+//! go.
 //!
 //! No GPU takes part: the test writes the page that dcgm-exporter would write.
 
+mod cycle;
 mod page;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -21,6 +24,12 @@ const NAMESPACE: &str = "gpus";
 
 /// The share of time that a GPU is to work: the HPA's target.
 const TARGET: &str = "500m";
+const TARGET_SHARE: f64 = 0.5;
+/// How far from the target the HPA does nothing; a little more, since its sums are not ours.
+const TOLERANCE: f64 = 0.101;
+
+/// The pods of the cycle for each pod of work here, so that its busiest moment fits the HPA's bounds.
+const POOLED: f64 = 4.0;
 
 const POLICY: &str = "policies:
   - metadata: {name: llama-gpu, namespace: gpus}
@@ -30,6 +39,17 @@ const POLICY: &str = "policies:
       signals:
         busy: {source: default, profile: {engine: dcgm, signal: gpuUtilization, podPattern: llama-.*}}
       guard: {maxAge: 5s, hold: 5s}
+";
+
+const OBJECT: &str = "
+apiVersion: foresail.dev/v1alpha1
+kind: MetricPolicy
+metadata: {name: llama-gpu-object, namespace: gpus}
+spec:
+  metric: {name: llama_gpu_object, type: Pods}
+  interval: 1s
+  signals:
+    busy: {source: default, profile: {engine: dcgm, signal: gpuUtilization, podPattern: llama-.*}}
 ";
 
 /// A fleet of pods with two GPUs each, whose work is replayed.
@@ -79,6 +99,31 @@ impl Replay<'_> {
         self.workload.wait_ready(replicas as i64);
     }
 
+    /// Replays this much work until the HPA has nothing more to do; answers its count.
+    #[track_caller]
+    fn wait_rest(&mut self, work: f64) -> usize {
+        let replicas = wait_until(SOON, &format!("the HPA rests at {work} of work"), || {
+            let pods = self.step(work, &BTreeSet::new());
+            let (shares, replicas) = (self.shares(), self.workload.replicas());
+            let share = work / pods.len() as f64;
+            let ratio = share.clamp(0.0, 1.0) / TARGET_SHARE;
+            // Rounded up, what is wanted is what is there.
+            let missing = (ratio - 1.0) * pods.len() as f64;
+            let is_right = (ratio - 1.0).abs() < TOLERANCE || (missing <= 0.0 && missing > -1.0);
+            let is_told = shares.as_ref().is_ok_and(|it| {
+                it.keys().eq(pods.iter()) && it.values().all(|it| (it - share).abs() < 1e-3)
+            });
+            let state = format!("{replicas} replicas, {shares:?}");
+            if is_right && is_told && replicas == pods.len() as i64 {
+                Ok(pods.len())
+            } else {
+                Err(state)
+            }
+        });
+        self.workload.wait_ready(replicas as i64);
+        replicas
+    }
+
     /// Waits until the HPA has asked some more times, and the count has not moved.
     #[track_caller]
     fn stays(&self, status: u16, replicas: usize) {
@@ -113,12 +158,42 @@ fn replicas_follow_the_gpus_of_a_dcgm_page_and_vanished_series_never_scale_down(
     replay.wait_replicas(0.8, 2);
     replay.wait_replicas(2.3, 5);
 
+    a_stretch_is_followed(&mut replay);
+    an_object_is_told_to_mislead(&replay);
+    replay.wait_replicas(2.3, 5);
     one_pod_after_the_other_is_missing(&mut replay);
     most_series_vanish(&mut replay);
     the_exporter_is_away(&mut replay);
 
     // It is back, and so are all pods: the count follows again.
     replay.wait_replicas(0.8, 2);
+}
+
+/// Moment by moment the count goes to where the HPA's arithmetic has nothing to do, up and down.
+fn a_stretch_is_followed(replay: &mut Replay<'_>) {
+    let works: Vec<f64> = replay.cycle.cycle.totals().map(|it| it / POOLED).collect();
+    let followed: Vec<(f64, usize)> =
+        works.into_iter().map(|it| (it, replay.wait_rest(it))).collect();
+    let text = followed.iter().map(|(work, count)| format!("{work:.2} -> {count}"));
+    let text: Vec<String> = text.collect();
+    // Past the test runner's capture, so that one can see what was replayed.
+    let text = format!("GPUs: {}: {}", replay.cycle.cycle, text.join(", "));
+    let mut shown = std::io::stderr();
+    writeln!(shown, "{text}").unwrap();
+    let steps = || followed.windows(2).map(|it| it[0].1.cmp(&it[1].1));
+    assert!(steps().any(|it| it.is_lt()) && steps().any(|it| it.is_gt()), "{followed:?}");
+}
+
+/// `kubectl describe` says of a policy object over the same signal what `check` says of the file.
+fn an_object_is_told_to_mislead(replay: &Replay<'_>) {
+    let kubectl = &replay.stage.bed.kubectl;
+    kubectl.apply(OBJECT);
+    let expected = ["Misleading", "GpuUtilization", "DCGM_FI_DEV_GPU_UTIL is near its largest"];
+    wait_until(SOON, "the object is told to mislead", || {
+        let told = kubectl.ok(&format!("describe mpol llama-gpu-object --namespace {NAMESPACE}"));
+        seen(expected.iter().all(|it| told.contains(it)), told)
+    });
+    kubectl.ok(&format!("delete mpol llama-gpu-object --namespace {NAMESPACE}"));
 }
 
 /// A pod whose series are missing from a scrape keeps its value.

@@ -3,13 +3,10 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use foresail::simulate::random::Random;
-
 use crate::bed::Bed;
 use crate::bed::exporter::Exporter;
 
-/// Another one replays another cycle; the counts must not depend on it.
-const SEED: u64 = 20_261_123;
+use super::cycle::Cycle;
 
 const ACTIVE: &str = "DCGM_FI_PROF_GR_ENGINE_ACTIVE";
 const KERNELS: &str = "DCGM_FI_DEV_GPU_UTIL";
@@ -21,27 +18,29 @@ const BLANK: &str = "9223372036854775794";
 pub(super) struct DutyCycle {
     exporter: Exporter,
     namespace: &'static str,
-    steps: u64,
+    pub(super) cycle: Cycle,
+    steps: usize,
 }
 
 impl DutyCycle {
-    /// Starts the exporter, and has Prometheus scrape it.
+    /// Starts the exporter of a replay, and has Prometheus scrape it.
     pub(super) fn start(bed: &Bed, namespace: &'static str) -> Self {
         let exporter = Exporter::start();
         bed.prometheus.scrape("dcgm", &exporter.address());
-        Self { exporter, namespace, steps: 0 }
+        Self { exporter, namespace, cycle: Cycle::find(), steps: 0 }
     }
 
     /// Writes the next moment: `work` GPUs' worth of it is shared evenly by the pods, and unevenly by
-    /// the two GPUs of each, with 1 at the most for each GPU. Silent pods have no series.
+    /// the two GPUs of each as the cycle has it, with 1 at the most for each GPU. Silent pods have no
+    /// series.
     pub(super) fn step(&mut self, pods: &[String], work: f64, silent: &BTreeSet<String>) {
         self.steps += 1;
         let share = (work / pods.len().max(1) as f64).clamp(0.0, 1.0);
         let room = if share < 0.5 { share } else { 1.0 - share };
         let (mut active, mut kernels) = (String::new(), String::new());
-        for (place, pod) in (0_u64..).zip(pods).filter(|(_, pod)| !silent.contains(*pod)) {
+        for (place, pod) in pods.iter().enumerate().filter(|(_, pod)| !silent.contains(*pod)) {
             // Both GPUs stay within 0 and 1, and their mean is the share.
-            let swing = room * (2.0 * Random::keyed(SEED, self.steps, place).uniform() - 1.0);
+            let swing = room * (2.0 * self.cycle.share(self.steps, place) - 1.0);
             for (gpu, share) in [(0, share + swing), (1, share - swing)] {
                 let labels = self.labels(place, gpu, pod);
                 writeln!(active, "{ACTIVE}{{{labels}}} {share:.6}").unwrap();
@@ -66,7 +65,7 @@ impl DutyCycle {
     }
 
     /// The labels that Prometheus keeps where it puts its own first (`honor_labels: false`).
-    fn labels(&self, node: u64, gpu: u64, pod: &str) -> String {
+    fn labels(&self, node: usize, gpu: usize, pod: &str) -> String {
         let namespace = if pod.is_empty() { "" } else { self.namespace };
         format!(
             "gpu=\"{gpu}\",UUID=\"GPU-{node:08x}-{gpu}\",device=\"nvidia{gpu}\",\
