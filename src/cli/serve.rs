@@ -11,14 +11,10 @@ use tokio_util::sync::CancellationToken;
 pub(super) fn run(args: ServeArgs, printer: &mut Printer) -> anyhow::Result<Exit> {
     let settings = settings(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let served = runtime.block_on(async {
-        let stop = CancellationToken::new();
-        stop_on_signal(&stop)?;
-        let app = App::build(settings).await?;
-        app.run(stop).await?;
-        anyhow::Ok(())
-    });
-    match served {
+    // On a thread that works later, too: glibc's allocator keeps the memory of threads apart, and what
+    // loading the configuration leaves free would lie idle on the main thread, which only waits.
+    let served = runtime.block_on(async { tokio::spawn(serve(settings)).await });
+    match served.context("the adapter broke off")? {
         Ok(()) => Ok(Exit::Done),
         Err(error) => match error.downcast_ref::<AppError>() {
             Some(AppError::Config(error)) => {
@@ -32,6 +28,14 @@ pub(super) fn run(args: ServeArgs, printer: &mut Printer) -> anyhow::Result<Exit
             _ => Err(error),
         },
     }
+}
+
+async fn serve(settings: Settings) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    stop_on_signal(&stop)?;
+    let app = App::build(settings).await?;
+    app.run(stop).await?;
+    Ok(())
 }
 
 fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
