@@ -101,6 +101,13 @@ impl Track {
         Some(self.taken.get(object).map_or(at, |it| at.min(*it)))
     }
 
+    /// When the oldest part of all samples was taken.
+    #[must_use]
+    pub fn oldest(&self) -> Option<Timestamp> {
+        let taken = |object| self.taken.get(object).copied().unwrap_or(Timestamp::MAX);
+        self.samples.iter().map(|(object, it)| it.at.min(taken(object))).min()
+    }
+
     /// The sample of an object with the time of its oldest part.
     #[must_use]
     pub fn dated(&self, object: &Option<ObjectName>) -> Option<Sample> {

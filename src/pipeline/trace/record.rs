@@ -171,7 +171,7 @@ impl Peak {
 
 fn write_track(body: &mut Writer, track: &Track) {
     body.count(track.samples.len());
-    body.instant(track.samples.keys().filter_map(|it| track.taken(it)).min());
+    body.instant(track.oldest());
     body.text(track.trouble.as_deref());
     body.text(track.note.as_deref());
 }
