@@ -1,8 +1,8 @@
 //! What one request costs between its headers and its body, the door included.
-#![expect(clippy::unwrap_used, reason = "a bench fails loudly")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench fails loudly and prints")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use foresail::api::{Clock, Face, metrics, router};
+use foresail::api::{Clock, Face, ListedMax, metrics, router};
 use foresail::auth::Door;
 use foresail::auth::Now;
 use foresail::auth::token::Token;
@@ -90,15 +90,16 @@ fn service(n_pods: usize) -> TowerToHyperService<axum::Router> {
         health: Arc::new(Health::default()),
         metrics: metrics::register(&mut Registry::default()),
         clock: Clock::new(move || Now { instant: Instant::now(), time: now }),
+        listed_max: ListedMax::default(),
     };
     TowerToHyperService::new(router(face))
 }
 
 /// Asks once and reads the whole body; answers its length.
-async fn get(service: &TowerToHyperService<axum::Router>, path: &str) -> usize {
+async fn get(service: &TowerToHyperService<axum::Router>, path: &str, accept: &str) -> usize {
     let request = Request::get(path)
         .header("authorization", format!("Bearer {TOKEN}"))
-        .header("accept", "application/vnd.kubernetes.protobuf, */*")
+        .header("accept", accept)
         .body(Empty::<Bytes>::new())
         .unwrap();
     let response = service.call(request).await.unwrap();
@@ -106,23 +107,30 @@ async fn get(service: &TowerToHyperService<axum::Router>, path: &str) -> usize {
     response.into_body().collect().await.unwrap().to_bytes().len()
 }
 
+/// What the controller-manager sends, and who knows protobuf not.
+const FORMS: [(&str, &str); 2] =
+    [("protobuf", "application/vnd.kubernetes.protobuf, */*"), ("json", "application/json")];
+
 fn requests(criterion: &mut Criterion) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let mut group = criterion.benchmark_group("get");
-    for (name, n_pods, path) in [
-        ("external", 1, format!("{EXTERNAL}/demand?labelSelector=model%3Dllama")),
-        ("one_pod_of", 1_500, format!("{CUSTOM}/llama-7d9f6c5b4-00700/queue")),
-        ("pods", 100, format!("{CUSTOM}/*/queue?labelSelector=app%3Dllama")),
-        ("pods", 1_500, format!("{CUSTOM}/*/queue?labelSelector=app%3Dllama")),
-    ] {
-        let service = service(n_pods);
-        let bytes = runtime.block_on(get(&service, &path));
-        group.throughput(Throughput::Bytes(u64::try_from(bytes).unwrap()));
-        group.bench_function(BenchmarkId::new(name, n_pods), |bencher| {
-            bencher.iter(|| runtime.block_on(get(&service, &path)));
-        });
+    for (form, accept) in FORMS {
+        let mut group = criterion.benchmark_group(format!("get_{form}"));
+        for (name, n_pods, path) in [
+            ("external", 1, format!("{EXTERNAL}/demand?labelSelector=model%3Dllama")),
+            ("one_pod_of", 1_500, format!("{CUSTOM}/llama-7d9f6c5b4-00700/queue")),
+            ("pods", 100, format!("{CUSTOM}/*/queue?labelSelector=app%3Dllama")),
+            ("pods", 1_500, format!("{CUSTOM}/*/queue?labelSelector=app%3Dllama")),
+        ] {
+            let service = service(n_pods);
+            let bytes = runtime.block_on(get(&service, &path, accept));
+            println!("{form}/{name}/{n_pods}: {bytes} bytes");
+            group.throughput(Throughput::Bytes(u64::try_from(bytes).unwrap()));
+            group.bench_function(BenchmarkId::new(name, n_pods), |bencher| {
+                bencher.iter(|| runtime.block_on(get(&service, &path, accept)));
+            });
+        }
+        group.finish();
     }
-    group.finish();
 }
 
 criterion_group!(benches, requests);

@@ -1,5 +1,6 @@
 //! The Kubernetes face: what an aggregated API server answers for `custom.metrics.k8s.io` and
-//! `external.metrics.k8s.io`, in JSON.
+//! `external.metrics.k8s.io`, in JSON, YAML or
+//! protobuf, with the documents that describe them.
 //!
 //! In come requests, out come answers from the newest snapshot. A request never waits for a source
 //! and never starts a read; the only thing it may wait for is the cluster's word on its user.
@@ -8,8 +9,10 @@ mod answer;
 mod custom_metrics;
 mod discovery;
 mod external_metrics;
+mod gzip;
 pub mod metrics;
 mod negotiation;
+mod openapi;
 mod path;
 mod query;
 mod refusal;
@@ -17,23 +20,26 @@ mod wire;
 mod world;
 
 use crate::api::answer::Answer;
+use crate::api::discovery::shelf::{Shelf, Title};
 use crate::api::metrics::Metrics;
-use crate::api::negotiation::Layout;
-use crate::api::path::{Ask, Document};
+use crate::api::negotiation::{Form, Layout};
+use crate::api::path::{Ask, Document, Group};
 use crate::api::query::Query;
 use crate::api::refusal::{Reason, Refusal};
 use crate::api::world::World;
 use crate::auth::peer::Peer;
 use crate::auth::{Door, Now};
+use crate::domain::limits;
 use crate::domain::ports::Pods;
-use crate::published::Published;
+use crate::published::{Published, Snapshot};
 use crate::telemetry::health::Health;
 use axum::extract::Request;
 use axum::response::Response;
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tracing::warn;
 
 /// What the face answers from.
@@ -51,6 +57,32 @@ pub struct Face {
     pub metrics: Metrics,
     /// What time it is.
     pub clock: Clock,
+    /// How many metrics the list of each group names.
+    pub listed_max: ListedMax,
+}
+
+/// Tells how many metrics a list names; a configuration may change it at any time.
+#[derive(Clone)]
+pub struct ListedMax(Arc<dyn Fn() -> usize + Send + Sync>);
+
+impl ListedMax {
+    /// A limit that calls `told`, once for each request for a document.
+    #[must_use]
+    pub fn new(told: impl Fn() -> usize + Send + Sync + 'static) -> Self {
+        Self(Arc::new(told))
+    }
+}
+
+impl Default for ListedMax {
+    fn default() -> Self {
+        Self::new(|| limits::documents::METRICS_LISTED)
+    }
+}
+
+impl fmt::Debug for ListedMax {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ListedMax")
+    }
 }
 
 /// Asks for the time; a simulation has its own.
@@ -78,41 +110,58 @@ impl fmt::Debug for Clock {
 /// The service of the secure port. The connection's `Arc<Peer>` is expected among a request's
 /// extensions; a request without one comes from a peer without a certificate.
 pub fn router(face: Face) -> axum::Router {
-    let face = Arc::new(face);
+    let server = Server { face, shelf: Shelf::new(), documents: AtomicUsize::new(0) };
+    let server = Arc::new(server);
     // One door for all paths: what is asked for is read from the path once, both for the answer
     // and for the attributes that the user needs, so the two cannot disagree.
     axum::Router::new().fallback(move |request: Request| {
-        let face = Arc::clone(&face);
-        async move { face.serve(request).await }
+        let server = Arc::clone(&server);
+        async move { server.serve(request).await }
     })
 }
 
-impl Face {
+/// The face, with what it remembers between requests.
+#[derive(Debug)]
+struct Server {
+    face: Face,
+    shelf: Shelf,
+    /// Requests for documents in progress.
+    documents: AtomicUsize,
+}
+
+impl Server {
     async fn serve(&self, request: Request) -> Response {
         let (parts, _) = request.into_parts();
         let ask = path::parse(parts.uri.path());
-        let timer = self.metrics.begin(&ask);
+        let timer = self.face.metrics.begin(&ask);
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let layout =
             query.as_ref().map_or(Layout::Compact, |it| negotiation::layout(it, &parts.headers));
-        let now = self.clock.now();
+        // Who takes nothing that is offered learns so in JSON, if it may learn anything.
+        let form = negotiation::form(layout, &parts.headers);
+        let shown = form.unwrap_or(Form::Json(layout));
+        let now = self.face.clock.now();
         let answer = match self.admit(&parts, &ask, now).await {
-            Ok(()) => query
-                .map_err(|_| Refusal::bad_request("the query parameters are not UTF-8"))
-                .and_then(|query| self.answer(&parts, &ask, &query, layout, now)),
+            Ok(_turn) => check_form(&parts, &ask, form).and_then(|()| {
+                let query = query
+                    .map_err(|_| Refusal::bad_request("the query parameters are not UTF-8"))?;
+                self.answer(&parts, &ask, &query, shown, now)
+            }),
             Err(refusal) => Err(refusal),
         };
-        let response = answer::respond(answer, layout, &parts.headers);
+        let response = answer::respond(answer, shown, &parts.headers);
         timer.end(response.status());
         response
     }
 
-    async fn admit(&self, parts: &Parts, ask: &Ask, now: Now) -> Result<(), Refusal> {
+    /// Lets the request in, and counts it until its answer is made.
+    async fn admit(&self, parts: &Parts, ask: &Ask, now: Now) -> Result<Turn<'_>, Refusal> {
+        let turn = Turn::take(ask, &self.documents)?;
         let attributes = ask.attributes(&parts.method, parts.uri.path());
         let stranger = Peer::default();
         let peer = parts.extensions.get::<Arc<Peer>>().map_or(&stranger, AsRef::as_ref);
-        let admitted = self.door.admit(peer, &parts.headers, &attributes, now).await;
-        admitted.map(drop).map_err(|refusal| Refusal::at_the_door(&refusal, &attributes))
+        let admitted = self.face.door.admit(peer, &parts.headers, &attributes, now).await;
+        admitted.map(|_| turn).map_err(|refusal| Refusal::at_the_door(&refusal, &attributes))
     }
 
     fn answer(
@@ -120,20 +169,31 @@ impl Face {
         parts: &Parts,
         ask: &Ask,
         query: &Query<'_>,
-        layout: Layout,
+        form: Form,
         now: Now,
     ) -> Result<Answer, Refusal> {
-        check_form(parts, ask)?;
-        let snapshot = self.published.load();
-        let world = World { snapshot: &snapshot, pods: &*self.pods, now: now.time };
+        let snapshot = self.face.published.load();
+        let world = World { snapshot: &snapshot, pods: &*self.face.pods, now: now.time };
         match ask {
             Ask::Custom(ask) => {
-                custom_metrics::answer(ask, query, layout, &world).map(Answer::json)
+                custom_metrics::answer(ask, query, form, &world).map(|it| Answer::of(it, form))
             }
             Ask::External(ask) => {
-                external_metrics::answer(ask, query, layout, &world).map(Answer::json)
+                external_metrics::answer(ask, query, form, &world).map(|it| Answer::of(it, form))
             }
-            Ask::Document(document) => self.document(document, query, layout, &world),
+            Ask::Document(Document::Health { probe, check }) => {
+                let health = &self.face.health;
+                let report = match check {
+                    Some(check) => health.report_one(*probe, check),
+                    None => {
+                        let excluded: Vec<&str> = query.all("exclude").collect();
+                        let is_verbose = query.first("verbose").is_some();
+                        Some(health.report(*probe, is_verbose, &excluded))
+                    }
+                };
+                report.map(Answer::report).ok_or_else(Refusal::unmatched)
+            }
+            Ask::Document(document) => self.document(document, &parts.headers, form, &snapshot),
             Ask::Malformed => Err(Refusal::bad_request(
                 "invalid request path: an object's metric is at \
                  namespaces/NAMESPACE/RESOURCE/NAME/METRIC, a namespace's own at \
@@ -141,7 +201,7 @@ impl Face {
             )),
             Ask::Unmatched { is_api: true } => Err(Refusal::unmatched()),
             Ask::Unmatched { is_api: false } => {
-                let body = wire::to_bytes(&discovery::paths(), layout)?;
+                let body = wire::to_bytes(&discovery::paths(), form.layout())?;
                 Ok(Answer::json(body).with(StatusCode::NOT_FOUND))
             }
         }
@@ -150,44 +210,84 @@ impl Face {
     fn document(
         &self,
         document: &Document,
-        query: &Query<'_>,
-        layout: Layout,
-        world: &World<'_>,
+        headers: &HeaderMap,
+        form: Form,
+        snapshot: &Arc<Snapshot>,
     ) -> Result<Answer, Refusal> {
-        let body = match document {
-            Document::Root => wire::to_bytes(&discovery::paths(), layout),
-            Document::Groups => wire::to_bytes(&discovery::groups(), layout),
-            Document::Group(group) => wire::to_bytes(&discovery::group(*group), layout),
-            Document::Resources(version) => {
-                let (list, left_out) = discovery::resources(*version, world.snapshot);
-                if self.metrics.leave_out(version.group(), left_out) && left_out > 0 {
-                    let group = version.group().as_str();
-                    warn!(group, left_out, "too many metrics to list; they are served unlisted");
+        self.look(snapshot);
+        let json = Form::Json(Layout::Compact);
+        let (title, form) = match document {
+            Document::Root => {
+                return wire::to_bytes(&discovery::paths(), form.layout()).map(Answer::json);
+            }
+            Document::Build => {
+                return wire::to_bytes(&discovery::build(), form.layout()).map(Answer::json);
+            }
+            Document::Groups => match negotiation::aggregated(headers) {
+                Some(version) => {
+                    let page = self.shelf.page(Title::Aggregated(version), json)?;
+                    return Ok(Answer::page(page, version.content_type()).cached());
                 }
-                wire::to_bytes(&list, layout)
-            }
-            Document::Build => wire::to_bytes(&discovery::build(), layout),
-            Document::Health { probe, check } => {
-                let report = match check {
-                    Some(check) => self.health.report_one(*probe, check),
-                    None => {
-                        let excluded: Vec<&str> = query.all("exclude").collect();
-                        Some(self.health.report(
-                            *probe,
-                            query.first("verbose").is_some(),
-                            &excluded,
-                        ))
-                    }
-                };
-                return Ok(Answer::report(report.ok_or_else(Refusal::unmatched)?));
-            }
+                None => (Title::Groups, form),
+            },
+            Document::Group(group) => (Title::Group(*group), form),
+            Document::Resources(version) => (Title::Resources(*version), form),
+            Document::OpenApiV2 => (Title::OpenApiV2, json),
+            Document::OpenApiV3 => (Title::OpenApiV3, json),
+            Document::OpenApiV3Of(version) => (Title::OpenApiV3Of(*version), json),
+            // Answered before: it is no document that is kept.
+            Document::Health { .. } => return Err(Refusal::unmatched()),
         };
-        body.map(Answer::json)
+        Ok(Answer::page(self.shelf.page(title, form)?, form.content_type()))
+    }
+
+    /// Takes note of what there is to list, and says once what is not.
+    fn look(&self, snapshot: &Arc<Snapshot>) {
+        let Some(listed) = self.shelf.look(snapshot, (self.face.listed_max.0)()) else { return };
+        for group in Group::ALL {
+            let left_out = listed.group(group).left_out;
+            if self.face.metrics.leave_out(group, left_out) && left_out > 0 {
+                let group = group.as_str();
+                warn!(group, left_out, "too many metrics to list; they are served unlisted");
+            }
+        }
+    }
+}
+
+/// A place among the requests for documents; other requests need none.
+#[derive(Debug)]
+struct Turn<'a>(Option<&'a AtomicUsize>);
+
+impl<'a> Turn<'a> {
+    fn take(ask: &Ask, taken: &'a AtomicUsize) -> Result<Self, Refusal> {
+        match ask {
+            // A probe must come through, and a metric above all.
+            Ask::Custom(_)
+            | Ask::External(_)
+            | Ask::Malformed
+            | Ask::Document(Document::Health { .. }) => return Ok(Self(None)),
+            Ask::Document(_) | Ask::Unmatched { .. } => {}
+        }
+        let before = taken.fetch_add(1, Ordering::Relaxed);
+        let turn = Self(Some(taken));
+        if before < limits::documents::DOCUMENTS_AT_ONCE {
+            Ok(turn)
+        } else {
+            Err(Refusal::too_many())
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(taken) = self.0 {
+            taken.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
 /// Refuses methods and media types that are not served.
-fn check_form(parts: &Parts, ask: &Ask) -> Result<(), Refusal> {
+fn check_form(parts: &Parts, ask: &Ask, form: Option<Form>) -> Result<(), Refusal> {
     let is_get = parts.method == Method::GET;
     match ask {
         // Upstream knows no HEAD of a metric, although HTTP does.
@@ -197,15 +297,22 @@ fn check_form(parts: &Parts, ask: &Ask) -> Result<(), Refusal> {
         Ask::Document(_) if !is_get && parts.method != Method::HEAD => {
             return Err(Refusal::method("GET, HEAD"));
         }
-        // A probe answers text to whoever asks.
-        Ask::Document(Document::Health { .. }) | Ask::Unmatched { .. } => return Ok(()),
+        // What has one form only goes to whoever asks.
+        Ask::Document(Document::Health { .. } | Document::Root | Document::Build)
+        | Ask::Unmatched { .. } => return Ok(()),
+        Ask::Document(Document::Groups) if negotiation::aggregated(&parts.headers).is_some() => {
+            return Ok(());
+        }
+        Ask::Document(Document::OpenApiV2 | Document::OpenApiV3 | Document::OpenApiV3Of(_))
+            if negotiation::takes_json(&parts.headers) =>
+        {
+            return Ok(());
+        }
         Ask::Custom(_) | Ask::External(_) | Ask::Malformed | Ask::Document(_) => {}
     }
-    // kube-apiserver asks for aggregated discovery and takes the plain documents instead.
-    let any_shape = matches!(ask, Ask::Document(_));
-    if negotiation::takes_json(&parts.headers, any_shape) {
-        return Ok(());
-    }
-    let message = "only the following media types are accepted: application/json";
-    Err(Refusal::new(Reason::NotAcceptable, message))
+    form.map(drop).ok_or_else(|| {
+        let offered = negotiation::offered();
+        let message = format!("only the following media types are accepted: {offered}");
+        Refusal::new(Reason::NotAcceptable, message)
+    })
 }

@@ -29,6 +29,7 @@ use crate::api;
 use crate::auth::AuthError;
 use crate::cluster::ClusterError;
 use crate::domain::environment::Environment;
+use crate::domain::limits;
 use crate::published::Published;
 use crate::source::Reach;
 use crate::source::pods::PodReader;
@@ -160,6 +161,14 @@ fn follow_certificates(
     Ok(certificates)
 }
 
+/// How many metrics the configuration in use wants listed.
+fn listed_max(loaded: watch::Receiver<Arc<Loaded>>) -> api::ListedMax {
+    api::ListedMax::new(move || {
+        let told = loaded.borrow().config.discovery_metrics_max;
+        told.unwrap_or(limits::documents::METRICS_LISTED)
+    })
+}
+
 impl App {
     /// Reads the configuration, opens the ports and starts to work. Must be called inside a tokio
     /// runtime.
@@ -206,14 +215,13 @@ impl App {
         .await?;
         let door = Arc::new(door);
 
-        let (in_use, known) = (loaded.clone(), supply.clone());
+        let (in_use, listed, known) = (loaded.clone(), loaded.clone(), supply.clone());
         let of_forecasts =
             OfForecasts { loaded: in_use, published: Arc::clone(&published), supply: known };
 
         // The tick reads, evaluates and publishes; a pulse shows that it turns.
         let pulse = Pulse::start();
-        let alive = health.add_live("tick");
-        tasks.spawn("pulse", pulse.clone().watch(alive, stop_work.clone()));
+        tasks.spawn("pulse", pulse.clone().watch(health.add_live("tick"), stop_work.clone()));
         let first = health.add_ready("first-evaluation");
         let (desk, inquiries) = web::explain::desk();
         let pod_reader = Arc::new(PodReader::new(places, named_files));
@@ -236,6 +244,7 @@ impl App {
             health: Arc::clone(&health),
             metrics: api_metrics,
             clock: api::Clock::new(clock::both),
+            listed_max: listed_max(listed),
         });
         let is_local = matches!(mode, Mode::Standalone { .. });
         let acceptor = Acceptor::new(certificates).map_err(AppError::Tls)?;

@@ -62,6 +62,8 @@ pub struct Config {
     pub allowed_hosts: Arc<[AllowedHost]>,
     /// Whose MetricPolicy objects may ask AWS as Foresail.
     pub aws_lending: Lending,
+    /// How many metrics the list of each API group names, if the file says.
+    pub discovery_metrics_max: Option<usize>,
     /// Everything that is wrong, each with its line, in the order of the file.
     pub faults: Vec<Fault>,
     /// What is not wrong and may mislead, likewise.

@@ -95,7 +95,7 @@ fn unheld<'b>(
     drain: Option<Duration>,
 ) -> impl FnMut(usize, &foresail::simulate::judge::Seen) -> Option<f64> + 'b {
     let (candidate, foretold) = (*candidate, bed.ground.foretold());
-    bed.ground.unheld(drain, move |place, observed| candidate.value(foretold, place, observed))
+    bed.ground.unheld(drain, move |place, (known, _)| candidate.value(foretold, place, known))
 }
 
 fn label(candidate: &Candidate) -> String {

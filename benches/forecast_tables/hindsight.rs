@@ -59,7 +59,7 @@ fn forecast(
     let setting = with_window(bed.ground.setting(), window);
     let foretold = bed.ground.foretold();
     let runs = (0..QUANTILES.len()).step_by(bed.size.thinned).map(|quantile| {
-        let publish = bed.ground.unheld(drain, |place, observed| {
+        let publish = bed.ground.unheld(drain, |place, (observed, _)| {
             let peak = bed.forecasts.peak(foretold, model, place, quantile);
             peak.filter(|it| *it > observed).unwrap_or(observed)
         });
@@ -110,7 +110,7 @@ fn reactive(bed: &Bed<'_>, window: u64, drain: Option<Duration>, best: f64) -> R
     let setting = with_window(bed.ground.setting(), window);
     let runs = UTILIZATIONS.iter().step_by(bed.size.thinned).map(|utilization| {
         // The target is that of the whole value, what waits included.
-        let mut value = bed.ground.unheld(drain, |_, observed| observed);
+        let mut value = bed.ground.unheld(drain, |_, (observed, _)| observed);
         let publish = |sync: usize, seen: &_| value(sync, seen).map(|it| it / utilization);
         (*utilization, run(&setting, &mut workload(bed), publish).unwrap())
     });

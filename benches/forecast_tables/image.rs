@@ -31,6 +31,9 @@ const MAX_REPLICAS: i32 = 500;
 const DRAIN_SECONDS: [f64; 2] = [60.0, 30.0];
 /// What `auto` should reach, by lead time in seconds.
 const TARGETS: [(u64, f64); 3] = [(60, 1.12), (180, 1.27), (300, 1.43)];
+/// The methods that are compared with that.
+const HEADLINES: [&str; 4] =
+    ["auto", "auto, latePercent 1", "auto, latePercent swept", "residualAnalog + backlog / 60 s"];
 /// How many more scale events than plain reactive.
 const EVENTS_MAX: f64 = 1.1;
 
@@ -200,7 +203,7 @@ pub(crate) fn report(results: &[Result]) {
     for lead in leads {
         let target = TARGETS.iter().find(|it| it.0 == lead).map(|it| it.1);
         let Some(reactive) = of(lead, "reactive").and_then(|it| it.events) else { continue };
-        for method in ["auto", "auto, latePercent 1", "residualAnalog + backlog / 60 s"] {
+        for method in HEADLINES {
             let Some(row) = of(lead, method) else { continue };
             let events = row.events.map_or(f64::NAN, |it| it / reactive);
             println!(

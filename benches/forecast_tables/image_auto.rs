@@ -1,5 +1,6 @@
 //! `auto` over requests one by one: chosen every midnight as the product does, by the simulation of
-//! the minutes observed until then, and what it published multiplied by a headroom.
+//! the minutes observed until then. Its knob is a headroom that multiplies what it publishes, or,
+//! as a quantile is that of a model, the policy's own: the share of late work that it aims at.
 
 use crate::Size;
 use crate::hindsight::{Row, UTILIZATIONS, row};
@@ -17,10 +18,13 @@ use foresail::simulate::judge::{Run, Seen, Setting};
 /// The shares of late work that a policy aims at: the default, and the table's own.
 const OBJECTIVES: [(f64, &str); 2] = [(0.005, "auto"), (0.01, "auto, latePercent 1")];
 
+/// The shares that are tried where the objective is the knob.
+const SWEPT: [f64; 10] = [0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06, 0.1];
+
 /// In how many seconds what waits is published to be worked off.
 const DRAIN_SECONDS: f64 = 60.0;
 
-/// One row for each objective.
+/// One row for each objective, and one for all of them without a headroom.
 pub(crate) fn rows(
     load: &Load,
     setting: &Setting,
@@ -32,21 +36,25 @@ pub(crate) fn rows(
     let all = candidates::all(STEP, Given::default()).into_iter().step_by(size.thinned);
     let all: Vec<Candidate> = std::iter::once(first()).chain(all).collect();
     let alone: Vec<Run> = all.iter().map(|it| ground.judge(it).unwrap()).collect();
-    let row = |(late_share_max, name): (f64, &str)| {
+    let forward = |late_share_max: f64, utilization: f64| {
         let rule = Rule { late_share_max, decay: DECAY };
-        let runs = UTILIZATIONS.into_iter().step_by(size.thinned).map(|utilization| {
-            let way = |(candidate, alone)| choose::Candidate {
-                publish: Box::new(publish(load, ground, candidate, utilization)),
-                hold_steps: ground.hold_syncs(candidate),
-                alone,
-            };
-            let mut ways: Vec<_> = all.iter().zip(&alone).map(way).collect();
-            let run = choose::forward(setting, &mut workload.clone(), &mut ways, &rule);
-            (utilization, run.unwrap().run)
-        });
-        row(name.to_owned(), runs, WARM_UP / SEASON, 1.0)
+        let way = |(candidate, alone)| choose::Candidate {
+            publish: Box::new(publish(load, ground, candidate, utilization)),
+            hold_steps: ground.hold_syncs(candidate),
+            alone,
+        };
+        let mut ways: Vec<_> = all.iter().zip(&alone).map(way).collect();
+        choose::forward(setting, &mut workload.clone(), &mut ways, &rule).unwrap().run
     };
-    OBJECTIVES.into_iter().map(row).collect()
+    let since = WARM_UP / SEASON;
+    let scaled = |(objective, name): (f64, &str)| {
+        let utilizations = UTILIZATIONS.into_iter().step_by(size.thinned);
+        row(name.to_owned(), utilizations.map(|it| (it, forward(objective, it))), since, 1.0)
+    };
+    let mut rows: Vec<Row> = OBJECTIVES.into_iter().map(scaled).collect();
+    let swept = SWEPT.into_iter().step_by(size.thinned).map(|it| (it, forward(it, 1.0)));
+    rows.push(row("auto, latePercent swept".to_owned(), swept, since, 1.0));
+    rows
 }
 
 fn first() -> Candidate {

@@ -1,10 +1,11 @@
 //! Custom metrics: the values of objects, joined with the pods that a selector selects.
 
-use crate::api::negotiation::Layout;
+use crate::api::negotiation::Form;
 use crate::api::path::{CustomAsk, Scope, Wanted};
 use crate::api::query::Query;
 use crate::api::refusal::{Reason, Refusal};
-use crate::api::wire::{self, Found, LabelSelector};
+use crate::api::wire::selector::LabelSelector;
+use crate::api::wire::{self, Found};
 use crate::api::world::{World, cut, joined, select, values};
 use crate::domain::metric::{MetricKey, Subject};
 use crate::domain::name::{MetricName, Namespace, ObjectName};
@@ -23,7 +24,7 @@ use std::sync::Arc;
 pub(crate) fn answer(
     ask: &CustomAsk,
     query: &Query<'_>,
-    layout: Layout,
+    form: Form,
     world: &World<'_>,
 ) -> Result<Vec<u8>, Refusal> {
     let objects = parsed(query, "labelSelector")?;
@@ -43,7 +44,7 @@ pub(crate) fn answer(
     if found.is_empty() {
         return Err(nothing(&chosen, &key, &choice, world));
     }
-    wire::custom(ask.version, key.metric().as_str(), echo.as_ref(), &found, layout)
+    wire::custom(ask.version, key.metric().as_str(), echo.as_ref(), &found, form)
 }
 
 /// Which objects are wanted; all, where nothing is said.

@@ -1,85 +1,60 @@
 //! The documents that say what there is. They never depend on a source: without them, namespaces
 //! would hang in their deletion.
 
+mod aggregated;
+pub(crate) mod listed;
+pub(crate) mod shelf;
+
 use crate::api::path::{Group, Version};
-use crate::domain::limits;
-use crate::domain::metric::MetricKey;
-use crate::published::Snapshot;
+use crate::api::wire::Kind;
+use crate::api::wire::protobuf::Message;
 use crate::telemetry::health::Probe;
+use listed::{Line, Listed};
 use serde::Serialize;
-use std::collections::BTreeSet;
+
+const GROUP: &str = "APIGroup";
+const V1: &str = "v1";
 
 /// `/`: every path that is known without asking.
 pub(crate) fn paths() -> impl Serialize {
-    let mut paths = vec!["/".to_owned(), "/apis".to_owned(), "/version".to_owned()];
+    let known = ["/", "/apis", "/openapi/v2", "/openapi/v3", "/version"];
+    let mut paths: Vec<String> = known.map(str::to_owned).into();
     paths.extend(Probe::ALL.map(|it| format!("/{}", it.as_str())));
     for group in Group::ALL {
         paths.push(format!("/apis/{}", group.as_str()));
-        paths.extend(group.versions().iter().map(|it| format!("/apis/{}", it.api_version())));
+        let versions = group.versions().iter().map(|it| it.api_version());
+        paths.extend(
+            versions.flat_map(|it| [format!("/apis/{it}"), format!("/openapi/v3/apis/{it}")]),
+        );
     }
     paths.sort();
     Paths { paths }
 }
 
 /// `/apis`.
-pub(crate) fn groups() -> impl Serialize {
+pub(crate) fn groups() -> impl Kind {
     let groups = Group::ALL.map(|it| ApiGroup::of(it, None)).into();
-    ApiGroupList { kind: "APIGroupList", api_version: "v1", groups }
+    ApiGroupList { kind: "APIGroupList", api_version: V1, groups }
 }
 
 /// `/apis/GROUP`.
-pub(crate) fn group(group: Group) -> impl Serialize {
-    ApiGroup::of(group, Some(("APIGroup", "v1")))
+pub(crate) fn group(group: Group) -> impl Kind {
+    ApiGroup::of(group, Some((GROUP, V1)))
 }
 
-/// `/apis/GROUP/VERSION`, with the number of metrics that it leaves out because there are too many.
-pub(crate) fn resources(version: Version, snapshot: &Snapshot) -> (impl Serialize, usize) {
-    // Several namespaces publish metrics of one name; they are one line here.
-    let names: BTreeSet<(String, bool)> =
-        snapshot.keys().filter_map(|key| listed(version.group(), key)).collect();
-    let left_out = names.len().saturating_sub(limits::DISCOVERY_METRICS_MAX);
-    let mut names: Vec<(String, bool)> =
-        names.into_iter().take(limits::DISCOVERY_METRICS_MAX).collect();
-    if names.is_empty() {
-        names.push((placeholder(version.group()).to_owned(), true));
-    }
-    let kind = match version.group() {
-        Group::Custom => "MetricValueList",
-        Group::External => "ExternalMetricValueList",
+/// `/apis/GROUP/VERSION`.
+pub(crate) fn resources(version: Version, listed: &Listed) -> impl Kind {
+    let group = version.group();
+    let resource = |line: &Line| ApiResource {
+        name: line.name(),
+        singular_name: "",
+        namespaced: line.namespaced,
+        kind: group.list_kind(),
+        verbs: ["get"],
     };
-    let resources = names
-        .into_iter()
-        .map(|(name, namespaced)| ApiResource {
-            name,
-            singular_name: "",
-            namespaced,
-            kind,
-            verbs: ["get"],
-        })
-        .collect();
+    let resources = listed.group(group).lines.iter().map(resource).collect();
     let group_version = version.api_version();
-    let list =
-        ApiResourceList { kind: "APIResourceList", api_version: "v1", group_version, resources };
-    (list, left_out)
-}
-
-/// What stands in an otherwise empty list, which older clients warn about on every call.
-fn placeholder(group: Group) -> &'static str {
-    match group {
-        Group::Custom => "pods/custommetrics",
-        Group::External => "externalmetrics",
-    }
-}
-
-fn listed(group: Group, key: &MetricKey) -> Option<(String, bool)> {
-    match (group, key) {
-        (Group::Custom, MetricKey::Custom { namespace, resource, metric }) => {
-            Some((format!("{resource}/{metric}"), namespace.is_some()))
-        }
-        (Group::External, MetricKey::External { metric, .. }) => Some((metric.to_string(), true)),
-        (Group::Custom, MetricKey::External { .. })
-        | (Group::External, MetricKey::Custom { .. }) => None,
-    }
+    ApiResourceList { kind: "APIResourceList", api_version: V1, group_version, resources }
 }
 
 /// `/version`.
@@ -115,6 +90,22 @@ struct ApiGroupList {
     groups: Vec<ApiGroup>,
 }
 
+impl Kind for ApiGroupList {
+    fn kind(&self) -> &str {
+        self.kind
+    }
+
+    fn api_version(&self) -> &str {
+        self.api_version
+    }
+
+    fn fields(&self, message: &mut Message) {
+        for group in &self.groups {
+            message.message(1, |it| group.fields(it));
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ApiGroup {
@@ -141,6 +132,26 @@ impl ApiGroup {
     }
 }
 
+impl Kind for ApiGroup {
+    fn kind(&self) -> &str {
+        GROUP
+    }
+
+    fn api_version(&self) -> &str {
+        V1
+    }
+
+    fn fields(&self, message: &mut Message) {
+        message.text(1, self.name);
+        for version in &self.versions {
+            message.message(2, |it| version.fields(it));
+        }
+        if let Some(version) = &self.preferred_version {
+            message.message(3, |it| version.fields(it));
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct GroupVersion {
@@ -149,6 +160,11 @@ struct GroupVersion {
 }
 
 impl GroupVersion {
+    fn fields(&self, message: &mut Message) {
+        message.text(1, self.group_version);
+        message.text(2, self.version);
+    }
+
     fn of(version: &Version) -> Self {
         Self { group_version: version.api_version(), version: version.as_str() }
     }
@@ -171,6 +187,37 @@ struct ApiResource {
     namespaced: bool,
     kind: &'static str,
     verbs: [&'static str; 1],
+}
+
+impl Kind for ApiResourceList {
+    fn kind(&self) -> &str {
+        self.kind
+    }
+
+    fn api_version(&self) -> &str {
+        self.api_version
+    }
+
+    fn fields(&self, message: &mut Message) {
+        message.text(1, self.group_version);
+        for resource in &self.resources {
+            message.message(2, |it| resource.fields(it));
+        }
+    }
+}
+
+impl ApiResource {
+    fn fields(&self, message: &mut Message) {
+        message.text(1, &self.name);
+        message.number(2, self.namespaced.into());
+        message.text(3, self.kind);
+        message.message(4, |verbs| {
+            for verb in self.verbs {
+                verbs.text(1, verb);
+            }
+        });
+        message.text_if_any(6, self.singular_name);
+    }
 }
 
 /// `version.Info`; the fields that only Go programs have are empty.

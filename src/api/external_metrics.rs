@@ -1,6 +1,6 @@
 //! External metrics: one number, or one for each policy whose labels are selected.
 
-use crate::api::negotiation::Layout;
+use crate::api::negotiation::Form;
 use crate::api::path::ExternalAsk;
 use crate::api::query::Query;
 use crate::api::refusal::Refusal;
@@ -22,7 +22,7 @@ use crate::published::Entry;
 pub(crate) fn answer(
     ask: &ExternalAsk,
     query: &Query<'_>,
-    layout: Layout,
+    form: Form,
     world: &World<'_>,
 ) -> Result<Vec<u8>, Refusal> {
     if query.is_set("watch") {
@@ -45,7 +45,7 @@ pub(crate) fn answer(
     if !without.is_empty() {
         return Err(Refusal::not_found(world.refusals(without.into_iter())));
     }
-    wire::external(key.metric().as_str(), &served, layout)
+    wire::external(key.metric().as_str(), &served, form)
 }
 
 fn locate<'a>(

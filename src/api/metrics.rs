@@ -133,6 +133,7 @@ enum Route {
     External,
     Discovery,
     Health,
+    OpenApi,
     Version,
     Other,
 }
@@ -145,6 +146,7 @@ impl EncodeLabelValue for Route {
             Self::External => "external",
             Self::Discovery => "discovery",
             Self::Health => "health",
+            Self::OpenApi => "openapi",
             Self::Version => "version",
             Self::Other => "other",
         }
@@ -162,6 +164,8 @@ fn label(ask: &Ask) -> (Route, GroupLabel) {
         Ask::External(_) => (Route::External, Group::External.into()),
         Ask::Document(document) => match document {
             Document::Root | Document::Groups => (Route::Discovery, none),
+            Document::OpenApiV2 | Document::OpenApiV3 => (Route::OpenApi, none),
+            Document::OpenApiV3Of(version) => (Route::OpenApi, version.group().into()),
             Document::Group(group) => (Route::Discovery, (*group).into()),
             Document::Resources(version) => (Route::Discovery, version.group().into()),
             Document::Build => (Route::Version, none),

@@ -88,6 +88,12 @@ pub(crate) enum Document {
     Group(Group),
     /// `/apis/GROUP/VERSION`
     Resources(Version),
+    /// `/openapi/v2`
+    OpenApiV2,
+    /// `/openapi/v3`
+    OpenApiV3,
+    /// `/openapi/v3/apis/GROUP/VERSION`
+    OpenApiV3Of(Version),
     /// `/version`
     Build,
     /// `/livez`, `/readyz`, `/healthz`, each also with the name of one check.
@@ -108,6 +114,14 @@ impl Group {
         match self {
             Self::Custom => "custom.metrics.k8s.io",
             Self::External => "external.metrics.k8s.io",
+        }
+    }
+
+    /// The kind of its metrics.
+    pub(crate) const fn list_kind(self) -> &'static str {
+        match self {
+            Self::Custom => "MetricValueList",
+            Self::External => "ExternalMetricValueList",
         }
     }
 
@@ -173,6 +187,11 @@ pub(crate) fn parse(path: &str) -> Ask {
         ["apis", group] => find_group(group).map(|it| Ask::Document(Document::Group(it))),
         ["apis", group, version, below @ ..] => {
             find_version(group, version).and_then(|it| below_version(it, below))
+        }
+        ["openapi", "v2"] => Some(Ask::Document(Document::OpenApiV2)),
+        ["openapi", "v3"] => Some(Ask::Document(Document::OpenApiV3)),
+        ["openapi", "v3", "apis", group, version] => {
+            find_version(group, version).map(|it| Ask::Document(Document::OpenApiV3Of(it)))
         }
         ["version"] => Some(Ask::Document(Document::Build)),
         [probe] => health(probe, None),

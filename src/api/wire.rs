@@ -1,18 +1,54 @@
-//! The JSON shapes of metric lists, borrowed from the snapshot and written straight to bytes.
+//! The shapes of metric lists, borrowed from the snapshot and written straight to bytes, as JSON or
+//! protobuf, or as YAML for people.
 
-use crate::api::negotiation::Layout;
+pub(crate) mod protobuf;
+pub(crate) mod selector;
+
+use crate::api::negotiation::{Form, Layout};
 use crate::api::path::Version;
 use crate::api::refusal::{Reason, Refusal};
+use crate::document::yaml::write;
 use crate::domain::labels::Labels;
 use crate::domain::metric::Subject;
 use crate::domain::quantity;
-use crate::domain::selector::{Condition, Selector};
 use crate::pipeline::outcome::Value;
 use crate::published::Entry;
 use jiff::Timestamp;
+use protobuf::Message;
+use selector::LabelSelector;
 use serde::{Serialize, Serializer};
-use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// A kind of Kubernetes: what serde makes of it is its JSON, `fields` its protobuf.
+pub(crate) trait Kind: Serialize {
+    fn kind(&self) -> &str;
+
+    fn api_version(&self) -> &str;
+
+    /// Writes everything but `kind` and `apiVersion`, which stand in the envelope.
+    fn fields(&self, message: &mut Message);
+}
+
+/// A part of a kind, as a message of its own.
+trait Part: Serialize {
+    fn fields(&self, message: &mut Message);
+}
+
+/// `kind` in the form that the client takes.
+///
+/// # Errors
+/// `Refusal` if it cannot be written, which no value that gets here is.
+pub(crate) fn encode(kind: &impl Kind, form: Form) -> Result<Vec<u8>, Refusal> {
+    match form {
+        Form::Json(layout) => to_bytes(kind, layout),
+        Form::Yaml => serde_json::to_value(kind)
+            .map(|value| write::document(&value).into_bytes())
+            .map_err(|error| unwritten("YAML", &error)),
+        Form::Protobuf => Ok(protobuf::envelope(kind.api_version(), kind.kind(), |message| {
+            kind.fields(message);
+        })),
+    }
+}
 
 /// One value with its object, before it takes the shape of a version.
 #[derive(Clone, Copy, Debug)]
@@ -26,13 +62,13 @@ pub(crate) struct Found<'a> {
 /// The body of a custom metrics answer.
 ///
 /// # Errors
-/// `Refusal` if the body cannot be written, which no value that gets here does.
+/// As `encode`.
 pub(crate) fn custom(
     version: Version,
     metric: &str,
     selector: Option<&LabelSelector<'_>>,
     found: &[Found<'_>],
-    layout: Layout,
+    form: Form,
 ) -> Result<Vec<u8>, Refusal> {
     match version {
         Version::CustomV1Beta1 => {
@@ -44,7 +80,7 @@ pub(crate) fn custom(
                 value: Quantity(it.value),
                 selector,
             });
-            to_bytes(&List::new("MetricValueList", version, items.collect()), layout)
+            encode(&List::new(version, items.collect()), form)
         }
         Version::CustomV1Beta2 | Version::ExternalV1Beta1 => {
             let items = found.iter().map(|it| CustomV1Beta2 {
@@ -54,7 +90,7 @@ pub(crate) fn custom(
                 window_seconds: it.entry.window.map(whole_seconds),
                 value: Quantity(it.value),
             });
-            to_bytes(&List::new("MetricValueList", version, items.collect()), layout)
+            encode(&List::new(version, items.collect()), form)
         }
     }
 }
@@ -62,11 +98,11 @@ pub(crate) fn custom(
 /// The body of an external metrics answer.
 ///
 /// # Errors
-/// As `custom`.
+/// As `encode`.
 pub(crate) fn external(
     metric: &str,
     found: &[(&Entry, &Value)],
-    layout: Layout,
+    form: Form,
 ) -> Result<Vec<u8>, Refusal> {
     let items = found.iter().map(|(entry, value)| External {
         metric_name: metric,
@@ -75,14 +111,13 @@ pub(crate) fn external(
         window: entry.window.map(whole_seconds),
         value: Quantity(value),
     });
-    let kind = "ExternalMetricValueList";
-    to_bytes(&List::new(kind, Version::ExternalV1Beta1, items.collect()), layout)
+    encode(&List::new(Version::ExternalV1Beta1, items.collect()), form)
 }
 
 /// JSON as bytes.
 ///
 /// # Errors
-/// As `custom`.
+/// As `encode`.
 pub(crate) fn to_bytes(body: &impl Serialize, layout: Layout) -> Result<Vec<u8>, Refusal> {
     match layout {
         Layout::Compact => serde_json::to_vec(body),
@@ -91,7 +126,11 @@ pub(crate) fn to_bytes(body: &impl Serialize, layout: Layout) -> Result<Vec<u8>,
             bytes
         }),
     }
-    .map_err(|error| Refusal::new(Reason::InternalError, format!("cannot write JSON: {error}")))
+    .map_err(|error| unwritten("JSON", &error))
+}
+
+fn unwritten(form: &str, error: &serde_json::Error) -> Refusal {
+    Refusal::new(Reason::InternalError, format!("cannot write {form}: {error}"))
 }
 
 #[derive(Debug, Serialize)]
@@ -104,8 +143,25 @@ struct List<T> {
 }
 
 impl<T> List<T> {
-    fn new(kind: &'static str, version: Version, items: Vec<T>) -> Self {
+    fn new(version: Version, items: Vec<T>) -> Self {
+        let kind = version.group().list_kind();
         Self { kind, api_version: version.api_version(), metadata: Empty {}, items }
+    }
+}
+
+impl<T: Part> Kind for List<T> {
+    fn kind(&self) -> &str {
+        self.kind
+    }
+
+    fn api_version(&self) -> &str {
+        self.api_version
+    }
+
+    fn fields(&self, message: &mut Message) {
+        for item in &self.items {
+            message.message(2, |it| item.fields(it));
+        }
     }
 }
 
@@ -124,6 +180,21 @@ struct CustomV1Beta1<'a> {
     selector: Option<&'a LabelSelector<'a>>,
 }
 
+impl Part for CustomV1Beta1<'_> {
+    fn fields(&self, message: &mut Message) {
+        message.message(1, |it| self.described_object.fields(it));
+        message.text(2, self.metric_name);
+        message.message(3, |it| self.timestamp.fields(it));
+        if let Some(window) = self.window {
+            message.number(4, window);
+        }
+        message.message(5, |it| self.value.fields(it));
+        if let Some(selector) = self.selector {
+            message.message(6, |it| selector.fields(it));
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CustomV1Beta2<'a> {
@@ -135,10 +206,31 @@ struct CustomV1Beta2<'a> {
     value: Quantity<'a>,
 }
 
+impl Part for CustomV1Beta2<'_> {
+    fn fields(&self, message: &mut Message) {
+        message.message(1, |it| self.described_object.fields(it));
+        message.message(2, |it| self.metric.fields(it));
+        message.message(3, |it| self.timestamp.fields(it));
+        if let Some(window) = self.window_seconds {
+            message.number(4, window);
+        }
+        message.message(5, |it| self.value.fields(it));
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct Identifier<'a> {
     name: &'a str,
     selector: Option<&'a LabelSelector<'a>>,
+}
+
+impl Part for Identifier<'_> {
+    fn fields(&self, message: &mut Message) {
+        message.text(1, self.name);
+        if let Some(selector) = self.selector {
+            message.message(2, |it| selector.fields(it));
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -150,6 +242,18 @@ struct External<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<u64>,
     value: Quantity<'a>,
+}
+
+impl Part for External<'_> {
+    fn fields(&self, message: &mut Message) {
+        message.text(1, self.metric_name);
+        message.map(2, self.metric_labels.0.iter());
+        message.message(3, |it| self.timestamp.fields(it));
+        if let Some(window) = self.window {
+            message.number(4, window);
+        }
+        message.message(5, |it| self.value.fields(it));
+    }
 }
 
 /// The API version of the core group is `v1` here, where upstream writes `/v1` by accident.
@@ -173,6 +277,15 @@ impl<'a> ObjectReference<'a> {
     }
 }
 
+impl Part for ObjectReference<'_> {
+    fn fields(&self, message: &mut Message) {
+        message.text(1, self.kind);
+        message.text_if_any(2, self.namespace.unwrap_or_default());
+        message.text(3, self.name);
+        message.text(5, self.api_version);
+    }
+}
+
 /// RFC 3339 in whole seconds.
 #[derive(Debug)]
 struct Seconds(Timestamp);
@@ -185,12 +298,24 @@ impl Serialize for Seconds {
     }
 }
 
+impl Part for Seconds {
+    fn fields(&self, message: &mut Message) {
+        message.signed(1, self.0.as_second());
+    }
+}
+
 #[derive(Debug)]
 struct Quantity<'a>(&'a Value);
 
 impl Serialize for Quantity<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&quantity::to_text(self.0.value))
+    }
+}
+
+impl Part for Quantity<'_> {
+    fn fields(&self, message: &mut Message) {
+        message.text(1, &quantity::to_text(self.0.value));
     }
 }
 
@@ -214,73 +339,9 @@ fn whole_seconds(window: Duration) -> u64 {
     rounded.max(1)
 }
 
-/// `metav1.LabelSelector`, with which a metric selector is repeated in the answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct LabelSelector<'a> {
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    match_labels: BTreeMap<&'a str, &'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    match_expressions: Vec<MatchExpression<'a>>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct MatchExpression<'a> {
-    key: &'a str,
-    operator: &'static str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    values: Vec<&'a str>,
-}
-
-impl<'a> LabelSelector<'a> {
-    /// `selector` in this form; `None` if it compares numbers, which this form cannot say.
-    pub(crate) fn of(selector: &'a Selector) -> Option<Self> {
-        let mut shape = Self::default();
-        for requirement in selector.requirements() {
-            let key: &str = &requirement.key;
-            let (operator, values) = match &requirement.condition {
-                Condition::In(values) => ("In", values.iter().map(AsRef::as_ref).collect()),
-                Condition::NotIn(values) => ("NotIn", values.iter().map(AsRef::as_ref).collect()),
-                Condition::Exists => ("Exists", Vec::new()),
-                Condition::Absent => ("DoesNotExist", Vec::new()),
-                Condition::Above(_) | Condition::Below(_) => return None,
-            };
-            match values.as_slice() {
-                [value] if operator == "In" && !shape.match_labels.contains_key(key) => {
-                    shape.match_labels.insert(key, value);
-                }
-                _ => shape.match_expressions.push(MatchExpression { key, operator, values }),
-            }
-        }
-        shape.match_expressions.sort();
-        Some(shape)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_selector_is_repeated_in_the_form_of_an_object() {
-        for (text, expected) in [
-            ("a=1,b==2", r#"{"matchLabels":{"a":"1","b":"2"}}"#),
-            ("a in (1)", r#"{"matchLabels":{"a":"1"}}"#),
-            (
-                "b,!c,a in (1,2),a!=3",
-                r#"{"matchExpressions":[{"key":"a","operator":"In","values":["1","2"]},{"key":"a","operator":"NotIn","values":["3"]},{"key":"b","operator":"Exists"},{"key":"c","operator":"DoesNotExist"}]}"#,
-            ),
-            (
-                "a=1,a=2",
-                r#"{"matchLabels":{"a":"1"},"matchExpressions":[{"key":"a","operator":"In","values":["2"]}]}"#,
-            ),
-        ] {
-            let selector = Selector::parse(text).unwrap();
-            let shape = LabelSelector::of(&selector).unwrap();
-            assert_eq!(serde_json::to_string(&shape).unwrap(), expected, "{text}");
-        }
-        assert_eq!(LabelSelector::of(&Selector::parse("a>1").unwrap()), None);
-    }
 
     #[test]
     fn a_window_is_at_least_a_second() {

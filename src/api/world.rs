@@ -52,7 +52,7 @@ impl World<'_> {
             .keys()
             .filter(|key| namespace_of(key) == namespace)
             .filter(|key| key.metric().as_str().len() <= NEAR_BYTES_MAX)
-            .take(limits::DISCOVERY_METRICS_MAX)
+            .take(limits::documents::METRICS_LISTED)
             .map(|key| (strsim::osa_distance(metric, key.metric().as_str()), key))
             .filter(|(distance, _)| *distance <= (metric.len() / 4).max(2))
             .collect();

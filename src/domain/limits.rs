@@ -1,6 +1,7 @@
 //! The bounds of the product, by name and with their reasons. Reaching one is answered, counted or
 //! logged by whoever keeps it. A bound that only makes sense beside its code stands there.
 
+pub mod documents;
 pub mod pods;
 pub mod profile;
 pub mod schedule;
@@ -140,9 +141,6 @@ pub const BACKFILL_HALF_LIVES: u32 = 30;
 /// unseen goes first.
 pub const OBJECTS_MAX: usize = SOURCE_SERIES_MAX;
 
-/// Metrics listed in discovery. The aggregator downloads the list five times per half minute
-/// and API server, and the HPA does not need it.
-pub const DISCOVERY_METRICS_MAX: usize = 2_000;
 /// Connections on one port at once; each API server keeps one, each kubectl brings one.
 pub const CONNECTIONS_MAX: usize = 512;
 /// A TLS handshake.

@@ -1,6 +1,7 @@
 //! From the text of a configuration file to a `Config`: all faults in one pass, and the good
 //! parts usable whatever is wrong beside them.
 
+mod discovery;
 mod hosts;
 mod lending;
 mod metric_policy;
@@ -64,7 +65,8 @@ pub fn load_with(text: &str, profiles: &Arc<Profiles>) -> Result<Config, Vec<Fau
     let mut whole = resolver.faults_of_the_whole();
     let allowed_hosts = hosts::listed(&document, &mut whole);
     let aws_lending = lending::listed(&document, &mut whole);
-    let config = Config { allowed_hosts, aws_lending, ..resolver.resolve() };
+    let discovery_metrics_max = discovery::metrics_max(&document, &mut whole);
+    let config = Config { allowed_hosts, aws_lending, discovery_metrics_max, ..resolver.resolve() };
     let faults = whole.iter().cloned().chain(config.faults.iter().cloned());
     let faults = placed(&document, faults);
     let warnings = placed(&document, config.warnings.iter().cloned());

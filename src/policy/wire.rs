@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod capacity;
+pub mod discovery;
 pub mod forecast;
 pub mod pods;
 pub mod profile;
@@ -51,6 +52,8 @@ pub struct AdapterConfig {
     pub external_rules: Option<serde_json::Value>,
     /// What prometheus-adapter serves in place of metrics-server; ignored with a warning.
     pub resource_rules: Option<serde_json::Value>,
+    /// What the API says about itself.
+    pub discovery: Option<discovery::DiscoveryRules>,
 }
 
 /// A place to read from: exactly one kind.

@@ -199,29 +199,31 @@ impl Ground {
     /// What a candidate publishes at each sync, its down window included.
     pub fn publish(&self, candidate: &Candidate) -> impl FnMut(usize, &Seen) -> Option<f64> + '_ {
         let candidate = *candidate;
-        let value = move |place, observed| candidate.value(&self.foretold, place, observed);
+        let value = move |place, observed| candidate.value_since(&self.foretold, place, observed);
         held(self.hold_syncs(&candidate), self.unheld(self.drain, value))
     }
 
     /// What is published at each sync before any down window: `value` of a step's place in the
-    /// history and what was observed in it, and what waits as it is worked off in `drain`.
+    /// history and what was observed (in it, at the newest sync), and what waits as it is worked
+    /// off in `drain`. The newest sync is the one before, as a value is read and then served.
     pub fn unheld<'g>(
         &'g self,
         drain: Option<Duration>,
-        mut value: impl FnMut(usize, f64) -> f64 + 'g,
+        mut value: impl FnMut(usize, (f64, f64)) -> f64 + 'g,
     ) -> impl FnMut(usize, &Seen) -> Option<f64> + 'g {
         let mut waiting = [0.0; BACKLOG_DELAY];
         move |sync, seen| {
             // A step is known once it is over.
             let place = (sync / SYNCS_PER_STEP).checked_sub(1)?;
             let observed = *self.observed.get(place)?;
+            let newest = *self.demand.get(sync.checked_sub(1)?)?;
             let [oldest, ..] = waiting;
             waiting.rotate_left(1);
-            if let Some(newest) = waiting.last_mut() {
-                *newest = seen.backlog;
+            if let Some(last) = waiting.last_mut() {
+                *last = seen.backlog;
             }
             let drained = drain.map_or(0.0, |it| oldest / it.as_secs_f64());
-            Some(value(place, observed) + drained)
+            Some(value(place, (observed, newest)) + drained)
         }
     }
 

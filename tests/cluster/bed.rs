@@ -8,7 +8,7 @@
 //! Everything runs on free ports in a temporary folder and ends with the handle, with a panic, and
 //! with the process, however that ends (see `keeper`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub(crate) mod adapter;
@@ -119,6 +119,11 @@ impl Bed {
         let certificate = &self.serving_certificate;
         let setup = AdapterSetup { binary, config, kubeconfig: &kubeconfig, certificate };
         Adapter::spawn(&self.keeper, &self.http, &setup)
+    }
+
+    /// The program that reads metrics with Kubernetes' own clients; built when there is none yet.
+    pub(crate) fn clients(&self) -> PathBuf {
+        tools::clients(&self.keeper)
     }
 
     /// Has kube-apiserver ask this adapter, waits until the three API services are Available, and

@@ -2,6 +2,7 @@
 
 mod api_is_served;
 mod broken_policies;
+mod clients_read;
 mod door;
 mod gpus_scale;
 mod hpa_agrees;

@@ -5,6 +5,7 @@ use crate::api_world::{E, Labelled, P1, P2, World, snapshot};
 use foresail::auth::Door;
 use foresail::auth::peer::Peer;
 use foresail::domain::identity::{Attributes, ProxyTrust, User};
+use foresail::domain::limits;
 use foresail::domain::ports::{Access, ReviewFailed, Reviews};
 use futures::FutureExt;
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
@@ -143,4 +144,22 @@ async fn a_client_that_goes_away_is_counted() {
     prometheus_client::encoding::text::encode(&mut text, &world.registry).unwrap();
     let line = "route=\"discovery\",code=\"499\"} 1";
     assert!(text.contains(line), "{text}");
+}
+
+#[tokio::test]
+async fn who_asks_for_documents_may_be_told_to_wait_and_an_hpa_never() {
+    let (world, _) = asked_by("patient");
+    let (world, metric) = (&world, format!("{E}/namespaces/inference/llama_demand"));
+    let mut waiting: Vec<_> =
+        (0..limits::documents::DOCUMENTS_AT_ONCE).map(|_| Box::pin(world.get("/apis"))).collect();
+    for request in &mut waiting {
+        assert!(request.as_mut().now_or_never().is_none(), "it waits for the authorizer");
+    }
+    let turned_away = world.get(P2).await;
+    assert_eq!((turned_away.code, turned_away.header("retry-after")), (429, "1"));
+    let details = r#""reason":"TooManyRequests","details":{"retryAfterSeconds":1},"code":429"#;
+    assert!(turned_away.body.contains(details), "{}", turned_away.body);
+    assert!(world.get(&metric).now_or_never().is_none(), "a metric waits like before");
+    drop(waiting);
+    assert!(world.get(P2).now_or_never().is_none(), "there is room again");
 }

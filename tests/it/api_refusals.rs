@@ -230,7 +230,7 @@ async fn paths_that_lead_nowhere_are_refused_as_api_servers_refuse_them() {
     let malformed = world.get(&format!("{P2}/namespaces/inference/tokens")).await;
     assert!(malformed.message(400, "BadRequest").starts_with("invalid request path"));
     let root = world.get("/").await.body;
-    for path in ["/nowhere", "/openapi/v2", "/openapi/v3", "/metrics"] {
+    for path in ["/nowhere", "/api", "/openapi", "/openapi/v3/apis/apps/v1", "/metrics"] {
         let answer = world.get(path).await;
         assert_eq!((answer.code, answer.body.as_str()), (404, root.as_str()), "{path}");
     }
@@ -263,11 +263,13 @@ async fn other_methods_are_not_allowed() {
 async fn what_is_not_json_is_not_acceptable() {
     let world = World::new();
     let metric = format!("{P2}/namespaces/inference/pods/*/queue");
-    for accept in ["application/yaml", "application/vnd.kubernetes.protobuf", "text/html"] {
+    for accept in ["application/cbor", "text/html", "application/json;as=Table;v=v1;g=meta.k8s.io"]
+    {
         for path in [metric.as_str(), P2] {
             let answer = world.ask(Method::GET, path, &[("accept", accept)]).await;
             let message = answer.message(406, "NotAcceptable");
-            let expected = "only the following media types are accepted: application/json";
+            let expected = "only the following media types are accepted: application/json, \
+                            application/yaml, application/vnd.kubernetes.protobuf";
             assert_eq!(message, expected, "{accept}");
         }
         assert_eq!(world.ask(Method::GET, "/livez", &[("accept", accept)]).await.code, 200);

@@ -89,13 +89,13 @@ async fn an_empty_list_has_a_placeholder() {
 async fn a_long_list_is_cut_and_what_is_left_out_is_counted_and_served() {
     let world = World::new();
     let mut snapshot = snapshot();
-    for idx in 0..limits::DISCOVERY_METRICS_MAX {
+    for idx in 0..limits::documents::METRICS_LISTED {
         let name = format!("metric_{idx:05}");
         put(&mut snapshot, ("many", &name), Subject::External, &[], one(good(1.0)));
     }
     world.published.replace(snapshot);
     let list = world.get(E).await;
-    assert_eq!(list.body.matches("\"verbs\"").count(), limits::DISCOVERY_METRICS_MAX);
+    assert_eq!(list.body.matches("\"verbs\"").count(), limits::documents::METRICS_LISTED);
     assert_eq!(
         world
             .get(&format!("{E}/namespaces/inference/total:demand?labelSelector=model%3Da"))
@@ -145,24 +145,6 @@ async fn every_answer_carries_the_headers_of_an_api_server() {
         assert_eq!(answer.header("cache-control"), "no-cache, private", "{path}");
         assert_eq!(answer.header("audit-id"), "b0a7", "{path}");
         assert_ne!(answer.header("content-type"), "", "{path}");
-    }
-}
-
-#[tokio::test]
-async fn the_hpa_gets_json_although_it_prefers_protobuf() {
-    let accept = [("accept", "application/vnd.kubernetes.protobuf, */*")];
-    let path = format!("{P2}/namespaces/inference/pods/*/queue?labelSelector=app%3Dllama");
-    let answer = World::new().ask(Method::GET, &path, &accept).await;
-    assert_eq!((answer.code, answer.header("content-type")), (200, "application/json"));
-}
-
-#[tokio::test]
-async fn aggregated_discovery_is_answered_with_the_plain_documents() {
-    let accept =
-        [("accept", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList")];
-    for path in ["/apis", P2] {
-        let answer = World::new().ask(Method::GET, path, &accept).await;
-        assert_eq!((answer.code, answer.header("content-type")), (200, "application/json"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! A small published world behind the API face, and a client that asks it.
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
-use foresail::api::{Clock, Face, metrics, router};
+use foresail::api::{Clock, Face, ListedMax, metrics, router};
 use foresail::auth::peer::Peer;
 use foresail::auth::token::Token;
 use foresail::auth::{Door, Now};
@@ -47,6 +47,8 @@ pub(crate) struct World {
 pub(crate) struct Answer {
     pub(crate) code: u16,
     pub(crate) headers: HeaderMap,
+    pub(crate) bytes: Bytes,
+    /// The same as text, as far as it is one.
     pub(crate) body: String,
 }
 
@@ -86,6 +88,7 @@ impl World {
             health: Arc::new(health),
             metrics: metrics::register(&mut registry),
             clock: Clock::new(move || Now { instant, time: now() }),
+            listed_max: ListedMax::default(),
         };
         let service = TowerToHyperService::new(router(face));
         Self { service, published, registry, peer, headers: HeaderMap::new() }
@@ -121,8 +124,8 @@ impl World {
         let response = self.service.call(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        let body = String::from_utf8(bytes.to_vec()).unwrap();
-        Answer { code: parts.status.as_u16(), headers: parts.headers, body }
+        let body = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { code: parts.status.as_u16(), headers: parts.headers, bytes, body }
     }
 
     /// The code and body of each path, one after the other, for a snapshot.

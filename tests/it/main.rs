@@ -1,6 +1,9 @@
 //! The rooms together, from outside: one binary, so that the library is linked once.
 
+mod api_documents;
 mod api_door;
+mod api_forms;
+mod api_protobuf;
 mod api_refusals;
 mod api_routes;
 mod api_world;

@@ -137,7 +137,7 @@ fn what_may_mislead_is_told_beside_a_policy_that_works() {
         world.edit(r#""signals": {"x": {"source": "default", "prometheus": {"query": "x""#, &spec);
         let report = world.report(0);
         assert_eq!(report.misleading.is_some(), !expected.is_empty(), "{query}: {report:?}");
-        let status = report.status(&serde_json::Value::Null, at(0));
+        let status = report.status(&Default::default(), at(0));
         assert_eq!(status.conditions.len(), 3 + usize::from(!expected.is_empty()), "{query}");
         for (reason, told) in expected {
             let last = &status.conditions[3];

@@ -78,6 +78,28 @@ fn a_forecast_is_raised_by_what_came_since_and_no_candidate_has_a_low_quantile()
 }
 
 #[test]
+fn a_candidate_is_judged_with_the_samples_that_came_since_the_forecast() {
+    let values = rhythm(3);
+    let ground = Ground::new(&question(&values)).unwrap();
+    let it = ground.candidates().into_iter().find(|it| !it.is_naive()).unwrap();
+    assert_eq!(it.chosen.down_window, Duration::ZERO);
+    // The jump by 14 at the full hour, of which the last whole minute knows nothing.
+    let jump = WARM_UP + 120;
+    let mut publish = ground.publish(&it);
+    let mut published = |part: usize| {
+        let sync = jump * SYNCS_PER_STEP + part;
+        let seen = Seen::default();
+        let observed = (values[jump - 1], ground.demand()[sync - 1]);
+        let expected = it.value_since(ground.foretold(), jump - 1, observed);
+        let value = publish(sync, &seen).unwrap();
+        assert!((value - expected).abs() < 1e-9, "{part}: {value} {expected}");
+        value
+    };
+    let (first, third) = (published(0), published(2));
+    assert!(third > first + 5.0, "{first} {third}");
+}
+
+#[test]
 fn what_the_policy_gives_is_what_is_judged() {
     let values = rhythm(4);
     let window = Duration::from_secs(600);

@@ -112,6 +112,11 @@ impl ControlPlane {
         self.file("audit.log")
     }
 
+    /// What kube-apiserver, which is started second, has logged.
+    pub(crate) fn api_server_log(&self) -> String {
+        self.processes[1].log()
+    }
+
     /// The ids of all processes, oldest first.
     pub(crate) fn pids(&self) -> Vec<u32> {
         self.processes.iter().map(Process::pid).collect()

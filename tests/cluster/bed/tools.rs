@@ -90,16 +90,31 @@ fn find(folders: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
 
 /// The folder with the finished build of this go.mod and go.sum.
 fn built(keeper: &Arc<Keeper>) -> PathBuf {
-    cache::made_once(&module_key(), |partial| {
-        let go = on_path("go").unwrap_or_else(|| {
-            panic!("the cluster test builds Kubernetes with `go` 1.26 or newer: https://go.dev/dl")
-        });
-        build(keeper, &go, partial);
+    cache::made_once(&module_key(&[]), |partial| {
+        let go = go();
+        let what = "etcd, Kubernetes and KWOK once (about 5 minutes on 2 cores)";
+        build(keeper, &go, "tool", what, partial);
         copy_stages(&go, &partial.join(STAGES));
     })
 }
 
-fn build(keeper: &Arc<Keeper>, go: &Path, into: &Path) {
+/// The program that reads metrics with Kubernetes' own clients, built from its one file.
+pub(crate) fn clients(keeper: &Arc<Keeper>) -> PathBuf {
+    let folder =
+        cache::made_once(&format!("clients-{}", module_key(&["clients/main.go"])), |partial| {
+            build(keeper, &go(), "./clients", "a reader of metrics once", partial);
+        });
+    folder.join("clients")
+}
+
+fn go() -> PathBuf {
+    on_path("go").unwrap_or_else(|| {
+        panic!("the cluster test builds Kubernetes with `go` 1.26 or newer: https://go.dev/dl")
+    })
+}
+
+/// Builds what `package` names, which a person who waits is told as `what`.
+fn build(keeper: &Arc<Keeper>, go: &Path, package: &str, what: &str, into: &Path) {
     // The Go caches are the person's own: they are what makes the second build quick.
     let home = std::env::var_os("HOME").unwrap_or_default();
     let arguments = [
@@ -110,13 +125,13 @@ fn build(keeper: &Arc<Keeper>, go: &Path, into: &Path) {
         "build".to_owned(),
         version_flags(),
         "-o".to_owned(),
-        text(into),
-        "tool".to_owned(),
+        format!("{}/", text(into)),
+        package.to_owned(),
     ];
     let mut process = Process::start(keeper, "go-build", Path::new("env"), &arguments);
     let started = Instant::now();
     let mut told = Instant::now();
-    say("test bed: building etcd, Kubernetes and KWOK once (about 5 minutes on 2 cores)");
+    say(&format!("test bed: building {what}"));
     let status = super::wait::poll(BUILD_DEADLINE, || {
         if told.elapsed() >= PROGRESS_INTERVAL {
             told = Instant::now();
@@ -170,11 +185,11 @@ fn copy_stages(go: &Path, into: &Path) {
     }
 }
 
-/// One name for each content of go.mod and go.sum and for the way to build. The standard library's hash is stable for one
+/// One name for each content of go.mod, go.sum and these sources, and for the way to build. The standard library's hash is stable for one
 /// release of Rust; a new release costs at most one more build.
-fn module_key() -> String {
+fn module_key(sources: &[&str]) -> String {
     let mut hasher = DefaultHasher::new();
-    for file in ["go.mod", "go.sum"] {
+    for file in ["go.mod", "go.sum"].iter().chain(sources) {
         fs::read(Path::new(MODULE).join(file)).unwrap().hash(&mut hasher);
     }
     version_flags().hash(&mut hasher);
