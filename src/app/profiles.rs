@@ -35,7 +35,8 @@ pub fn shown(profile: &Profile) -> Vec<String> {
         lines.push(format!("told by its series: {}", marks.join(", ")));
     }
     if profile.about_pods.is_some() {
-        lines.push("its series are about other pods: it is read through Prometheus only".into());
+        let ways = "read through Prometheus, or from a source `scrape: {pods: …}`";
+        lines.push(format!("its series are about other pods: {ways}"));
     }
     for signal in profile.has() {
         lines.push(String::new());

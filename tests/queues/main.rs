@@ -10,6 +10,7 @@
 
 mod bed;
 mod documents;
+mod exporters;
 mod kafka;
 mod nats;
 mod postgresql;

@@ -26,7 +26,7 @@ const SHARED: &str = include_str!("../pages/dcgm-shared.prom");
 
 /// A Prometheus that scrapes these pages each second: as pods with a namespace and a name, and, with
 /// `true`, as an exporter whose own labels win.
-async fn start(pages: &[(&str, &str, &str, bool)]) -> (Server, u16, Web) {
+pub(crate) async fn start(pages: &[(&str, &str, &str, bool)]) -> (Server, u16, Web) {
     let web = Web::start().await;
     let mut jobs = String::new();
     for (number, (namespace, pod, page, honors)) in pages.iter().enumerate() {

@@ -149,7 +149,7 @@ fn what_is_wrong_is_told_with_its_place_and_what_to_do() {
             "",
             &format!("engine: tgi, signal: demand, podLabel: a, {read}"),
             "podLabel",
-            "is for a prom",
+            "is for a `source`",
         ),
         ("", &format!("engine: dcgm, signal: power, {read}"), "selector", "are about other pods"),
         ("", &format!("engine: knative, signal: queueTime, {read}"), "signal", "has no signal"),
