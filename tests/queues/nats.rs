@@ -4,7 +4,11 @@ use crate::bed::{Server, TIMEOUT, adapter, free_port, outlives_its_server};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a server may take until clients are let in.
+const START_MAX: Duration = Duration::from_secs(20);
 
 pub(crate) struct Nats {
     pub(crate) server: Server,
@@ -17,7 +21,15 @@ struct Client(BufReader<TcpStream>);
 
 impl Client {
     fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        // The monitor answers a moment before clients are let in.
+        let begun = Instant::now();
+        let stream = loop {
+            match TcpStream::connect(("127.0.0.1", port)) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(begun.elapsed() < START_MAX, "{error}"),
+            }
+            thread::sleep(Duration::from_millis(50));
+        };
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         let mut client = Self(BufReader::new(stream));
         client.line();
