@@ -24,6 +24,7 @@ pub mod forecast;
 pub mod import;
 pub mod pipeline;
 pub mod policy;
+pub mod promql;
 pub mod published;
 pub mod replay;
 pub mod rules;

@@ -1,19 +1,15 @@
 //! PromQL at load: does a query parse, where is it wrong, what does it answer; and selectors of
 //! series on a scraped page, in the same notation.
-//!
-//! The `promql-parser` crate decides what is right but does not say where something is wrong;
-//! `position` finds that out by asking it again.
 
 pub mod age;
 pub mod confine;
-mod position;
 
 use crate::document::yaml::Position;
 use crate::domain::labels::Labels;
-use crate::domain::limits;
+use crate::promql::{self, Unparsed};
 use promql_parser::label::{MatchOp, Matcher, Matchers};
 use promql_parser::parser::token::{T_AVG, T_EQL_REGEX};
-use promql_parser::parser::{self, BinaryExpr, Expr, VectorSelector, value::ValueType};
+use promql_parser::parser::{BinaryExpr, Expr, VectorSelector, value::ValueType};
 use std::borrow::Cow;
 
 /// Why a text is not a query, or not one that can be used here.
@@ -215,21 +211,17 @@ pub fn is_label(text: &str) -> bool {
 
 fn parse(query: &str) -> Result<Expr, BadQuery> {
     let bad = |problem: String| BadQuery { problem, hint: None };
-    if query.len() > limits::QUERY_BYTES_MAX {
-        return Err(bad(format!("longer than {} bytes", limits::QUERY_BYTES_MAX)));
-    }
-    if position::nesting(query) > limits::DOCUMENT_DEPTH_MAX {
-        return Err(bad("nested too deeply".to_owned()));
-    }
-    parser::parse(query).map_err(|message| {
-        let index = position::of_fault(query);
-        let Position { line, column } = Position::of(query, index);
-        let after: String = query.chars().skip(index).take(20).collect();
-        let near = match after.trim() {
-            "" => "at the end".to_owned(),
-            near => format!("near `{near}`"),
-        };
-        bad(format!("not PromQL: line {line}, column {column}, {near}: {message}"))
+    promql::parse(query).map_err(|error| match error {
+        Unparsed::Wrong { at, message } => {
+            let Position { line, column } = Position::of(query, at);
+            let after: String = query.chars().skip(at).take(20).collect();
+            let near = match after.trim() {
+                "" => "at the end".to_owned(),
+                near => format!("near `{near}`"),
+            };
+            bad(format!("not PromQL: line {line}, column {column}, {near}: {message}"))
+        }
+        error => bad(error.to_string()),
     })
 }
 

@@ -9,14 +9,14 @@
 
 mod judge;
 
-use crate::domain::limits;
+use crate::promql::{self, Unparsed, each_selector};
 use crate::rules::Bound;
 use crate::rules::query::{Ask, Objects};
 use crate::rules::selector::SeriesSelector;
 use judge::{Judge, Kind};
 use promql_parser::label::{MatchOp, Matcher};
 use promql_parser::parser::value::ValueType;
-use promql_parser::parser::{self, AggregateExpr, BinaryExpr, Expr, LabelModifier, VectorSelector};
+use promql_parser::parser::{AggregateExpr, BinaryExpr, Expr, LabelModifier, VectorSelector};
 
 /// What is known of a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,24 +122,10 @@ impl Bound {
 
 /// Whether `query` parses; what is wrong with it.
 pub(super) fn parse(query: &str) -> Result<Expr, Inseparable> {
-    let open = query.chars().scan(0_usize, |depth, c| {
-        match c {
-            '(' | '[' | '{' => *depth += 1,
-            ')' | ']' | '}' => *depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        Some(*depth)
-    });
-    if open.max().unwrap_or_default() > limits::DOCUMENT_DEPTH_MAX {
-        return Err(Inseparable::TooDeep);
-    }
-    if query.len() > limits::QUERY_BYTES_MAX {
-        return Err(Inseparable::NotPromql(format!(
-            "longer than {} bytes",
-            limits::QUERY_BYTES_MAX
-        )));
-    }
-    parser::parse(query).map_err(Inseparable::NotPromql)
+    promql::parse(query).map_err(|error| match error {
+        Unparsed::TooDeep => Inseparable::TooDeep,
+        error => Inseparable::NotPromql(error.to_string()),
+    })
 }
 
 /// Whether the outermost aggregation leaves nothing but the label.
@@ -170,30 +156,5 @@ fn generalise(selector: &mut VectorSelector, label: &str) {
         if is_sentinel(matcher, label) {
             *matcher = Matcher::new(MatchOp::NotEqual, label, "");
         }
-    }
-}
-
-fn each_selector(expression: &mut Expr, each: &mut dyn FnMut(&mut VectorSelector)) -> bool {
-    match expression {
-        Expr::NumberLiteral(_) | Expr::StringLiteral(_) => true,
-        Expr::VectorSelector(selector) => {
-            each(selector);
-            true
-        }
-        Expr::MatrixSelector(matrix) => {
-            each(&mut matrix.vs);
-            true
-        }
-        Expr::Unary(unary) => each_selector(&mut unary.expr, each),
-        Expr::Paren(paren) => each_selector(&mut paren.expr, each),
-        Expr::Subquery(subquery) => each_selector(&mut subquery.expr, each),
-        Expr::Binary(BinaryExpr { lhs, rhs, .. }) => {
-            each_selector(lhs, each) && each_selector(rhs, each)
-        }
-        Expr::Aggregate(AggregateExpr { expr, param, .. }) => {
-            param.as_mut().is_none_or(|it| each_selector(it, each)) && each_selector(expr, each)
-        }
-        Expr::Call(call) => call.args.args.iter_mut().all(|it| each_selector(it, each)),
-        Expr::Extension(_) => false,
     }
 }

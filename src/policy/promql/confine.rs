@@ -4,8 +4,9 @@
 //! and another at the source. A query that does not read back as what was meant is refused.
 
 use super::{BadQuery, NAME_LABEL, parse};
+use crate::promql::each_selector;
 use promql_parser::label::{MatchOp, Matcher, Matchers};
-use promql_parser::parser::{AggregateExpr, BinaryExpr, Expr, VectorSelector};
+use promql_parser::parser::VectorSelector;
 
 /// `query`, with `label="value"` added to each of its selectors.
 ///
@@ -52,32 +53,6 @@ pub(super) fn names(query: &str) -> Vec<String> {
         _ = each_selector(&mut expression, &mut look);
     }
     names
-}
-
-/// False where there is something that may hold selectors and is not known.
-fn each_selector(expression: &mut Expr, each: &mut dyn FnMut(&mut VectorSelector)) -> bool {
-    match expression {
-        Expr::NumberLiteral(_) | Expr::StringLiteral(_) => true,
-        Expr::VectorSelector(selector) => {
-            each(selector);
-            true
-        }
-        Expr::MatrixSelector(matrix) => {
-            each(&mut matrix.vs);
-            true
-        }
-        Expr::Unary(unary) => each_selector(&mut unary.expr, each),
-        Expr::Paren(paren) => each_selector(&mut paren.expr, each),
-        Expr::Subquery(subquery) => each_selector(&mut subquery.expr, each),
-        Expr::Binary(BinaryExpr { lhs, rhs, .. }) => {
-            each_selector(lhs, each) && each_selector(rhs, each)
-        }
-        Expr::Aggregate(AggregateExpr { expr, param, .. }) => {
-            param.as_mut().is_none_or(|it| each_selector(it, each)) && each_selector(expr, each)
-        }
-        Expr::Call(call) => call.args.args.iter_mut().all(|it| each_selector(it, each)),
-        Expr::Extension(_) => false,
-    }
 }
 
 fn demand(selector: &mut VectorSelector, matcher: &Matcher) {
