@@ -8,6 +8,8 @@ use crate::support::wait;
 use crate::support::wire::{Wire, ca};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use foresail::cluster;
+use foresail::cluster::serving::{ServingStore, Written};
 use foresail::domain::kept_certificate::KeptCertificate;
 use foresail::tls::authority::{ServerNames, Step, take};
 use jiff::{SignedDuration, Timestamp};
@@ -123,4 +125,22 @@ async fn a_replica_waits_for_the_secret_and_says_what_is_missing() {
     adapter.logs(&["Secret foresail/foresail-serving does not exist; create it empty"]).await;
     adapter.logs(&["the serving certificate can be kept"]).await;
     assert_eq!(Some(served(&adapter).await), certificate(&kept(&kube, "tls.crt")));
+}
+
+#[tokio::test]
+async fn of_two_that_believe_to_lead_the_slower_one_writes_nothing() {
+    let kube = kube().await;
+    kube.put(SECRET, secret(&json!({})));
+    let setup = Setup::new(&config(&[], &[])).behind(kube.address);
+    let client = cluster::connect(Some(&setup.file("kubeconfig"))).await.unwrap();
+    let store = || ServingStore::new(client.clone(), "foresail-serving", "foresail");
+    let (mut faster, mut slower) = (store(), store());
+    let names = ServerNames::of_service("foresail", "foresail");
+    let begin = |kept: &KeptCertificate| take(Step::Begin, kept, &names, Timestamp::now()).unwrap();
+    let (first, second) =
+        (begin(&faster.read().await.unwrap()), begin(&slower.read().await.unwrap()));
+    assert_eq!(faster.write(&first).await.unwrap(), Written::Done);
+    assert_eq!(slower.write(&second).await.unwrap(), Written::Overtaken);
+    assert_eq!(slower.read().await.unwrap(), first, "it serves what the faster one wrote");
+    assert_eq!(slower.write(&second).await.unwrap(), Written::Done, "it has seen what it replaces");
 }
