@@ -131,7 +131,7 @@ struct Server {
 
 impl Server {
     async fn serve(&self, request: Request) -> Response {
-        let (parts, _) = request.into_parts();
+        let (mut parts, _) = request.into_parts();
         let ask = path::parse(parts.uri.path());
         let timer = self.face.metrics.begin(&ask);
         let query = Query::parse(parts.uri.query().unwrap_or_default());
@@ -141,7 +141,9 @@ impl Server {
         let form = negotiation::form(layout, &parts.headers);
         let shown = form.unwrap_or(Form::Json(layout));
         let now = self.face.clock.now();
-        let answer = match self.admit(&parts, &ask, now).await {
+        let admitted = self.admit(&parts, &ask, now).await;
+        self.face.door.strip(&mut parts.headers);
+        let answer = match admitted {
             Ok(_turn) => check_form(&parts, &ask, form).and_then(|()| {
                 let query = query
                     .map_err(|_| Refusal::bad_request("the query parameters are not UTF-8"))?;

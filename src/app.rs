@@ -10,6 +10,7 @@ pub mod demo;
 pub mod explain;
 mod files;
 pub mod import;
+mod keeper;
 mod metrics;
 mod outside;
 mod policies;
@@ -81,12 +82,25 @@ pub enum Mode {
     Cluster {
         /// How to reach it; `None` for in-cluster, then KUBECONFIG.
         kubeconfig: Option<PathBuf>,
+        /// For whom bearer tokens must be meant; the API server's own audience when empty.
+        token_audiences: Vec<String>,
+        /// Where the serving certificate is kept, if Foresail is to make it.
+        serving: Option<ServingSecret>,
     },
     /// On loopback, for whoever has the token.
     Standalone {
         /// Where the token is read.
         token_file: PathBuf,
     },
+}
+
+/// Where Foresail keeps a serving certificate of its own authority.
+#[derive(Clone, Debug)]
+pub struct ServingSecret {
+    /// The Secret, in Foresail's namespace.
+    pub secret: String,
+    /// The Service in front of Foresail, which the certificate names.
+    pub service: String,
 }
 
 /// Why the adapter cannot run.
@@ -202,8 +216,7 @@ impl App {
         let certificates = follow_certificates(certificate, &mut tasks, &stop_work)?;
 
         // The door and the pods, from the cluster or without one.
-        let own =
-            Own { loaded, metrics: metrics.clone(), published: Arc::clone(&published), vault };
+        let own = Own::new(loaded, &metrics, &published, vault, &certificates);
         let Outside { door, pods, places, loaded, supply, choices } = outside::connect(
             mode.clone(),
             own,

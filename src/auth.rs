@@ -1,23 +1,31 @@
 //! The door: who asks, and may they do that? In come a connection's certificates, a request's
 //! headers and what it wants; out comes the user, or a refusal that says why.
 //!
-//! With a cluster, the only way in is through kube-apiserver: its front proxy shows a certificate
-//! and names the user in headers, and the cluster is asked whether that user may. Without one, a
-//! bearer token opens. Nothing here answers a request or reads the clock.
+//! With a cluster, a user is known by the first of these that holds: kube-apiserver's front proxy shows
+//! its certificate and names the user in headers; a certificate of the users' authority names its
+//! holder; the cluster knows the owner of a bearer token. Who shows nothing is anonymous. Then the
+//! cluster is asked whether that user may. Without a cluster, one bearer token opens. Nothing here
+//! answers a request or reads the clock.
 
+mod bearer;
+mod chain;
 pub mod counters;
 mod decisions;
 mod front_proxy;
+mod memory;
 pub mod peer;
 #[cfg(test)]
 mod tests;
 pub mod token;
 
-use crate::domain::identity::{Attributes, ProxyTrust, User};
-use crate::domain::ports::{ReviewFailed, Reviews};
+use crate::domain::identity::{Attributes, Trust, User};
+use crate::domain::limits;
+use crate::domain::ports::{ReviewFailed, Reviews, TokenReviewFailed, Tokens};
+use bearer::Owners;
 use counters::{Counters, Reason};
 use decisions::Decisions;
-use http::HeaderMap;
+use http::{HeaderMap, header};
+use memory::Bounds;
 use peer::Peer;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -75,6 +83,13 @@ pub enum Refusal {
         /// The authorizer's words; may be empty.
         reason: String,
     },
+    /// The cluster could not be asked whose token that is: 500, since the token may be good.
+    #[error("failed to find out whose bearer token was sent")]
+    TokenReviewFailed {
+        /// Why.
+        #[source]
+        cause: Arc<TokenReviewFailed>,
+    },
     /// The cluster could not be asked: 500.
     #[error("failed to find out whether user \"{user}\" can {wish}")]
     ReviewFailed {
@@ -93,14 +108,11 @@ pub enum Refusal {
 pub enum Stranger {
     /// Whom to trust has not been read from the cluster yet.
     #[error(
-        "the front proxy's authority is not known yet \
+        "whom to trust is not known yet \
          (ConfigMap kube-system/extension-apiserver-authentication)"
     )]
     NoTrust,
-    /// No certificate was shown.
-    #[error("no client certificate was shown; only kube-apiserver's front proxy is let in")]
-    NoCertificate,
-    /// The certificate is not one of the front proxy's authority, or not valid now.
+    /// The certificate is of no authority that the cluster names, or not valid now.
     #[error("the client certificate is not trusted: {problem}")]
     Untrusted {
         /// What is wrong with it.
@@ -121,12 +133,30 @@ pub enum Stranger {
         /// Which header.
         header: String,
     },
+    /// A header that names the user is longer than any name.
+    #[error("the header `{header}` is too long")]
+    TooLong {
+        /// Which header.
+        header: String,
+    },
     /// No bearer token was sent.
     #[error("no bearer token was sent")]
     NoToken,
     /// The bearer token is wrong.
     #[error("the bearer token is wrong")]
     WrongToken,
+    /// The cluster says that the bearer token is nobody's.
+    #[error("the bearer token is not accepted: {problem}")]
+    UnknownToken {
+        /// The cluster's words.
+        problem: String,
+    },
+    /// The header `Authorization` carries no token that could be asked about.
+    #[error("the header `authorization` is of no use: {problem}")]
+    Malformed {
+        /// What is wrong; no part of the header.
+        problem: &'static str,
+    },
 }
 
 fn because(reason: &str) -> String {
@@ -142,20 +172,41 @@ pub struct Door {
 
 #[derive(Debug)]
 enum Kind {
-    Delegated { trust: watch::Receiver<Option<Arc<ProxyTrust>>>, decisions: Decisions },
+    Delegated(Delegated),
     Standalone { token: Arc<Token> },
 }
 
+/// What is left to the cluster.
+#[derive(Debug)]
+struct Delegated {
+    trust: watch::Receiver<Option<Arc<Trust>>>,
+    owners: Owners,
+    decisions: Decisions,
+    /// Apart, because strangers ask for what they like: they must neither use up what is remembered
+    /// about users, nor hold up the questions about them.
+    of_anonymous: Decisions,
+}
+
 impl Door {
-    /// A door that believes the front proxy of `trust` and asks `reviews` what a user may.
+    /// A door that believes the certificates of `trust`, asks `tokens` whose a token is and `reviews`
+    /// what a user may.
     #[must_use]
     pub fn delegated(
-        trust: watch::Receiver<Option<Arc<ProxyTrust>>>,
+        trust: watch::Receiver<Option<Arc<Trust>>>,
+        tokens: Arc<dyn Tokens>,
         reviews: Arc<dyn Reviews>,
     ) -> Self {
         let counters = Arc::new(Counters::default());
-        let decisions = Decisions::new(reviews, Arc::clone(&counters));
-        Self { kind: Kind::Delegated { trust, decisions }, counters }
+        let owners = Owners::new(tokens, Arc::clone(&counters.tokens));
+        let known = Bounds { kept_max: limits::DECISIONS_MAX, at_once: limits::REVIEWS_AT_ONCE };
+        let anonymous = Bounds {
+            kept_max: limits::door::ANONYMOUS_DECISIONS_MAX,
+            at_once: limits::door::ANONYMOUS_REVIEWS_AT_ONCE,
+        };
+        let decisions = Decisions::new(Arc::clone(&reviews), known, Arc::clone(&counters.reviews));
+        let of_anonymous = Decisions::new(reviews, anonymous, Arc::clone(&counters.reviews));
+        let delegated = Delegated { trust, owners, decisions, of_anonymous };
+        Self { kind: Kind::Delegated(delegated), counters }
     }
 
     /// A door that one bearer token opens, for everything.
@@ -182,56 +233,120 @@ impl Door {
         now: Now,
     ) -> Result<User, Refusal> {
         if is_health(attributes) {
-            return Ok(anonymous());
+            return Ok(User::anonymous());
         }
-        let user = self.authenticate(peer, headers, now).map_err(|why| {
-            self.counters.refuse(Reason::from(&why));
-            Refusal::Unauthenticated { why }
-        })?;
-        match &self.kind {
-            Kind::Standalone { .. } => Ok(user),
-            Kind::Delegated { .. } if user.is_in(User::MASTERS) => Ok(user),
-            Kind::Delegated { decisions, .. } => {
-                self.authorize(decisions, user, attributes, now).await
+        let admitted = match &self.kind {
+            Kind::Standalone { token } => {
+                token.check(headers).map_err(|why| Refusal::Unauthenticated { why })
             }
-        }
+            Kind::Delegated(cluster) => cluster.admit(peer, headers, attributes, now).await,
+        };
+        admitted.inspect_err(|refusal| self.counters.refuse(Reason::from(refusal)))
     }
 
-    fn authenticate(&self, peer: &Peer, headers: &HeaderMap, now: Now) -> Result<User, Stranger> {
-        match &self.kind {
-            Kind::Standalone { token } => token.check(headers),
-            Kind::Delegated { trust, .. } => {
-                let trust = trust.borrow().clone().ok_or(Stranger::NoTrust)?;
-                peer.is_front_proxy(&trust, now)?;
-                front_proxy::user(headers, &trust)
-            }
+    /// Takes away what names a user or proves one, so that nothing behind the door can believe it or
+    /// pass it on.
+    pub fn strip(&self, headers: &mut HeaderMap) {
+        headers.remove(header::AUTHORIZATION);
+        if let Kind::Delegated(Delegated { trust, .. }) = &self.kind
+            && let Some(trust) = trust.borrow().as_ref()
+        {
+            front_proxy::strip(headers, trust);
         }
     }
+}
 
-    async fn authorize(
+impl Delegated {
+    async fn admit(
         &self,
-        decisions: &Decisions,
-        user: User,
+        peer: &Peer,
+        headers: &HeaderMap,
         attributes: &Attributes,
         now: Now,
     ) -> Result<User, Refusal> {
-        let question = decisions::Question { user, attributes: attributes.clone() };
-        let (question, answer) = decisions.decide(question, now.instant).await;
-        match answer {
-            Ok(access) if access.allowed => Ok(question.user.clone()),
-            Ok(access) => {
-                self.counters.refuse(Reason::Forbidden);
-                Err(Refusal::Forbidden {
-                    user: question.user.name.clone(),
-                    wish: wish(attributes),
-                    reason: access.reason,
-                })
+        let user = self.authenticate(peer, headers, now).await?;
+        if user.is_in(User::MASTERS) {
+            return Ok(user);
+        }
+        let is_anonymous = user.name == User::ANONYMOUS;
+        let decisions = if is_anonymous { &self.of_anonymous } else { &self.decisions };
+        authorize(decisions, user, attributes, now).await
+    }
+
+    async fn authenticate(
+        &self,
+        peer: &Peer,
+        headers: &HeaderMap,
+        now: Now,
+    ) -> Result<User, Refusal> {
+        let unauthenticated = |why| Refusal::Unauthenticated { why };
+        let trust = self.trust.borrow().clone();
+        let trust = trust.ok_or(Stranger::NoTrust).map_err(unauthenticated)?;
+        let fault = if peer.has_certificate() {
+            match by_certificate(peer, &trust, headers, now) {
+                Ok(user) => return Ok(user),
+                Err(why) => Some(why),
             }
-            Err(cause) => {
-                self.counters.refuse(Reason::ReviewFailed);
-                let user = question.user.name.clone();
-                Err(Refusal::ReviewFailed { user, wish: wish(attributes), cause })
+        } else {
+            None
+        };
+        match (bearer::token(headers), fault) {
+            (Some(token), _) => {
+                self.owners.owner(token.map_err(unauthenticated)?, now.instant).await
             }
+            (None, Some(why)) => Err(unauthenticated(why)),
+            (None, None) => Ok(User::anonymous()),
+        }
+    }
+}
+
+/// Whom a certificate names. The two authorities have different meaning: one vouches for a proxy that
+/// names users in headers, the other one for users, whose headers are not looked at.
+fn by_certificate(
+    peer: &Peer,
+    trust: &Arc<Trust>,
+    headers: &HeaderMap,
+    now: Now,
+) -> Result<User, Stranger> {
+    let spoken_for =
+        peer.is_front_proxy(trust, now).and_then(|()| front_proxy::user(headers, trust));
+    let fault = match spoken_for {
+        // Who speaks for others unintelligibly is not taken for itself.
+        Ok(_) | Err(Stranger::NotText { .. } | Stranger::TooLong { .. }) => return spoken_for,
+        Err(fault) => fault,
+    };
+    match peer.user(trust, now) {
+        Some(Ok(user)) => Ok(user),
+        None => Err(fault),
+        Some(Err(users)) => Err(match (fault, users) {
+            (Stranger::Untrusted { problem }, Stranger::Untrusted { problem: of_users }) => {
+                let both = format!("as the front proxy's: {problem}; as a user's: {of_users}");
+                Stranger::Untrusted { problem: both }
+            }
+            // The authority is right, so what is missing is what helps.
+            (fault, _) => fault,
+        }),
+    }
+}
+
+async fn authorize(
+    decisions: &Decisions,
+    user: User,
+    attributes: &Attributes,
+    now: Now,
+) -> Result<User, Refusal> {
+    let question = decisions::Question { user, attributes: attributes.clone() };
+    let (question, answer) = decisions.decide(question, now.instant).await;
+    let user = &question.user;
+    match answer {
+        Ok(access) if access.allowed => Ok(user.clone()),
+        Ok(access) => Err(Refusal::Forbidden {
+            user: user.name.clone(),
+            wish: wish(attributes),
+            reason: access.reason,
+        }),
+        Err(cause) => {
+            Err(Refusal::ReviewFailed { user: user.name.clone(), wish: wish(attributes), cause })
         }
     }
 }
@@ -246,15 +361,6 @@ fn is_health(attributes: &Attributes) -> bool {
     ["/livez", "/readyz", "/healthz"].iter().any(below)
         && !path.contains('%')
         && !path.split('/').any(|segment| segment == "." || segment == "..")
-}
-
-fn anonymous() -> User {
-    User {
-        name: front_proxy::ANONYMOUS.to_owned(),
-        uid: None,
-        groups: vec![front_proxy::UNAUTHENTICATED.to_owned()],
-        extra: std::collections::BTreeMap::new(),
-    }
 }
 
 /// As kube-apiserver words a refusal, so that it can be searched for.

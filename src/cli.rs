@@ -129,12 +129,23 @@ struct ServeArgs {
     /// The certificate's private key
     #[arg(long, value_name = "FILE", requires = "tls_cert_file")]
     tls_private_key_file: Option<PathBuf>,
+    /// Keep a serving certificate of an authority of Foresail's own in this Secret of its namespace: made,
+    /// renewed and written into the APIServices by the replica that leads
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["tls_cert_file", "standalone"])]
+    serving_secret: Option<String>,
+    /// The Service in front of Foresail, which that certificate names
+    #[arg(long, value_name = "NAME", default_value = "foresail")]
+    service_name: String,
     /// Serve on loopback only, without a cluster, to whoever has the token
     #[arg(long, requires = "token_file")]
     standalone: bool,
     /// The bearer token of --standalone; reloaded when it changes
     #[arg(long, value_name = "FILE", requires = "standalone")]
     token_file: Option<PathBuf>,
+    /// For whom bearer tokens must be meant, when someone comes without kube-apiserver between; may be
+    /// given several times; kube-apiserver's own audience when absent
+    #[arg(long, value_name = "AUDIENCE", conflicts_with = "standalone")]
+    token_audience: Vec<String>,
     /// How long /readyz fails before the ports close, so that no request is sent any more
     #[arg(long, value_name = "DURATION", default_value_t = Shown(limits::SHUTDOWN_DELAY_DEFAULT), value_parser = shown)]
     shutdown_delay: Shown,

@@ -1,8 +1,9 @@
 //! The cluster: the only room that holds a Kubernetes client. In comes what kube-apiserver knows
-//! about policies, pods, HPAs and what they scale, and about whom to trust; out goes the question
-//! what a user may do.
+//! about policies, pods, HPAs and what they scale, and about whom to trust; out go the
+//! questions whose a token is and what a user may do.
 //!
-//! Written are the status of policies and the Lease of the replica that writes it, nothing else. Of
+//! Written are the status of policies, the Lease of the replica that writes it and, where Foresail keeps
+//! its own serving certificate, one Secret and the `caBundle` of its own APIServices; nothing else. Of
 //! the pods only the metadata is read; whole pods where a policy has its lead time measured or reads
 //! their pages. Secrets are read one by one, where a policy refers to one and its namespace grants
 //! that.
@@ -15,9 +16,11 @@ pub mod pods;
 pub mod policies;
 pub mod reviews;
 pub mod secrets;
+pub mod serving;
 pub mod starts;
 pub mod status;
 pub mod targets;
+pub mod tokens;
 pub mod trust;
 mod watching;
 
@@ -80,6 +83,9 @@ pub enum ClusterError {
     /// The API server answered a review without a decision.
     #[error("the SubjectAccessReview came back without a status")]
     NoDecision,
+    /// The API server answered the question for a token's owner with nothing.
+    #[error("the TokenReview came back without a status")]
+    NoOwner,
 }
 
 /// Makes a client: from the kubeconfig at `kubeconfig` when given; else from the pod's service

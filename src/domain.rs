@@ -10,6 +10,7 @@ pub mod error_chain;
 pub mod finite;
 pub mod hpa;
 pub mod identity;
+pub mod kept_certificate;
 pub mod labels;
 pub mod limits;
 pub mod metric;

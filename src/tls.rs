@@ -5,6 +5,7 @@
 //! trust changes while connections live, so that belongs to `auth`. What the handshake does prove
 //! is that the client holds the private key of the certificate it shows.
 
+pub mod authority;
 pub mod certificates;
 mod pair;
 mod possession;
@@ -69,6 +70,9 @@ pub enum TlsError {
     /// No certificate can be made.
     #[error("failed to make a self-signed certificate")]
     SelfSigned(#[source] rcgen::Error),
+    /// The own authority can make no certificate.
+    #[error("failed to make a certificate of the own authority")]
+    Authority(#[source] rcgen::Error),
     /// The TLS library refuses its settings.
     #[error("failed to set up TLS")]
     Setup(#[source] rustls::Error),

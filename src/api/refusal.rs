@@ -117,7 +117,9 @@ impl Refusal {
                 let details = Some(Details::of(attributes));
                 Self { details, ..Self::new(Reason::Forbidden, message) }
             }
-            auth::Refusal::ReviewFailed { .. } => Self::new(Reason::InternalError, message),
+            auth::Refusal::ReviewFailed { .. } | auth::Refusal::TokenReviewFailed { .. } => {
+                Self::new(Reason::InternalError, message)
+            }
         }
     }
 

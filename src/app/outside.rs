@@ -5,6 +5,7 @@ use crate::app::choices::Choices;
 use crate::app::clock;
 use crate::app::configuration::Loaded;
 use crate::app::files::look_every;
+use crate::app::keeper::Keeper;
 use crate::app::metrics::Metrics;
 use crate::app::secrets::Vault;
 use crate::app::self_metrics::{self, OfPolicies, Registries};
@@ -20,7 +21,9 @@ use crate::cluster::places::PlaceIndex;
 use crate::cluster::pods::PodIndex;
 use crate::cluster::reviews::ClusterReviews;
 use crate::cluster::secrets::ClusterSecrets;
+use crate::cluster::serving::ServingStore;
 use crate::cluster::status::StatusWriter;
+use crate::cluster::tokens::ClusterTokens;
 use crate::domain::limits;
 use crate::domain::metric::Subject;
 use crate::domain::name::{Namespace, ObjectName};
@@ -31,6 +34,7 @@ use crate::policy::Config;
 use crate::published::Published;
 use crate::telemetry::health::{Check, Health};
 use crate::telemetry::process;
+use crate::tls::certificates::Certificates;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +47,20 @@ pub(super) struct Own {
     pub(super) metrics: Metrics,
     pub(super) published: Arc<Published>,
     pub(super) vault: Arc<Vault>,
+    pub(super) certificates: Arc<Certificates>,
+}
+
+impl Own {
+    pub(super) fn new(
+        loaded: watch::Receiver<Arc<Loaded>>,
+        metrics: &Metrics,
+        published: &Arc<Published>,
+        vault: Arc<Vault>,
+        certificates: &Arc<Certificates>,
+    ) -> Self {
+        let (published, certificates) = (Arc::clone(published), Arc::clone(certificates));
+        Self { loaded, metrics: metrics.clone(), published, vault, certificates }
+    }
 }
 
 /// What comes from outside.
@@ -70,7 +88,7 @@ pub(super) async fn connect(
     health: &mut Health,
     registries: &mut Registries,
 ) -> Result<Outside, AppError> {
-    let kubeconfig = match mode {
+    let (kubeconfig, token_audiences, serving) = match mode {
         Mode::Standalone { token_file } => {
             let token = Token::load(token_file).map_err(AppError::Token)?;
             let look = |it: &mut Arc<Token>| _ = it.reload_once();
@@ -80,7 +98,9 @@ pub(super) async fn connect(
             let (places, choices) = (Arc::new(NoCluster), Arc::new(Choices::alone()));
             return Ok(Outside { door, pods, places, loaded: own.loaded, supply: None, choices });
         }
-        Mode::Cluster { kubeconfig } => kubeconfig,
+        Mode::Cluster { kubeconfig, token_audiences, serving } => {
+            (kubeconfig, token_audiences, serving)
+        }
     };
     let client = cluster::connect(kubeconfig.as_deref()).await.map_err(AppError::Cluster)?;
 
@@ -90,7 +110,7 @@ pub(super) async fn connect(
     let is_trusted = health.add_ready("front-proxy-trust");
     tasks.spawn("trust-known", until_known(trusted.clone(), is_trusted, stop.clone()));
 
-    let Own { loaded, metrics, published, vault } = own;
+    let Own { loaded, metrics, published, vault, certificates } = own;
 
     // The Secrets that policies refer to are read when they are needed.
     vault.open_cluster(Arc::new(ClusterSecrets::new(client.clone())));
@@ -102,6 +122,14 @@ pub(super) async fn connect(
     let (candidate, leading) = Candidate::new(client.clone(), &process::host(), clock::now);
     tasks.spawn("lease", candidate.run(stop.clone()));
     let choices = Arc::new(Choices::start(&index, &loaded, leading.clone(), tasks, stop));
+
+    // The serving certificate, where it is kept in the cluster.
+    if let Some(serving) = serving {
+        let store = ServingStore::new(client.clone(), &serving.secret, &serving.service);
+        let is_served = health.add_ready("serving-certificate");
+        let keeper = Keeper::new(store, certificates, leading.clone(), is_served);
+        tasks.spawn("serving-certificate", keeper.run(stop.clone()));
+    }
 
     // Pods are watched in the namespaces that have a Pods metric.
     let pods = Arc::new(PodIndex::default());
@@ -139,7 +167,8 @@ pub(super) async fn connect(
     };
     tasks.spawn("status", status.run(stop.clone()));
 
-    let door = Door::delegated(trusted, Arc::new(ClusterReviews::new(client)));
+    let tokens = Arc::new(ClusterTokens::new(client.clone(), token_audiences));
+    let door = Door::delegated(trusted, tokens, Arc::new(ClusterReviews::new(client)));
     Ok(Outside { door, pods, places, loaded, supply: Some(supply), choices })
 }
 

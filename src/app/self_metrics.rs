@@ -108,24 +108,45 @@ impl std::fmt::Debug for Registries {
 impl Collector for OfDoor {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let counters = self.0.counters();
-        counter(
-            &mut encoder,
-            "review_cache_hits",
-            "Requests answered by a remembered decision",
-            counters.cache_hits(),
-        )?;
-        counter(
-            &mut encoder,
-            "review_cache_misses",
-            "Requests whose decision had to be asked for",
-            counters.cache_misses(),
-        )?;
-        let help = "Decisions forgotten because there were too many";
-        counter(&mut encoder, "review_cache_evictions", help, counters.evicted())?;
-        let help = "SubjectAccessReviews made";
-        counter(&mut encoder, "reviews", help, counters.reviews_made())?;
-        let help = "SubjectAccessReviews that failed";
-        counter(&mut encoder, "review_failures", help, counters.reviews_failed())?;
+        let (reviews, tokens) = (counters.reviews(), counters.tokens());
+        for (name, help, count) in [
+            (
+                "review_cache_hits",
+                "Requests answered by a remembered decision",
+                reviews.cache_hits(),
+            ),
+            (
+                "review_cache_misses",
+                "Requests whose decision had to be asked for",
+                reviews.cache_misses(),
+            ),
+            (
+                "review_cache_evictions",
+                "Decisions forgotten because there were too many",
+                reviews.evicted(),
+            ),
+            ("reviews", "SubjectAccessReviews made", reviews.reviews_made()),
+            ("review_failures", "SubjectAccessReviews that failed", reviews.reviews_failed()),
+            (
+                "token_cache_hits",
+                "Requests with a bearer token whose owner was remembered",
+                tokens.cache_hits(),
+            ),
+            (
+                "token_cache_misses",
+                "Requests with a bearer token whose owner had to be asked for",
+                tokens.cache_misses(),
+            ),
+            (
+                "token_cache_evictions",
+                "Owners of bearer tokens forgotten because there were too many",
+                tokens.evicted(),
+            ),
+            ("token_reviews", "TokenReviews made", tokens.reviews_made()),
+            ("token_review_failures", "TokenReviews that failed", tokens.reviews_failed()),
+        ] {
+            counter(&mut encoder, name, help, count)?;
+        }
         let refused = ConstCounter::new(0_u64);
         let help = "Requests refused at the door";
         let mut family =

@@ -1,6 +1,7 @@
 //! What the door counts; the reasons are a closed set, fit for a metric's label.
 
-use crate::auth::Stranger;
+use crate::auth::{Refusal, Stranger};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Why a request was refused.
@@ -8,8 +9,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub enum Reason {
     /// Whom to trust was not known yet.
     NoTrust,
-    /// No client certificate.
-    NoCertificate,
     /// A client certificate that is not trusted.
     Untrusted,
     /// A trusted certificate with a name that is not allowed.
@@ -20,6 +19,10 @@ pub enum Reason {
     NoToken,
     /// A wrong bearer token.
     WrongToken,
+    /// Credentials that are no bearer token.
+    Malformed,
+    /// The owner of a bearer token could not be asked for.
+    TokenReviewFailed,
     /// The user may not.
     Forbidden,
     /// The cluster could not be asked.
@@ -28,14 +31,15 @@ pub enum Reason {
 
 impl Reason {
     /// All reasons, to register a metric for each.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::NoTrust,
-        Self::NoCertificate,
         Self::Untrusted,
         Self::NotAllowed,
         Self::NoUser,
         Self::NoToken,
         Self::WrongToken,
+        Self::Malformed,
+        Self::TokenReviewFailed,
         Self::Forbidden,
         Self::ReviewFailed,
     ];
@@ -45,14 +49,26 @@ impl Reason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NoTrust => "no_trust",
-            Self::NoCertificate => "no_certificate",
             Self::Untrusted => "untrusted",
             Self::NotAllowed => "not_allowed",
             Self::NoUser => "no_user",
             Self::NoToken => "no_token",
             Self::WrongToken => "wrong_token",
+            Self::Malformed => "malformed",
+            Self::TokenReviewFailed => "token_review_failed",
             Self::Forbidden => "forbidden",
             Self::ReviewFailed => "review_failed",
+        }
+    }
+}
+
+impl From<&Refusal> for Reason {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::Unauthenticated { why } => Self::from(why),
+            Refusal::TokenReviewFailed { .. } => Self::TokenReviewFailed,
+            Refusal::Forbidden { .. } => Self::Forbidden,
+            Refusal::ReviewFailed { .. } => Self::ReviewFailed,
         }
     }
 }
@@ -61,56 +77,77 @@ impl From<&Stranger> for Reason {
     fn from(stranger: &Stranger) -> Self {
         match stranger {
             Stranger::NoTrust => Self::NoTrust,
-            Stranger::NoCertificate => Self::NoCertificate,
             Stranger::Untrusted { .. } => Self::Untrusted,
             Stranger::NotAllowed { .. } => Self::NotAllowed,
-            Stranger::NoUser | Stranger::NotText { .. } => Self::NoUser,
+            Stranger::NoUser | Stranger::NotText { .. } | Stranger::TooLong { .. } => Self::NoUser,
             Stranger::NoToken => Self::NoToken,
-            Stranger::WrongToken => Self::WrongToken,
+            Stranger::WrongToken | Stranger::UnknownToken { .. } => Self::WrongToken,
+            Stranger::Malformed { .. } => Self::Malformed,
         }
     }
 }
 
-/// The door's counters since the start.
+/// What one kind of question to the cluster came to since the start.
 #[derive(Debug, Default)]
-pub struct Counters {
+pub struct Asked {
     pub(crate) hits: AtomicU64,
     pub(crate) misses: AtomicU64,
     pub(crate) made: AtomicU64,
     pub(crate) failed: AtomicU64,
     pub(crate) evicted: AtomicU64,
+}
+
+/// The door's counters since the start.
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub(crate) reviews: Arc<Asked>,
+    pub(crate) tokens: Arc<Asked>,
     refused: [AtomicU64; Reason::ALL.len()],
 }
 
-impl Counters {
-    /// Decisions that were remembered.
+impl Asked {
+    /// Questions whose answer was remembered.
     #[must_use]
     pub fn cache_hits(&self) -> u64 {
         self.hits.load(Ordering::Relaxed)
     }
 
-    /// Decisions that were not, including those shared with a review in flight.
+    /// Questions whose answer was not, including those shared with one in flight.
     #[must_use]
     pub fn cache_misses(&self) -> u64 {
         self.misses.load(Ordering::Relaxed)
     }
 
-    /// Reviews that were begun.
+    /// Questions that were asked.
     #[must_use]
     pub fn reviews_made(&self) -> u64 {
         self.made.load(Ordering::Relaxed)
     }
 
-    /// Reviews that failed.
+    /// Questions that got no answer.
     #[must_use]
     pub fn reviews_failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Decisions forgotten before their time, because there were too many.
+    /// Answers forgotten before their time, because there were too many.
     #[must_use]
     pub fn evicted(&self) -> u64 {
         self.evicted.load(Ordering::Relaxed)
+    }
+}
+
+impl Counters {
+    /// What users may do: SubjectAccessReviews.
+    #[must_use]
+    pub fn reviews(&self) -> &Asked {
+        &self.reviews
+    }
+
+    /// Whose tokens are: TokenReviews.
+    #[must_use]
+    pub fn tokens(&self) -> &Asked {
+        &self.tokens
     }
 
     /// Requests refused for `reason`.

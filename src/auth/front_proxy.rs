@@ -1,53 +1,27 @@
 //! The front proxy of kube-apiserver: is a chain of certificates its, and whom does it name?
 
-use crate::auth::Stranger;
-use crate::domain::identity::{ProxyTrust, User};
-use http::{HeaderMap, HeaderValue};
+use crate::auth::{Stranger, chain};
+use crate::domain::identity::{Trust, User};
+use crate::domain::limits::door::NAME_BYTES_MAX;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
-use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
+use rustls::pki_types::CertificateDer;
 use std::collections::BTreeMap;
 use std::str::from_utf8;
-use std::sync::Arc;
-use std::time::Duration;
-use x509_parser::prelude::{FromDer, X509Certificate};
 
-const AUTHENTICATED: &str = "system:authenticated";
-pub(crate) const UNAUTHENTICATED: &str = "system:unauthenticated";
-pub(crate) const ANONYMOUS: &str = "system:anonymous";
+/// How headers begin with which a client asks kube-apiserver to be taken for somebody else.
+const IMPERSONATE: &str = "impersonate-";
 
 /// Verifies that `chain` is the front proxy's at `now`, and says until when it is.
 pub(crate) fn verify(
     chain: &[CertificateDer<'static>],
-    trust: &ProxyTrust,
+    trust: &Trust,
     now: Timestamp,
 ) -> Result<Timestamp, Stranger> {
-    let (leaf, intermediates) = chain.split_first().ok_or(Stranger::NoCertificate)?;
-    let untrusted = |problem: String| Stranger::Untrusted { problem };
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(
-        CertificateDer::pem_slice_iter(trust.client_ca_pem.as_bytes()).filter_map(Result::ok),
-    );
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().map_err(
-            |error| untrusted(format!("the front proxy's authority is unusable: {error}")),
-        )?;
-    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
-    let at = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-    verifier
-        .verify_client_cert(leaf, intermediates, at)
-        .map_err(|error| untrusted(error.to_string()))?;
-    let expires = chain
-        .iter()
-        .map(|certificate| expiry(certificate))
-        .min()
-        .flatten()
-        .ok_or_else(|| untrusted("its validity cannot be read".to_owned()))?;
-    let name = common_name(leaf).unwrap_or_default();
+    let expires = chain::verify(chain, (&trust.proxy_ca_pem, "front proxy"), now)
+        .map_err(|problem| Stranger::Untrusted { problem })?;
+    let name = chain.first().and_then(|leaf| chain::common_name(leaf)).unwrap_or_default();
     let allowed = &trust.allowed_names;
     if allowed.is_empty() || allowed.iter().any(|it| !name.is_empty() && *it == name) {
         Ok(expires)
@@ -56,23 +30,8 @@ pub(crate) fn verify(
     }
 }
 
-fn expiry(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
-    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()
-}
-
-/// The one common name; a certificate with several could mean a different one to each reader.
-fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
-    let (_, parsed) = X509Certificate::from_der(certificate).ok()?;
-    let mut names = parsed.subject().iter_common_name();
-    match (names.next(), names.next()) {
-        (Some(name), None) => name.as_str().ok().map(ToOwned::to_owned),
-        _ => None,
-    }
-}
-
 /// Reads the user out of the headers that `trust` names. Only for a verified front proxy.
-pub(crate) fn user(headers: &HeaderMap, trust: &ProxyTrust) -> Result<User, Stranger> {
+pub(crate) fn user(headers: &HeaderMap, trust: &Trust) -> Result<User, Stranger> {
     let name = first(headers, &trust.username_headers)?.ok_or(Stranger::NoUser)?;
     let uid = first(headers, &trust.uid_headers)?;
     let mut groups = Vec::new();
@@ -85,12 +44,25 @@ pub(crate) fn user(headers: &HeaderMap, trust: &ProxyTrust) -> Result<User, Stra
         }
     }
     let extra = extra(headers, &trust.extra_header_prefixes)?;
-    // The API server passes its own anonymous requests on under this name.
-    let settled = |group: &String| group == AUTHENTICATED || group == UNAUTHENTICATED;
-    if name != ANONYMOUS && !groups.iter().any(settled) {
-        groups.push(AUTHENTICATED.to_owned());
+    Ok(User { name, uid, groups, extra }.known())
+}
+
+/// Takes away whatever names a user, so that nothing behind the door can believe it.
+pub(crate) fn strip(headers: &mut HeaderMap, trust: &Trust) {
+    let Trust { username_headers, uid_headers, group_headers, extra_header_prefixes, .. } = trust;
+    for name in [username_headers, uid_headers, group_headers].into_iter().flatten() {
+        headers.remove(name.as_str());
     }
-    Ok(User { name, uid, groups, extra })
+    let prefixes: Vec<String> =
+        extra_header_prefixes.iter().map(|prefix| prefix.to_ascii_lowercase()).collect();
+    let names_user = |name: &&HeaderName| {
+        let name = name.as_str();
+        name.starts_with(IMPERSONATE) || prefixes.iter().any(|prefix| name.starts_with(prefix))
+    };
+    let others: Vec<HeaderName> = headers.keys().filter(names_user).cloned().collect();
+    for name in others {
+        headers.remove(name);
+    }
 }
 
 /// The first value of the first header that is there and not empty. A second value of the same
@@ -127,5 +99,8 @@ fn extra(
 }
 
 fn text<'a>(header: &str, value: &'a HeaderValue) -> Result<&'a str, Stranger> {
+    if value.len() > NAME_BYTES_MAX {
+        return Err(Stranger::TooLong { header: header.to_owned() });
+    }
     from_utf8(value.as_bytes()).map_err(|_| Stranger::NotText { header: header.to_owned() })
 }

@@ -1,5 +1,6 @@
 //! The bearer token of the standalone mode, read again when its file changes.
 
+use crate::auth::bearer::after_scheme;
 use crate::auth::{AuthError, Stranger};
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::identity::User;
@@ -70,7 +71,7 @@ impl Token {
         let (Some(value), None) = (values.next(), values.next()) else {
             return Err(Stranger::NoToken);
         };
-        let sent = bearer(value.as_bytes()).ok_or(Stranger::NoToken)?;
+        let sent = after_scheme(value.as_bytes()).ok_or(Stranger::NoToken)?;
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         if bool::from(sent.ct_eq(current.as_slice())) {
             Ok(User {
@@ -83,12 +84,6 @@ impl Token {
             Err(Stranger::WrongToken)
         }
     }
-}
-
-/// The token of an `Authorization: Bearer …` value; the scheme's case does not matter.
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, token) = value.split_at_checked(b"bearer ".len())?;
-    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, AuthError> {

@@ -2,7 +2,7 @@
 
 use super::{Exit, Printer, ServeArgs};
 use crate::app::configuration::ConfigFiles;
-use crate::app::{App, AppError, Mode, Settings};
+use crate::app::{App, AppError, Mode, ServingSecret, Settings};
 use crate::domain::error_chain::ErrorChain;
 use crate::tls::certificates::Origin;
 use anyhow::Context;
@@ -49,15 +49,21 @@ fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
         tls_private_key_file,
         standalone,
         token_file,
+        token_audience,
+        serving_secret,
+        service_name,
         shutdown_delay,
     } = args;
+    let serving = serving_secret.map(|secret| ServingSecret { secret, service: service_name });
+    let is_kept = serving.is_some();
     let mode = if standalone {
         Mode::Standalone { token_file: token_file.context("--standalone needs --token-file")? }
     } else {
-        Mode::Cluster { kubeconfig }
+        Mode::Cluster { kubeconfig, token_audiences: token_audience, serving }
     };
     let certificate = match tls_cert_file.zip(tls_private_key_file) {
         Some((certificate, key)) => Origin::Files { certificate, key },
+        None if is_kept => Origin::Kept,
         None => Origin::SelfSigned,
     };
     let config = ConfigFiles { config, profiles };

@@ -1,9 +1,9 @@
-//! Whom to believe when a request names its user in headers: what the cluster says about its
-//! front proxy, followed as it changes.
+//! Whose certificates to believe: what the cluster says about its front proxy and its users, followed
+//! as it changes.
 
 use crate::cluster::watching::{Progress, follow};
 use crate::cluster::{Client, ClusterError};
-use crate::domain::identity::ProxyTrust;
+use crate::domain::identity::Trust;
 use http::HeaderName;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Api;
@@ -21,7 +21,7 @@ const NAME: &str = "extension-apiserver-authentication";
 /// is not understood, and a ConfigMap that is gone, leave the last good trust in force.
 pub async fn watch(
     client: Client,
-    trust: watch::Sender<Option<Arc<ProxyTrust>>>,
+    trust: watch::Sender<Option<Arc<Trust>>>,
     stop: CancellationToken,
 ) {
     let api: Api<ConfigMap> = Api::namespaced(client, NAMESPACE);
@@ -33,7 +33,7 @@ pub async fn watch(
 }
 
 struct Reader {
-    trust: watch::Sender<Option<Arc<ProxyTrust>>>,
+    trust: watch::Sender<Option<Arc<Trust>>>,
     /// The last complaint, so that it is logged once.
     fault: Option<String>,
     /// Whether the ConfigMap was in the list that is being read.
@@ -91,18 +91,26 @@ impl Reader {
 }
 
 const CLIENT_CA: &str = "requestheader-client-ca-file";
+const USER_CA: &str = "client-ca-file";
+const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 /// Reads the ConfigMap's data. Keys that are absent have Kubernetes' usual value; the unique id's
 /// header has none, because an API server that does not know that header passes on whatever a
 /// client puts there.
-fn parse(data: &BTreeMap<String, String>) -> Result<ProxyTrust, ClusterError> {
+fn parse(data: &BTreeMap<String, String>) -> Result<Trust, ClusterError> {
     let bad = |key, problem: &str| ClusterError::Trust { key, problem: problem.to_owned() };
-    let client_ca_pem = data.get(CLIENT_CA).ok_or_else(|| bad(CLIENT_CA, "is missing"))?;
-    if !client_ca_pem.contains("-----BEGIN CERTIFICATE-----") {
+    let proxy_ca_pem = data.get(CLIENT_CA).ok_or_else(|| bad(CLIENT_CA, "is missing"))?;
+    if !proxy_ca_pem.contains(CERTIFICATE) {
         return Err(bad(CLIENT_CA, "holds no certificate"));
     }
-    Ok(ProxyTrust {
-        client_ca_pem: client_ca_pem.clone(),
+    // A cluster may have no authority for users; one that is there and unusable is a mistake.
+    let user_ca_pem = data.get(USER_CA).filter(|pem| !pem.trim().is_empty());
+    if user_ca_pem.is_some_and(|pem| !pem.contains(CERTIFICATE)) {
+        return Err(bad(USER_CA, "holds no certificate"));
+    }
+    Ok(Trust {
+        proxy_ca_pem: proxy_ca_pem.clone(),
+        user_ca_pem: user_ca_pem.cloned(),
         allowed_names: texts(data, "requestheader-allowed-names", None)?,
         username_headers: headers(data, "requestheader-username-headers", Some("X-Remote-User"))?,
         uid_headers: headers(data, "requestheader-uid-headers", None)?,
@@ -154,6 +162,8 @@ mod tests {
 
     const PEM: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
 
+    const USERS: &str = "-----BEGIN CERTIFICATE-----\nBBBB\n-----END CERTIFICATE-----\n";
+
     fn data(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
@@ -165,7 +175,7 @@ mod tests {
     #[test]
     fn what_kube_apiserver_writes_is_read() {
         let read = parse(&data(&[
-            ("client-ca-file", "for other purposes"),
+            (USER_CA, USERS),
             (CLIENT_CA, PEM),
             ("requestheader-allowed-names", r#"["front-proxy-client","other"]"#),
             ("requestheader-username-headers", r#"["X-User","X-Remote-User"]"#),
@@ -173,8 +183,9 @@ mod tests {
             ("requestheader-group-headers", r#"["X-Group"]"#),
             ("requestheader-extra-headers-prefix", r#"["X-Extra-"]"#),
         ]));
-        let expected = ProxyTrust {
-            client_ca_pem: PEM.into(),
+        let expected = Trust {
+            proxy_ca_pem: PEM.into(),
+            user_ca_pem: Some(USERS.into()),
             allowed_names: vec!["front-proxy-client".into(), "other".into()],
             username_headers: vec!["X-User".into(), "X-Remote-User".into()],
             uid_headers: vec!["X-Remote-Uid".into()],
@@ -191,6 +202,9 @@ mod tests {
         assert_eq!(usual.group_headers, ["X-Remote-Group"]);
         assert_eq!(usual.extra_header_prefixes, ["X-Remote-Extra-"]);
         assert!(usual.allowed_names.is_empty() && usual.uid_headers.is_empty());
+        assert_eq!(usual.user_ca_pem, None);
+        let blank = parse(&data(&[(CLIENT_CA, PEM), (USER_CA, " \n")])).unwrap();
+        assert_eq!(blank.user_ca_pem, None);
         for empty in ["", "[]", "null"] {
             let read = parse(&data(&[(CLIENT_CA, PEM), ("requestheader-group-headers", empty)]));
             assert!(read.unwrap().group_headers.is_empty(), "{empty:?}");
@@ -202,6 +216,7 @@ mod tests {
         for (pairs, complaint) in [
             (vec![], "`requestheader-client-ca-file` of"),
             (vec![(CLIENT_CA, "garbage")], "holds no certificate"),
+            (vec![(CLIENT_CA, PEM), (USER_CA, "garbage")], "`client-ca-file` of"),
             (vec![(CLIENT_CA, PEM), ("requestheader-allowed-names", "front-proxy")], "JSON list"),
             (vec![(CLIENT_CA, PEM), ("requestheader-allowed-names", "[1]")], "JSON list"),
             (

@@ -18,6 +18,36 @@ pub struct User {
 impl User {
     /// The group whose members may do anything.
     pub const MASTERS: &str = "system:masters";
+    /// The name of whoever shows nothing.
+    pub const ANONYMOUS: &str = "system:anonymous";
+    /// The group of everybody who is known.
+    pub const AUTHENTICATED: &str = "system:authenticated";
+    /// The group of whoever shows nothing.
+    pub const UNAUTHENTICATED: &str = "system:unauthenticated";
+
+    /// Whoever shows nothing.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self {
+            name: Self::ANONYMOUS.to_owned(),
+            uid: None,
+            groups: vec![Self::UNAUTHENTICATED.to_owned()],
+            extra: BTreeMap::new(),
+        }
+    }
+
+    /// The user as a member of everybody who is known, unless that is settled already: the API server
+    /// passes its own anonymous requests on under their name.
+    #[must_use]
+    pub fn known(mut self) -> Self {
+        if self.name != Self::ANONYMOUS
+            && !self.is_in(Self::AUTHENTICATED)
+            && !self.is_in(Self::UNAUTHENTICATED)
+        {
+            self.groups.push(Self::AUTHENTICATED.to_owned());
+        }
+        self
+    }
 
     /// Whether the user belongs to `group`.
     #[must_use]
@@ -55,12 +85,15 @@ pub enum Attributes {
     },
 }
 
-/// Whom to believe when a request names its user in headers: the content of the ConfigMap
-/// `kube-system/extension-apiserver-authentication`.
+/// Whose certificates to believe, and which of them may name another user in headers: the content of
+/// the ConfigMap `kube-system/extension-apiserver-authentication`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ProxyTrust {
+pub struct Trust {
     /// Certificates (PEM) of the authority that signs the front proxy's client certificate.
-    pub client_ca_pem: String,
+    pub proxy_ca_pem: String,
+    /// Certificates (PEM) of the authority that signs the client certificates of users; `None` where
+    /// the cluster has none. What it signs speaks for its holder alone, never for others.
+    pub user_ca_pem: Option<String>,
     /// Common names that a proxy's certificate may carry; any when empty.
     pub allowed_names: Vec<String>,
     /// Headers that carry the user's name, the first present one counts.

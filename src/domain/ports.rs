@@ -66,6 +66,23 @@ pub trait Reviews: Debug + Send + Sync {
     ) -> Pin<Box<dyn Future<Output = Result<Access, ReviewFailed>> + Send + 'a>>;
 }
 
+/// Whose a token is, or why it is nobody's, in words without any part of it.
+pub type Owner = Result<User, String>;
+
+/// Whose is this bearer token?
+pub trait Tokens: Debug + Send + Sync {
+    /// Asks the cluster.
+    fn owner<'a>(
+        &'a self,
+        token: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<Owner, TokenReviewFailed>> + Send + 'a>>;
+}
+
+/// The owner of a token could not be found out.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to ask the cluster for a TokenReview")]
+pub struct TokenReviewFailed(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
 /// The cluster's answer to a review.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Access {
@@ -96,3 +113,15 @@ pub trait Secrets: Debug + Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SecretUnknown(pub String);
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for ReviewFailed {
+    fn from(cause: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self(cause)
+    }
+}
+
+impl From<Box<dyn std::error::Error + Send + Sync>> for TokenReviewFailed {
+    fn from(cause: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        Self(cause)
+    }
+}

@@ -1,6 +1,7 @@
 //! The serving certificate: where it comes from, and how it is replaced while connections live.
 
 use crate::domain::error_chain::ErrorChain;
+use crate::domain::kept_certificate::KeptCertificate;
 use crate::tls::TlsError;
 use crate::tls::pair::{self, Contents, Pair};
 use arc_swap::ArcSwap;
@@ -8,7 +9,7 @@ use jiff::Timestamp;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::{info, warn};
@@ -25,6 +26,8 @@ pub enum Origin {
     },
     /// Made here, for localhost and 127.0.0.1.
     SelfSigned,
+    /// Handed in as it is kept in the cluster; self-signed until it arrives.
+    Kept,
 }
 
 /// What a look at the origin came to.
@@ -61,7 +64,7 @@ impl Certificates {
     /// `TlsError` if there is none to begin with.
     pub fn load(origin: Origin, now: Timestamp) -> Result<Arc<Self>, TlsError> {
         let (pair, good) = match &origin {
-            Origin::SelfSigned => (Pair::self_signed(now)?, None),
+            Origin::SelfSigned | Origin::Kept => (Pair::self_signed(now)?, None),
             Origin::Files { certificate, key } => {
                 let contents = pair::read(certificate, key)?;
                 (Pair::parse(&contents, certificate, key)?, Some(contents))
@@ -80,7 +83,8 @@ impl Certificates {
     pub fn reload_once(&self, now: Timestamp) -> Look {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let looked = match &self.origin {
-            Origin::SelfSigned => self.renew(now),
+            Origin::Kept if seen.good.is_some() => return Look::Unchanged,
+            Origin::SelfSigned | Origin::Kept => self.renew(now),
             Origin::Files { certificate, key } => match pair::read(certificate, key) {
                 Ok(contents) if seen.good.as_ref() == Some(&contents) => Ok(None),
                 Ok(contents) => Pair::parse(&contents, certificate, key)
@@ -88,6 +92,28 @@ impl Certificates {
                 Err(error) => Err(error),
             },
         };
+        self.settle(&mut seen, looked)
+    }
+
+    /// Serves what is kept in the cluster, if it can be served and is not served already.
+    pub fn take(&self, kept: &KeptCertificate) -> Look {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let contents = Contents::of(kept);
+        let looked = if seen.good.as_ref() == Some(&contents) {
+            Ok(None)
+        } else {
+            Pair::parse(&contents, Path::new("tls.crt"), Path::new("tls.key"))
+                .map(|pair| Some((pair, Some(contents))))
+        };
+        self.settle(&mut seen, looked)
+    }
+
+    /// Takes what was found, or keeps what there is.
+    fn settle(
+        &self,
+        seen: &mut Seen,
+        looked: Result<Option<(Pair, Option<Contents>)>, TlsError>,
+    ) -> Look {
         match looked {
             Ok(None) => {
                 if seen.fault.take().is_some() {

@@ -1,5 +1,6 @@
 //! A certificate with its private key: read from PEM files, or made on the spot.
 
+use crate::domain::kept_certificate::KeptCertificate;
 use crate::tls::TlsError;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -34,6 +35,13 @@ pub(crate) struct Contents {
 pub(crate) struct Pair {
     pub(crate) key: Arc<CertifiedKey>,
     pub(crate) expires: Timestamp,
+}
+
+impl Contents {
+    /// The serving certificate of what is kept, with its key.
+    pub(crate) fn of(kept: &KeptCertificate) -> Self {
+        Self { certificate: kept.certificate.clone().into(), key: kept.key.clone().into() }
+    }
 }
 
 pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Contents, TlsError> {

@@ -116,9 +116,24 @@ impl Bed {
         let token = registration::service_account_token(&self.kubectl);
         let kubeconfig =
             self.control_plane.write_kubeconfig("foresail", &token, registration::NAMESPACE);
-        let certificate = &self.serving_certificate;
+        let certificate = Some(&self.serving_certificate);
         let setup = AdapterSetup { binary, config, kubeconfig: &kubeconfig, certificate };
         Adapter::spawn(&self.keeper, &self.http, &setup)
+    }
+
+    /// Starts one that keeps its serving certificate in the cluster, with the rights of the overlay for
+    /// that; waits until it is ready.
+    #[track_caller]
+    pub(crate) fn start_own_adapter(&self, binary: &Path, config: &str) -> Adapter {
+        self.install();
+        registration::apply_own_certificate(&self.kubectl);
+        let token = registration::service_account_token(&self.kubectl);
+        let kubeconfig =
+            self.control_plane.write_kubeconfig("foresail", &token, registration::NAMESPACE);
+        let setup = AdapterSetup { binary, config, kubeconfig: &kubeconfig, certificate: None };
+        let mut adapter = Adapter::spawn(&self.keeper, &self.http, &setup);
+        adapter.wait_ready();
+        adapter
     }
 
     /// The program that reads metrics with Kubernetes' own clients; built when there is none yet.

@@ -2,6 +2,9 @@
 //! server that says what the test wants.
 
 mod cluster;
+mod identity;
+mod own_certificate;
 mod policies;
+mod protocols;
 mod supply;
 mod tls;

@@ -1,9 +1,12 @@
 //! What the cache of decisions remembers, shares and forgets.
 
 use super::*;
+use crate::auth::memory::QUESTION_BYTES_MAX;
+use crate::domain::limits;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Counts the questions, answers when let, and fails when told to.
 #[derive(Debug)]
@@ -55,10 +58,11 @@ impl Reviews for Counted {
 
 const PLENTY: usize = 1_000_000;
 
-fn decisions(reviews: &Arc<Counted>) -> (Arc<Decisions>, Arc<Counters>) {
-    let counters = Arc::new(Counters::default());
+fn decisions(reviews: &Arc<Counted>) -> (Arc<Decisions>, Arc<Asked>) {
+    let counters = Arc::new(Asked::default());
     let reviews: Arc<dyn Reviews> = Arc::<Counted>::clone(reviews);
-    (Arc::new(Decisions::new(reviews, Arc::clone(&counters))), counters)
+    let bounds = Bounds { kept_max: limits::DECISIONS_MAX, at_once: limits::REVIEWS_AT_ONCE };
+    (Arc::new(Decisions::new(reviews, bounds, Arc::clone(&counters))), counters)
 }
 
 fn question(path: &str) -> Question {
@@ -160,7 +164,7 @@ async fn a_failed_review_is_not_remembered() {
         assert_eq!(reviews.calls(), calls);
     }
     assert_eq!(counters.reviews_failed(), 3);
-    assert!(decisions.0.table().asking.is_empty());
+    assert!(decisions.memory.table().asking.is_empty());
 }
 
 #[tokio::test]
@@ -199,7 +203,7 @@ async fn the_oldest_decision_goes_when_there_are_too_many() {
     }
     assert_eq!(counters.evicted(), 1);
     {
-        let table = decisions.0.table();
+        let table = decisions.memory.table();
         assert_eq!(table.known.len(), limits::DECISIONS_MAX);
         assert!(!table.known.contains_key(&question("/0")));
         assert!(table.known.contains_key(&question("/1")));
@@ -207,7 +211,7 @@ async fn the_oldest_decision_goes_when_there_are_too_many() {
     // Expired decisions go first, all of them.
     decisions.decide(question("/later"), now + limits::DECISION_TTL).await.1.unwrap();
     assert_eq!(counters.evicted(), 1);
-    let table = decisions.0.table();
+    let table = decisions.memory.table();
     assert_eq!((table.known.len(), table.order.len()), (1, 1));
 }
 
@@ -221,5 +225,5 @@ async fn a_question_of_unusual_length_is_answered_but_not_kept() {
         assert!(decisions.decide(question(&path), now).await.1.unwrap().allowed);
         assert_eq!(reviews.calls(), calls);
     }
-    assert!(decisions.0.table().known.is_empty());
+    assert!(decisions.memory.table().known.is_empty());
 }

@@ -12,6 +12,7 @@ use super::http::{Http, Reply};
 use super::keeper::Keeper;
 use super::ports::free_port;
 use super::process::Process;
+use super::registration::SERVING_SECRET;
 
 /// The promise is two seconds without a backfill; a debug build beside a compiler is slower.
 const START_DEADLINE: Duration = Duration::from_secs(30);
@@ -37,8 +38,8 @@ pub(crate) struct AdapterSetup<'a> {
     pub(crate) config: &'a str,
     /// Whom it is towards kube-apiserver.
     pub(crate) kubeconfig: &'a Path,
-    /// Its serving certificate.
-    pub(crate) certificate: &'a Identity,
+    /// Its serving certificate; without one it keeps its own in the cluster.
+    pub(crate) certificate: Option<&'a Identity>,
 }
 
 impl Adapter {
@@ -49,17 +50,22 @@ impl Adapter {
         let folder = keeper.folder().join(&name);
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("foresail.yaml"), config).unwrap();
-        let (certificate, key) = certificate.write(&folder, "serving");
         let (secure_port, observability_port) = (free_port(), free_port());
-        let arguments = [
+        let mut arguments = vec![
             "serve".to_owned(),
             format!("--config={}", folder.join("foresail.yaml").display()),
             format!("--kubeconfig={}", kubeconfig.display()),
             format!("--secure-port={secure_port}"),
-            format!("--tls-cert-file={}", certificate.display()),
-            format!("--tls-private-key-file={}", key.display()),
             format!("--observability-port={observability_port}"),
         ];
+        match certificate {
+            Some(certificate) => {
+                let (certificate, key) = certificate.write(&folder, "serving");
+                arguments.push(format!("--tls-cert-file={}", certificate.display()));
+                arguments.push(format!("--tls-private-key-file={}", key.display()));
+            }
+            None => arguments.push(format!("--serving-secret={SERVING_SECRET}")),
+        }
         let process = Process::start(keeper, &name, binary, &arguments);
         Self { process, folder, secure_port, observability_port, http: http.clone() }
     }

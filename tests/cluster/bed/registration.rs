@@ -14,6 +14,9 @@ use super::wait::wait_until;
 pub(crate) const NAMESPACE: &str = "foresail-system";
 pub(crate) const NAME: &str = "foresail";
 
+/// Where it keeps a serving certificate of its own.
+pub(crate) const SERVING_SECRET: &str = "foresail-serving";
+
 /// The APIs that Foresail answers.
 pub(crate) const API_SERVICES: [&str; 3] = [
     "v1beta1.custom.metrics.k8s.io",
@@ -55,6 +58,12 @@ pub(crate) fn apply_manifests(
     kubectl.ok(&format!("delete apiservice {}", API_SERVICES.join(" ")));
     let is_api_service = |document: &&str| document.lines().any(|line| line == "kind: APIService");
     manifests.split("\n---\n").filter(is_api_service).collect::<Vec<_>>().join("\n---\n")
+}
+
+/// Applies what the overlay with a certificate of Foresail's own has beside the rest.
+pub(crate) fn apply_own_certificate(kubectl: &Kubectl) {
+    let file = Path::new(DEPLOY).join("kustomize/built-in/serving-certificate.yaml");
+    kubectl.apply(&fs::read_to_string(file).unwrap());
 }
 
 /// A kubeconfig token for Foresail's own ServiceAccount: exactly the rights that `deploy/` gives.

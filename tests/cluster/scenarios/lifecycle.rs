@@ -4,9 +4,12 @@ use std::time::{Duration, Instant};
 
 use crate::bed::Bed;
 use crate::bed::http::Http;
+use crate::bed::registration::{
+    API_SERVICES, NAME as SERVING_NAME, NAMESPACE as SERVING_NAMESPACE, SERVING_SECRET,
+};
 use crate::bed::wait::{seen, wait_until};
 use crate::stage::policies::{Policy, config};
-use crate::stage::{SOON, Stage, external, metric};
+use crate::stage::{SOON, Stage, external, foresail, metric};
 
 const NAMESPACE: &str = "lifecycle";
 
@@ -49,6 +52,42 @@ fn a_new_certificate_is_served_and_a_half_written_one_is_not() {
     // Leading the API services here once more has kube-apiserver judge them anew.
     stage.registration.lead_to(adapter.secure_port());
     assert_eq!(stage.registration.available(), Ok(()));
+}
+
+#[test]
+fn replicas_share_a_certificate_of_their_own_that_kube_apiserver_believes() {
+    let bed = Bed::exclusive();
+    let policies = one_policy(&bed);
+    let adapters = [(); 2].map(|()| bed.start_own_adapter(foresail(), &policies));
+    let secret = format!("secret {SERVING_SECRET} --namespace {SERVING_NAMESPACE}");
+    let kept = bed.kubectl.get(&secret)["data"].clone();
+    // Each in turn: kube-apiserver verifies what is shown by the authority that was written for it.
+    for adapter in &adapters {
+        let registration = bed.register(adapter);
+        assert_eq!(registration.available(), Ok(()));
+        let path = external(NAMESPACE, "demand");
+        wait_until(SOON, "the metric is served", || {
+            let output = bed.kubectl.run(&format!("get --raw {path}"));
+            seen(output.success, output.stderr)
+        });
+        for name in API_SERVICES {
+            let spec = bed.kubectl.get(&format!("apiservice {name}"))["spec"].clone();
+            assert_eq!(spec["caBundle"], kept["ca.crt"], "{name}");
+        }
+    }
+    assert_eq!(bed.kubectl.get(&secret)["data"], kept, "made once");
+    let account = format!("--as system:serviceaccount:{SERVING_NAMESPACE}:{SERVING_NAME}");
+    for (what, expected) in [
+        (format!("update secret/{SERVING_SECRET}"), "yes"),
+        ("get secret/another".to_owned(), "no"),
+        ("create secrets".to_owned(), "no"),
+        ("patch apiservices/v1beta2.custom.metrics.k8s.io".to_owned(), "yes"),
+        ("patch apiservices/v1beta1.metrics.k8s.io".to_owned(), "no"),
+    ] {
+        let can = format!("auth can-i {what} --namespace {SERVING_NAMESPACE} {account}");
+        assert_eq!(bed.kubectl.run(&can).stdout.trim(), expected, "{what}");
+    }
+    bed.kubectl.ok(&format!("delete {secret}"));
 }
 
 #[test]

@@ -4,8 +4,8 @@
 
 use foresail::auth::peer::Peer;
 use foresail::auth::{Door, Now, Refusal};
-use foresail::domain::identity::{Attributes, ProxyTrust, User};
-use foresail::domain::ports::{Access, ReviewFailed, Reviews};
+use foresail::domain::identity::{Attributes, Trust, User};
+use foresail::domain::ports::{Access, Owner, ReviewFailed, Reviews, TokenReviewFailed, Tokens};
 use foresail::tls::certificates::{Certificates, Look, Origin};
 use foresail::tls::{Acceptor, TlsError};
 use http::{Request, Response, StatusCode, Version};
@@ -69,6 +69,19 @@ impl Reviews for Nobody {
     }
 }
 
+/// Knows no token.
+#[derive(Debug)]
+struct NoTokens;
+
+impl Tokens for NoTokens {
+    fn owner<'a>(
+        &'a self,
+        _: &'a str,
+    ) -> Pin<Box<dyn Future<Output = Result<Owner, TokenReviewFailed>> + Send + 'a>> {
+        Box::pin(async { Ok(Err("unknown".to_owned())) })
+    }
+}
+
 struct Server {
     address: SocketAddr,
     certificates: Arc<Certificates>,
@@ -77,7 +90,7 @@ struct Server {
     proxy_ca: Ca,
     /// How each handshake that failed did so.
     failures: mpsc::Receiver<TlsError>,
-    trust: watch::Sender<Option<Arc<ProxyTrust>>>,
+    trust: watch::Sender<Option<Arc<Trust>>>,
 }
 
 impl Server {
@@ -92,7 +105,7 @@ impl Server {
         let certificates = Certificates::load(origin, Timestamp::now()).unwrap();
         let acceptor = Acceptor::new(Arc::clone(&certificates)).unwrap();
         let (trust, trusted) = watch::channel(Some(Arc::new(trust(&proxy_ca))));
-        let door = Arc::new(Door::delegated(trusted, Arc::new(Nobody)));
+        let door = Arc::new(Door::delegated(trusted, Arc::new(NoTokens), Arc::new(Nobody)));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (report, failures) = mpsc::channel(16);
@@ -139,9 +152,10 @@ impl Server {
 
 type Answer = (Version, StatusCode, String);
 
-fn trust(ca: &Ca) -> ProxyTrust {
-    ProxyTrust {
-        client_ca_pem: ca.pem(),
+fn trust(ca: &Ca) -> Trust {
+    Trust {
+        proxy_ca_pem: ca.pem(),
+        user_ca_pem: None,
         allowed_names: vec!["front-proxy-client".into()],
         username_headers: vec!["X-Remote-User".into()],
         uid_headers: Vec::new(),
@@ -193,11 +207,12 @@ async fn only_the_front_proxy_speaks_for_others() {
     assert_eq!(answer, (Version::HTTP_2, StatusCode::OK, "jane".to_owned()));
 
     let forger = issue(&ca("proxy"), "front-proxy-client", client);
-    for (shown, complaint) in
-        [(None, "no client certificate was shown"), (Some(&forger), "is not trusted")]
-    {
+    for (shown, refused, complaint) in [
+        (None, StatusCode::FORBIDDEN, "user \"system:anonymous\" cannot"),
+        (Some(&forger), StatusCode::UNAUTHORIZED, "is not trusted"),
+    ] {
         let (_, status, text) = server.ask(shown, "/metrics").await;
-        assert_eq!(status, StatusCode::UNAUTHORIZED);
+        assert_eq!(status, refused);
         assert!(text.contains(complaint), "{text}");
         assert_eq!(server.ask(shown, "/livez").await.1, StatusCode::OK);
     }

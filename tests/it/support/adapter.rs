@@ -37,6 +37,7 @@ pub(crate) struct Setup {
     arguments: Vec<String>,
     environment: Vec<(&'static str, String)>,
     log_filter: &'static str,
+    is_standalone: bool,
 }
 
 impl Setup {
@@ -44,7 +45,13 @@ impl Setup {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("foresail.yaml"), config).unwrap();
         fs::write(folder.path().join("token"), TOKEN).unwrap();
-        Self { folder, arguments: Vec::new(), environment: Vec::new(), log_filter: "info" }
+        Self {
+            folder,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            log_filter: "info",
+            is_standalone: true,
+        }
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
@@ -54,6 +61,20 @@ impl Setup {
     pub(crate) fn argument(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
         self
+    }
+
+    /// Behind the API server at this address.
+    pub(crate) fn behind(mut self, api_server: SocketAddr) -> Self {
+        let kubeconfig = format!(
+            "{{apiVersion: v1, kind: Config, current-context: it, \
+             clusters: [{{name: it, cluster: {{server: 'http://{api_server}'}}}}], \
+             contexts: [{{name: it, context: {{cluster: it, user: it, namespace: foresail}}}}], \
+             users: [{{name: it, user: {{}}}}]}}"
+        );
+        let path = self.file("kubeconfig");
+        fs::write(&path, kubeconfig).unwrap();
+        self.is_standalone = false;
+        self.argument(format!("--kubeconfig={}", path.display()))
     }
 
     /// Sets a variable of its environment.
@@ -71,12 +92,15 @@ impl Setup {
     pub(crate) fn command(&self) -> Command {
         let mut command = foresail();
         command
-            .args(["serve", "--standalone", "--secure-port=0", "--observability-port=0"])
+            .args(["serve", "--secure-port=0", "--observability-port=0"])
             .arg(format!("--config={}", self.file("foresail.yaml").display()))
-            .arg(format!("--token-file={}", self.file("token").display()))
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, text)| (name, text)))
             .env("RUST_LOG", self.log_filter);
+        if self.is_standalone {
+            let token = self.file("token");
+            command.arg("--standalone").arg(format!("--token-file={}", token.display()));
+        }
         command
     }
 
