@@ -11,6 +11,7 @@ pub mod explain;
 mod files;
 pub mod import;
 mod metrics;
+pub mod on_demand;
 mod outside;
 mod policies;
 pub mod profiles;
@@ -176,15 +177,7 @@ impl App {
     /// # Errors
     /// `AppError` when something that it cannot do without is missing or wrong.
     pub async fn build(settings: Settings) -> Result<Self, AppError> {
-        let Settings {
-            config,
-            mode,
-            secure_port,
-            observability_port,
-            certificate,
-            shutdown_delay,
-            environment,
-        } = settings;
+        let Settings { config, mode, environment, shutdown_delay, .. } = settings;
         let mut tasks = Tasks::default();
         let stop_work = CancellationToken::new();
         let mut registries = self_metrics::Registries::new();
@@ -199,12 +192,12 @@ impl App {
             follow_configuration(config, reach, &metrics, &mut tasks, &stop_work)?;
 
         // Certificates are read once here and looked at again from then on.
-        let certificates = follow_certificates(certificate, &mut tasks, &stop_work)?;
+        let certificates = follow_certificates(settings.certificate, &mut tasks, &stop_work)?;
 
         // The door and the pods, from the cluster or without one.
         let own =
             Own { loaded, metrics: metrics.clone(), published: Arc::clone(&published), vault };
-        let Outside { door, pods, places, loaded, supply, choices } = outside::connect(
+        let Outside { door, pods, places, loaded, mapping, supply, choices } = outside::connect(
             mode.clone(),
             own,
             &mut tasks,
@@ -215,9 +208,16 @@ impl App {
         .await?;
         let door = Arc::new(door);
 
-        let (in_use, listed, known) = (loaded.clone(), loaded.clone(), supply.clone());
-        let of_forecasts =
-            OfForecasts { loaded: in_use, published: Arc::clone(&published), supply: known };
+        // What rules make is listed again and again, and read once somebody asks.
+        let on_demand =
+            on_demand::serve(mapping, loaded.clone(), &mut tasks, &mut health, &stop_work);
+
+        let listed = loaded.clone();
+        let of_forecasts = OfForecasts {
+            loaded: loaded.clone(),
+            published: Arc::clone(&published),
+            supply: supply.clone(),
+        };
 
         // The tick reads, evaluates and publishes; a pulse shows that it turns.
         let pulse = Pulse::start();
@@ -239,6 +239,7 @@ impl App {
         self_metrics::forecasts(registries.own(), of_forecasts);
         let router = api::router(api::Face {
             published,
+            on_demand,
             door,
             pods,
             health: Arc::clone(&health),
@@ -247,13 +248,14 @@ impl App {
             listed_max: listed_max(listed),
         });
         let is_local = matches!(mode, Mode::Standalone { .. });
-        let acceptor = Acceptor::new(certificates).map_err(AppError::Tls)?;
+        let acceptor = Some(Acceptor::new(certificates).map_err(AppError::Tls)?);
         let servers = ServerMetrics::register(registries.own());
-        let served = Served { name: "secure", acceptor: Some(acceptor), router };
-        let secure = Listener::bind(secure_port, is_local, served, &servers).await?;
+        let bind = async |port, served| Listener::bind(port, is_local, served, &servers).await;
+        let secure =
+            bind(settings.secure_port, Served { name: "secure", acceptor, router }).await?;
         let router = web::router(registries.finish(), health, desk);
         let served = Served { name: "observability", acceptor: None, router };
-        let observability = Listener::bind(observability_port, is_local, served, &servers).await?;
+        let observability = bind(settings.observability_port, served).await?;
         Ok(Self { secure, observability, tasks, stop_work, serving, shutdown_delay })
     }
 

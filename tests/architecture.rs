@@ -35,7 +35,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "source",
         level: 3,
-        may_name: &["domain", "document", "policy", "series"],
+        may_name: &["domain", "document", "policy", "rules", "series"],
         outside: &[
             "amqprs",
             "aws_credential_types",
@@ -79,6 +79,12 @@ const ROOMS: &[Room] = &[
         outside: &[],
     },
     Room {
+        name: "on_demand",
+        level: 5,
+        may_name: &["domain", "rules", "series"],
+        outside: &["arc_swap"],
+    },
+    Room {
         name: "replay",
         level: 5,
         may_name: &["domain", "document", "forecast", "policy", "series", "pipeline", "simulate"],
@@ -111,7 +117,16 @@ const ROOMS: &[Room] = &[
     Room {
         name: "api",
         level: 6,
-        may_name: &["domain", "document", "pipeline", "published", "auth", "telemetry"],
+        may_name: &[
+            "domain",
+            "document",
+            "rules",
+            "pipeline",
+            "published",
+            "on_demand",
+            "auth",
+            "telemetry",
+        ],
         outside: &["axum", "prometheus_client", "serde", "serde_json", "strsim"],
     },
     Room {
@@ -136,6 +151,7 @@ const ROOMS: &[Room] = &[
             "simulate",
             "import",
             "evaluation",
+            "on_demand",
             "replay",
             "auth",
             "tls",
@@ -215,6 +231,7 @@ const PURE: &[&str] = &[
     "simulate",
     "import",
     "evaluation",
+    "on_demand",
     "replay",
 ];
 

@@ -8,13 +8,12 @@ use crate::app::policies::Verdicts;
 use crate::app::queues::Queues;
 use crate::app::read::Sources;
 use crate::document::fault::Fault;
-use crate::document::path::Path as DocumentPath;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
 use crate::policy::crd::{self, Unsupported};
 use crate::policy::resolve::objects::manifests::{self, Manifests};
 use crate::policy::{Config, resolve};
-use crate::rules;
+use crate::rules::{self, Rules};
 use crate::source::{Reach, Source};
 use profiles::Written;
 use std::path::{Path, PathBuf};
@@ -27,6 +26,8 @@ pub struct Loaded {
     /// What was configured.
     pub config: Config,
     pub(crate) sources: Sources,
+    /// The rules of prometheus-adapter.
+    pub(crate) rules: Arc<Rules>,
     /// What became of the cluster's objects.
     pub(crate) verdicts: Verdicts,
     /// Whether nothing is missing: the cluster's objects may come later than the file.
@@ -70,7 +71,7 @@ pub struct ConfigFiles {
 /// When the file as a whole cannot be used; what is wrong inside one source or policy is listed
 /// in the result.
 pub fn read(files: &ConfigFiles) -> Result<Config, ConfigError> {
-    Contents::read(files)?.settle(files)
+    Ok(Contents::read(files)?.settle(files)?.config)
 }
 
 /// Reads and settles a configuration file, or one with objects as they are applied; and what such
@@ -88,7 +89,7 @@ pub fn read_any(files: &ConfigFiles) -> Result<Manifests, ConfigError> {
     {
         return Ok(manifests);
     }
-    Ok(Manifests { config: contents.settle(files)?, ..Manifests::default() })
+    Ok(Manifests { config: contents.settle(files)?.config, ..Manifests::default() })
 }
 
 /// The definitions of the objects that hold policies in a cluster, as YAML.
@@ -113,7 +114,7 @@ impl Contents {
         Ok(Self { config: content(config)?, profiles })
     }
 
-    fn settle(&self, files: &ConfigFiles) -> Result<Config, ConfigError> {
+    fn settle(&self, files: &ConfigFiles) -> Result<Settled, ConfigError> {
         let profiles = profiles::settle(&self.profiles)?;
         let path = &files.config;
         let text = text(path, &self.config)?;
@@ -123,22 +124,20 @@ impl Contents {
     }
 }
 
-/// The configuration with what is wrong in its rules.
-fn with_rules(mut config: Config, text: &str) -> Result<Config, Vec<Fault>> {
+/// What the files come to.
+struct Settled {
+    config: Config,
+    rules: Arc<Rules>,
+}
+
+/// The configuration with its rules, and with what is wrong in them.
+fn with_rules(mut config: Config, text: &str) -> Result<Settled, Vec<Fault>> {
     let rules = rules::load::load(text)?;
-    let lists = [(rules::Kind::Custom, &rules.custom), (rules::Kind::External, &rules.external)];
-    for (kind, _) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
-        let path = DocumentPath::default().key(kind.key());
-        let fault = Fault::new(path, "rules are checked, and not served by this version");
-        config
-            .warnings
-            .push(fault.hint("keep prometheus-adapter beside Foresail, or write policies"));
-    }
-    config.faults.extend(rules.faults);
-    config.warnings.extend(rules.warnings);
+    config.faults.extend(rules.faults.iter().cloned());
+    config.warnings.extend(rules.warnings.iter().cloned());
     config.faults.sort_by_key(|it| it.position);
     config.warnings.sort_by_key(|it| it.position);
-    Ok(config)
+    Ok(Settled { config, rules: Arc::new(rules) })
 }
 
 /// A file, one byte more than allowed, so that a larger one is found out without being read.
@@ -179,10 +178,10 @@ impl Follower {
         (queues, reach): (Arc<Queues>, Reach),
     ) -> Result<(Self, watch::Receiver<Arc<Loaded>>), ConfigError> {
         let contents = Contents::read(&files)?;
-        let config = contents.settle(&files)?;
+        let Settled { config, rules } = contents.settle(&files)?;
         log_all(&files.config, &config);
         metrics.config_loaded(&config);
-        let loading = load(config, metrics, (&queues, &reach));
+        let loading = load(config, rules, metrics, (&queues, &reach));
         let (sender, receiver) = watch::channel(Arc::new(loading));
         let follower = Self {
             files,
@@ -212,12 +211,12 @@ impl Follower {
         let parsed = contents.settle(&self.files);
         self.contents = contents;
         match parsed {
-            Ok(config) => self.take_over(config),
+            Ok(settled) => self.take_over(settled),
             Err(error) => self.refuse(&error),
         }
     }
 
-    fn take_over(&self, config: Config) {
+    fn take_over(&self, Settled { config, rules }: Settled) {
         log_all(&self.files.config, &config);
         let (config, kept) = config.keep_good(&self.loaded.borrow().config);
         for what in kept {
@@ -225,7 +224,7 @@ impl Follower {
         }
         self.metrics.config_loaded(&config);
         tracing::info!(policies = config.policies.len(), "configuration reloaded");
-        let loading = load(config, &self.metrics, (&self.queues, &self.reach));
+        let loading = load(config, rules, &self.metrics, (&self.queues, &self.reach));
         self.loaded.send_replace(Arc::new(loading));
     }
 
@@ -251,7 +250,12 @@ impl Follower {
     }
 }
 
-fn load(config: Config, metrics: &Metrics, (queues, reach): (&Arc<Queues>, &Reach)) -> Loaded {
+fn load(
+    config: Config,
+    rules: Arc<Rules>,
+    metrics: &Metrics,
+    (queues, reach): (&Arc<Queues>, &Reach),
+) -> Loaded {
     let sources = config.sources.iter().map(|settings| {
         let source = Source::new(settings, reach).map_err(|error| {
             let error = ErrorChain(&error).to_string();
@@ -261,7 +265,7 @@ fn load(config: Config, metrics: &Metrics, (queues, reach): (&Arc<Queues>, &Reac
         (settings.name.clone(), source, metrics.source(&settings.name))
     });
     let sources = Sources::new(sources.collect(), Arc::clone(queues));
-    Loaded { config, sources, verdicts: Verdicts::new(), is_whole: true }
+    Loaded { config, sources, rules, verdicts: Verdicts::new(), is_whole: true }
 }
 
 /// Everything that is wrong, and what is not wrong but may mislead.

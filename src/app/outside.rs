@@ -29,6 +29,7 @@ use crate::domain::ports::{Places, Pods, PodsUnknown};
 use crate::domain::selector::Selector;
 use crate::policy::{Config, Signal};
 use crate::published::Published;
+use crate::rules::resources::RestMapping;
 use crate::telemetry::health::{Check, Health};
 use crate::telemetry::process;
 use std::collections::BTreeSet;
@@ -55,6 +56,8 @@ pub(super) struct Outside {
     pub(super) places: Arc<dyn Places>,
     /// The file's policies, joined by those of the cluster.
     pub(super) loaded: watch::Receiver<Arc<Loaded>>,
+    /// What resources there are.
+    pub(super) mapping: watch::Receiver<Arc<RestMapping>>,
     /// Which pods are on their way; `None` without a cluster.
     pub(super) supply: Option<Arc<SupplyIndex>>,
     /// What was chosen for the policies, and who chooses.
@@ -78,7 +81,8 @@ pub(super) async fn connect(
             tasks.spawn("token", run);
             let (door, pods) = (Door::standalone(token), Arc::new(NoCluster));
             let (places, choices) = (Arc::new(NoCluster), Arc::new(Choices::alone()));
-            return Ok(Outside { door, pods, places, loaded: own.loaded, supply: None, choices });
+            let (loaded, mapping) = (own.loaded, usual_resources());
+            return Ok(Outside { door, pods, places, loaded, mapping, supply: None, choices });
         }
         Mode::Cluster { kubeconfig } => kubeconfig,
     };
@@ -140,7 +144,13 @@ pub(super) async fn connect(
     tasks.spawn("status", status.run(stop.clone()));
 
     let door = Door::delegated(trusted, Arc::new(ClusterReviews::new(client)));
-    Ok(Outside { door, pods, places, loaded, supply: Some(supply), choices })
+    let mapping = usual_resources();
+    Ok(Outside { door, pods, places, loaded, mapping, supply: Some(supply), choices })
+}
+
+/// The resources that every cluster has.
+fn usual_resources() -> watch::Receiver<Arc<RestMapping>> {
+    watch::channel(Arc::new(RestMapping::usual())).1
 }
 
 /// Makes a check pass once a value is there; then it stays so, since the last good one is kept.

@@ -2,6 +2,7 @@
 //! logged by whoever keeps it. A bound that only makes sense beside its code stands there.
 
 pub mod documents;
+pub mod on_demand;
 pub mod pods;
 pub mod profile;
 pub mod schedule;
