@@ -41,6 +41,7 @@ use crate::web;
 use configuration::{ConfigError, ConfigFiles, Follower, Loaded};
 use files::look_every;
 use metrics::Metrics;
+use on_demand::{AskedPods, Needs, Pace};
 use outside::{Outside, Own};
 use queues::Queues;
 use secrets::Vault;
@@ -71,6 +72,8 @@ pub struct Settings {
     pub certificate: Origin,
     /// How long readiness fails before the ports close.
     pub shutdown_delay: Duration,
+    /// How often it is looked which series rules have.
+    pub relists: Pace,
     /// What platforms hand to the process.
     pub environment: Environment,
 }
@@ -195,8 +198,9 @@ impl App {
         let certificates = follow_certificates(settings.certificate, &mut tasks, &stop_work)?;
 
         // The door and the pods, from the cluster or without one.
-        let own =
-            Own { loaded, metrics: metrics.clone(), published: Arc::clone(&published), vault };
+        let (asked_pods, asked) = watch::channel(AskedPods::new());
+        let (shown, counted) = (Arc::clone(&published), metrics.clone());
+        let own = Own { loaded, metrics: counted, published: shown, vault, asked_pods: asked };
         let Outside { door, pods, places, loaded, mapping, supply, choices } = outside::connect(
             mode.clone(),
             own,
@@ -209,15 +213,14 @@ impl App {
         let door = Arc::new(door);
 
         // What rules make is listed again and again, and read once somebody asks.
+        let (asked_pods, known) = (Arc::new(asked_pods), Arc::clone(&pods));
+        let needs = Needs { pace: settings.relists, mapping, pods: known, asked_pods };
         let on_demand =
-            on_demand::serve(mapping, loaded.clone(), &mut tasks, &mut health, &stop_work);
+            on_demand::serve(needs, loaded.clone(), &mut tasks, &mut health, &stop_work);
+        let board = Arc::clone(&on_demand.board);
 
         let listed = loaded.clone();
-        let of_forecasts = OfForecasts {
-            loaded: loaded.clone(),
-            published: Arc::clone(&published),
-            supply: supply.clone(),
-        };
+        let of_forecasts = OfForecasts::new(&loaded, &published, supply.as_ref());
 
         // The tick reads, evaluates and publishes; a pulse shows that it turns.
         let pulse = Pulse::start();
@@ -253,7 +256,7 @@ impl App {
         let bind = async |port, served| Listener::bind(port, is_local, served, &servers).await;
         let secure =
             bind(settings.secure_port, Served { name: "secure", acceptor, router }).await?;
-        let router = web::router(registries.finish(), health, desk);
+        let router = web::router(registries.finish(), health, desk, board);
         let served = Served { name: "observability", acceptor: None, router };
         let observability = bind(settings.observability_port, served).await?;
         Ok(Self { secure, observability, tasks, stop_work, serving, shutdown_delay })

@@ -132,7 +132,15 @@ const ROOMS: &[Room] = &[
     Room {
         name: "web",
         level: 6,
-        may_name: &["domain", "document", "policy", "pipeline", "evaluation", "telemetry"],
+        may_name: &[
+            "domain",
+            "document",
+            "policy",
+            "pipeline",
+            "evaluation",
+            "on_demand",
+            "telemetry",
+        ],
         outside: &["axum", "prometheus_client", "serde", "serde_json", "tokio"],
     },
     // axum serves both ports and the demo's page; reqwest plays the HPA of the demo.

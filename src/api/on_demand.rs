@@ -11,6 +11,7 @@ use crate::api::world::{World, cut};
 use crate::domain::metric::MetricKey;
 use crate::domain::name::{MetricName, Namespace, ObjectName};
 use crate::domain::object::GroupResource;
+use crate::domain::ports::PodsUnknown;
 use crate::on_demand::Question;
 use crate::on_demand::board::{Answer, Board, Numbers, State, Wants};
 use crate::rules::selector::SeriesSelector;
@@ -51,7 +52,13 @@ impl OnDemand {
         let state = self.board.load();
         let asked = match ask {
             Ask::External(ask) => external_question(ask, query, world, &state)?,
-            Ask::Custom(ask) => custom_question(ask, query, world, &state)?,
+            Ask::Custom(ask) => match custom_question(ask, query, world, &state) {
+                Err(Missing::Pods(namespace, _)) => {
+                    wants.want_pods(namespace).await;
+                    custom_question(ask, query, world, &state).map_err(Missing::refusal)?
+                }
+                asked => asked.map_err(Missing::refusal)?,
+            },
             Ask::Document(_) | Ask::Malformed | Ask::Unmatched { .. } => None,
         };
         let Some((question, names)) = asked else { return Ok(None) };
@@ -139,6 +146,30 @@ impl Demanded {
     }
 }
 
+/// Why a request is no question, yet or at all.
+#[derive(Debug)]
+enum Missing {
+    /// It is not known which pods the namespace has; what to say if that stays so.
+    Pods(Namespace, Box<Refusal>),
+    /// It cannot be answered.
+    Refused(Refusal),
+}
+
+impl Missing {
+    fn refusal(self) -> Refusal {
+        match self {
+            Self::Pods(_, refusal) => *refusal,
+            Self::Refused(refusal) => refusal,
+        }
+    }
+}
+
+impl From<Refusal> for Missing {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
 /// A question, and the objects wanted of its answer.
 type Asked = (Question, Option<Vec<ObjectName>>);
 
@@ -165,7 +196,7 @@ fn custom_question(
     query: &Query<'_>,
     world: &World<'_>,
     state: &State,
-) -> Result<Option<Asked>, Refusal> {
+) -> Result<Option<Asked>, Missing> {
     if custom_metrics::locate(ask, world).is_some() {
         return Ok(None);
     }
@@ -179,7 +210,7 @@ fn custom_question(
         return Ok(None);
     }
     if kind_of(&resource).is_none() {
-        return Err(unknown_kind(&resource));
+        return Err(unknown_kind(&resource).into());
     }
     let selector = series_selector(query, "metricLabelSelector")?;
     let names = wanted_names(ask, query, (namespace.as_ref(), &resource), world)?;
@@ -189,13 +220,14 @@ fn custom_question(
         (Some(_), Some(names)) if !names.is_empty() => Some(names.clone()),
         (Some(_), Some(_)) => {
             let text = format!("no {resource} match the selector ({})", cut(&ask.metric));
-            return Err(Refusal::not_found(text));
+            return Err(Refusal::not_found(text).into());
         }
         (Some(why), None) => {
             return Err(Refusal::bad_request(format!(
                 "the rule of {metric} can be asked for named objects only ({why}), and it is not \
                  known which {resource} there are; ask for one by its name"
-            )));
+            ))
+            .into());
         }
     };
     Ok(Some((Question::Custom { namespace, resource, metric, selector, objects }, names)))
@@ -227,27 +259,30 @@ fn wanted_names(
     query: &Query<'_>,
     (namespace, resource): (Option<&Namespace>, &GroupResource),
     world: &World<'_>,
-) -> Result<Option<Vec<ObjectName>>, Refusal> {
+) -> Result<Option<Vec<ObjectName>>, Missing> {
     if let Some(name) = custom_metrics::wanted_name(ask, query)? {
         let name = ObjectName::new(&name);
-        return name
-            .map(|it| Some(vec![it]))
-            .map_err(|error| Refusal::bad_request(error.to_string()));
+        let name = name.map_err(|error| Refusal::bad_request(error.to_string()))?;
+        return Ok(Some(vec![name]));
     }
     let labels = custom_metrics::parsed(query, "labelSelector")?;
     let Some(namespace) = namespace.filter(|_| resource.is_pods()) else {
         if labels.is_empty() {
             return Ok(None);
         }
-        return Err(custom_metrics::unwatched(&resource.to_string()));
+        return Err(custom_metrics::unwatched(&resource.to_string()).into());
     };
     match world.pods.matching(namespace, &labels) {
         Ok(pods) => Ok(Some(pods)),
         // Whatever has a value is there, as far as anybody can tell.
-        Err(_) if labels.is_empty() => Ok(None),
+        Err(PodsUnknown::NoCluster) if labels.is_empty() => Ok(None),
         Err(error) => {
             let what = format!("metric {} of pods in namespace {namespace}", cut(&ask.metric));
-            Err(custom_metrics::pods_unknown(&what, &error))
+            let refusal = custom_metrics::pods_unknown(&what, &error);
+            Err(match error {
+                PodsUnknown::NotSynced => Missing::Pods(namespace.clone(), Box::new(refusal)),
+                PodsUnknown::NoCluster => Missing::Refused(refusal),
+            })
         }
     }
 }

@@ -8,9 +8,12 @@ use crate::app::policies::Verdicts;
 use crate::app::queues::Queues;
 use crate::app::read::Sources;
 use crate::document::fault::Fault;
+use crate::document::path::Path as DocumentPath;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
+use crate::import::prometheus_adapter::{self, Server};
 use crate::policy::crd::{self, Unsupported};
+use crate::policy::profile::Profiles;
 use crate::policy::resolve::objects::manifests::{self, Manifests};
 use crate::policy::{Config, resolve};
 use crate::rules::{self, Rules};
@@ -63,6 +66,8 @@ pub struct ConfigFiles {
     pub config: PathBuf,
     /// The folder with profiles that take the place of built-in ones.
     pub profiles: Option<PathBuf>,
+    /// Where Prometheus is, for a file of prometheus-adapter, which does not say.
+    pub server: Option<Server>,
 }
 
 /// Reads and settles a configuration file.
@@ -109,7 +114,7 @@ struct Contents {
 
 impl Contents {
     fn read(files: &ConfigFiles) -> Result<Self, ConfigError> {
-        let ConfigFiles { config, profiles } = files;
+        let ConfigFiles { config, profiles, server: _ } = files;
         let profiles = profiles::read(profiles.as_deref())?;
         Ok(Self { config: content(config)?, profiles })
     }
@@ -119,9 +124,43 @@ impl Contents {
         let path = &files.config;
         let text = text(path, &self.config)?;
         let faulty = |faults| ConfigError::Faulty { path: path.clone(), faults };
-        let config = resolve::load_with(text, &profiles).map_err(faulty)?;
+        let config = configured(text, &profiles, files.server.as_ref()).map_err(faulty)?;
         with_rules(config, text).map_err(faulty)
     }
+}
+
+/// What a file says beside its rules; of prometheus-adapter's, its flags say that.
+fn configured(
+    text: &str,
+    profiles: &Arc<Profiles>,
+    server: Option<&Server>,
+) -> Result<Config, Vec<Fault>> {
+    let fault = |problem: &str| Fault::new(DocumentPath::default(), problem);
+    let Some(server) = server else {
+        if prometheus_adapter::is_configuration(text) {
+            let fault = fault("this is a configuration of prometheus-adapter");
+            let hint = "give the flags of its Deployment, `--prometheus-url` above all, to `foresail \
+                        serve`, or say it in Foresail's words: `foresail import prometheus-adapter`";
+            return Err(vec![fault.hint(hint)]);
+        }
+        return resolve::load_with(text, profiles);
+    };
+    if !prometheus_adapter::is_configuration(text) {
+        let mut config = resolve::load_with(text, profiles)?;
+        let fault = fault("`--prometheus-url` and its like have no effect on this file");
+        config.warnings.push(fault.hint("its `sources` say where Prometheus is"));
+        return Ok(config);
+    }
+    let placeless = |mut fault: Fault| {
+        (fault.path, fault.position) = (DocumentPath::default(), None);
+        fault
+    };
+    let flags = resolve::load_with(&prometheus_adapter::head(server), profiles);
+    let mut config =
+        flags.map_err(|faults| faults.into_iter().map(placeless).collect::<Vec<_>>())?;
+    config.faults = config.faults.into_iter().map(placeless).collect();
+    config.warnings = config.warnings.into_iter().map(placeless).collect();
+    Ok(config)
 }
 
 /// What the files come to.

@@ -6,6 +6,7 @@ use crate::app::clock;
 use crate::app::configuration::Loaded;
 use crate::app::files::look_every;
 use crate::app::metrics::Metrics;
+use crate::app::on_demand::AskedPods;
 use crate::app::secrets::Vault;
 use crate::app::self_metrics::{self, OfPolicies, Registries};
 use crate::app::status::Status;
@@ -44,6 +45,8 @@ pub(super) struct Own {
     pub(super) metrics: Metrics,
     pub(super) published: Arc<Published>,
     pub(super) vault: Arc<Vault>,
+    /// Whose pods somebody asked for.
+    pub(super) asked_pods: watch::Receiver<AskedPods>,
 }
 
 /// What comes from outside.
@@ -94,7 +97,7 @@ pub(super) async fn connect(
     let is_trusted = health.add_ready("front-proxy-trust");
     tasks.spawn("trust-known", until_known(trusted.clone(), is_trusted, stop.clone()));
 
-    let Own { loaded, metrics, published, vault } = own;
+    let Own { loaded, metrics, published, vault, asked_pods } = own;
 
     // The Secrets that policies refer to are read when they are needed.
     vault.open_cluster(Arc::new(ClusterSecrets::new(client.clone())));
@@ -107,10 +110,10 @@ pub(super) async fn connect(
     tasks.spawn("lease", candidate.run(stop.clone()));
     let choices = Arc::new(Choices::start(&index, &loaded, leading.clone(), tasks, stop));
 
-    // Pods are watched in the namespaces that have a Pods metric.
+    // Pods are watched in the namespaces that have a Pods metric, or are asked for one of a rule.
     let pods = Arc::new(PodIndex::default());
     let (wish, wanted) = watch::channel(pod_namespaces(&loaded.borrow().config));
-    let follow = follow_namespaces(loaded.clone(), wish, pod_namespaces, stop.clone());
+    let follow = follow_pods(loaded.clone(), asked_pods, wish, stop.clone());
     tasks.spawn("pod-namespaces", follow);
     let run = Arc::clone(&pods).watch(client.clone(), wanted, stop.clone());
     tasks.spawn("pods", run);
@@ -182,6 +185,31 @@ async fn until_synced(pods: Arc<PodIndex>, check: Arc<Check>, stop: Cancellation
         tracing::warn!("the list of pods takes long; Pods metrics with a selector are refused");
     }
     check.set(true);
+    stop.cancelled().await;
+}
+
+async fn follow_pods(
+    mut loaded: watch::Receiver<Arc<Loaded>>,
+    mut asked: watch::Receiver<AskedPods>,
+    wish: watch::Sender<BTreeSet<Namespace>>,
+    stop: CancellationToken,
+) {
+    loop {
+        let changed = async {
+            tokio::select! {
+                changed = loaded.changed() => changed,
+                changed = asked.changed() => changed,
+            }
+        };
+        let Some(Ok(())) = stop.run_until_cancelled(changed).await else { break };
+        let mut namespaces = pod_namespaces(&loaded.borrow_and_update().config);
+        namespaces.extend(asked.borrow_and_update().keys().cloned());
+        wish.send_if_modified(|wished| {
+            let is_new = *wished != namespaces;
+            *wished = namespaces;
+            is_new
+        });
+    }
     stop.cancelled().await;
 }
 

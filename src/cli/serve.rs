@@ -1,7 +1,11 @@
 //! `foresail serve`: from flags to a running adapter, and from a signal to its end.
 
+pub(super) mod old_flags;
+
 use super::{Exit, Printer, ServeArgs};
 use crate::app::configuration::ConfigFiles;
+use crate::app::import::Server;
+use crate::app::on_demand::Pace;
 use crate::app::{App, AppError, Mode, Settings};
 use crate::domain::error_chain::ErrorChain;
 use crate::tls::certificates::Origin;
@@ -9,6 +13,10 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 pub(super) fn run(args: ServeArgs, printer: &mut Printer) -> anyhow::Result<Exit> {
+    if !args.ignored_flags.is_empty() {
+        let flags = args.ignored_flags.join(" ");
+        tracing::warn!(flags, "flags of prometheus-adapter that have no effect");
+    }
     let settings = settings(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // On a thread that works later, too: glibc's allocator keeps the memory of threads apart, and what
@@ -50,6 +58,10 @@ fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
         standalone,
         token_file,
         shutdown_delay,
+        server,
+        metrics_relist_interval,
+        metrics_max_age,
+        ignored_flags: _,
     } = args;
     let mode = if standalone {
         Mode::Standalone { token_file: token_file.context("--standalone needs --token-file")? }
@@ -60,7 +72,8 @@ fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
         Some((certificate, key)) => Origin::Files { certificate, key },
         None => Origin::SelfSigned,
     };
-    let config = ConfigFiles { config, profiles };
+    let server = Some(Server::from(server)).filter(|it| *it != Server::default());
+    let config = ConfigFiles { config, profiles, server };
     let shutdown_delay = shutdown_delay.0;
     Ok(Settings {
         config,
@@ -69,6 +82,7 @@ fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
         observability_port,
         certificate,
         shutdown_delay,
+        relists: Pace::of(metrics_relist_interval, metrics_max_age),
         environment: super::environment(),
     })
 }

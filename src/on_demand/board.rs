@@ -2,7 +2,7 @@
 
 use crate::domain::finite::Finite;
 use crate::domain::metric::MetricKey;
-use crate::domain::name::MetricName;
+use crate::domain::name::{MetricName, Namespace};
 use crate::domain::object::GroupResource;
 use crate::on_demand::Question;
 use crate::on_demand::rule::Standing;
@@ -81,6 +81,9 @@ pub trait Wants: Debug + Send + Sync {
         &self,
         question: Question,
     ) -> Pin<Box<dyn Future<Output = Result<(), String>> + Send + '_>>;
+
+    /// Ends when it is known which pods a namespace has, or when that took too long.
+    fn want_pods(&self, namespace: Namespace) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
 impl Board {

@@ -3,9 +3,9 @@
 use crate::domain::limits::on_demand as limits;
 use crate::domain::name::{Namespace, ObjectName, SourceName};
 use crate::on_demand::Question;
-use crate::on_demand::board::{Answer, Asked, Named, Numbers, Refused, State};
+use crate::on_demand::board::{Answer, Asked, Named, Refused, State};
 use crate::on_demand::rule::{Relist, Ruled, Standing};
-use crate::rules::answer::{self, Answer as Answered};
+use crate::rules::answer::Answer as Answered;
 use crate::rules::catalogue::{Catalogue, Entry, SeriesShape};
 use crate::rules::query::{Ask, CannotBuild, Objects};
 use crate::rules::resources::RestMapping;
@@ -13,7 +13,7 @@ use crate::rules::selector::SeriesSelector;
 use crate::rules::{Kind, Rule, Rules};
 use crate::series::grid::Grid;
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// All rules, questions and waiters; `W` is how a waiter is woken.
@@ -69,8 +69,8 @@ impl<W> Default for Ledger<W> {
 
 impl<W> Ledger<W> {
     /// Takes over the rules of a configuration for this cluster. What stays as it was keeps its series;
-    /// if anything changed, all answers are made anew.
-    pub fn configure(&mut self, rules: &Rules, mapping: &RestMapping) {
+    /// if anything changed, all answers are made anew, and that is told.
+    pub fn configure(&mut self, rules: &Rules, mapping: &RestMapping) -> bool {
         let taken = |list: &[Arc<Rule>], before: &[Ruled]| -> Vec<Ruled> {
             let made = list.iter().map(|rule| {
                 let before = before.iter().find(|it| it.rule == *rule);
@@ -84,7 +84,8 @@ impl<W> Ledger<W> {
             let bound = |it: &Ruled| it.bound.clone();
             now.len() == before.len() && now.iter().map(bound).eq(before.iter().map(bound))
         };
-        if !(is_same(&custom, &self.custom) && is_same(&external, &self.external)) {
+        let is_new = !(is_same(&custom, &self.custom) && is_same(&external, &self.external));
+        if is_new {
             for slot in self.slots.values_mut() {
                 // What is being read is of rules that are gone.
                 (slot.reading, slot.begun, slot.kept) = (None, None, None);
@@ -92,6 +93,7 @@ impl<W> Ledger<W> {
         }
         (self.custom, self.external) = (custom, external);
         self.list();
+        is_new
     }
 
     /// What to ask to learn each rule's series.
@@ -249,6 +251,16 @@ impl<W> Ledger<W> {
         std::mem::take(&mut slot.waiters)
     }
 
+    /// The namespaces whose pods somebody asks for.
+    #[must_use]
+    pub fn pod_namespaces(&self) -> BTreeSet<Namespace> {
+        let namespace = |question: &Question| match question {
+            Question::Custom { namespace, resource, .. } if resource.is_pods() => namespace.clone(),
+            Question::Custom { .. } | Question::External { .. } => None,
+        };
+        self.slots.keys().filter_map(namespace).collect()
+    }
+
     /// What requests are answered from.
     #[must_use]
     pub fn state(&self) -> State {
@@ -358,30 +370,12 @@ pub enum Wanted<W> {
 }
 
 /// What is said of a metric that no rule makes any more.
-const GONE: &str = "no rule makes this metric any more";
-
-impl Ruled {
-    fn numbers(&self, question: &Question, answer: &Answered) -> Result<Numbers, Refused> {
-        let refused = |why: String| Refused { is_of_request: false, why };
-        match question {
-            Question::External { .. } => {
-                let items = answer::items(answer).map_err(|it| refused(it.to_string()))?;
-                if items.is_empty() {
-                    return Err(refused("the rule's query answers no number".to_owned()));
-                }
-                Ok(Numbers::Items(items))
-            }
-            Question::Custom { resource, .. } => {
-                let label = self.bound.as_ref().ok().and_then(|it| it.labels().label(resource));
-                let label = label.ok_or_else(|| refused(GONE.to_owned()))?;
-                let objects = answer::by_object(answer, label, self.rule.on_duplicate);
-                objects.map(Numbers::Objects).map_err(|it| refused(it.to_string()))
-            }
-        }
-    }
-}
+pub(super) const GONE: &str = "no rule makes this metric any more";
 
 fn refused(error: &CannotBuild) -> Refused {
     let why = crate::domain::error_chain::ErrorChain(error).to_string();
     Refused { is_of_request: error.is_of_the_request(), why }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,10 @@
 //! One rule as it stands: what it is bound to, which series it had, and what is wrong.
 
 use crate::domain::name::SourceName;
+use crate::on_demand::Question;
+use crate::on_demand::board::{Numbers, Refused};
+use crate::on_demand::ledger::GONE;
+use crate::rules::answer::{self, Answer as Answered};
 use crate::rules::catalogue::SeriesShape;
 use crate::rules::resources::{RestMapping, UnknownResource};
 use crate::rules::{Bound, Kind, Rule};
@@ -77,6 +81,32 @@ impl Ruled {
             Kind::External => Vec::new(),
         };
         Some(Relist { rule: Arc::clone(&self.rule), labels })
+    }
+}
+
+impl Ruled {
+    /// What an answer says to a question.
+    pub(super) fn numbers(
+        &self,
+        question: &Question,
+        answer: &Answered,
+    ) -> Result<Numbers, Refused> {
+        let refused = |why: String| Refused { is_of_request: false, why };
+        match question {
+            Question::External { .. } => {
+                let items = answer::items(answer).map_err(|it| refused(it.to_string()))?;
+                if items.is_empty() {
+                    return Err(refused("the rule's query answers no number".to_owned()));
+                }
+                Ok(Numbers::Items(items))
+            }
+            Question::Custom { resource, .. } => {
+                let label = self.bound.as_ref().ok().and_then(|it| it.labels().label(resource));
+                let label = label.ok_or_else(|| refused(GONE.to_owned()))?;
+                let objects = answer::by_object(answer, label, self.rule.on_duplicate);
+                objects.map(Numbers::Objects).map_err(|it| refused(it.to_string()))
+            }
+        }
     }
 }
 

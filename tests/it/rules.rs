@@ -2,7 +2,7 @@
 //! what comes of it.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails loudly")]
 
-use crate::support::adapter::{Adapter, config, prometheus};
+use crate::support::adapter::{Adapter, Setup, config, prometheus};
 use crate::support::wait;
 use crate::support::web::{Answered, Behaviour, Web};
 use serde_json::Value;
@@ -116,6 +116,14 @@ async fn a_rule_whose_series_cannot_be_listed_takes_no_other_with_it() {
     adapter.logs(&["externalRules[3]", "there is no source `nobody`"]).await;
     let answer = adapter.get(&format!("{SHOP}/world_queue")).await.unwrap();
     assert_eq!(answer.values(), Ok(vec!["3".to_owned()]));
+    let rules = adapter.observe("/debug/rules").await.unwrap().body;
+    let rules: Value = serde_json::from_str(&rules).unwrap();
+    let (world, lost) = (&rules["rules"][1], &rules["rules"][3]);
+    assert_eq!((&world["metrics"], &world["questions"]), (&1.into(), &1.into()), "{world}");
+    assert_eq!(
+        (&lost["metrics"], &lost["problem"]),
+        (&0.into(), &"there is no source `nobody`".into())
+    );
 }
 
 const CUSTOM: &str = "
@@ -189,6 +197,8 @@ async fn a_query_that_puts_objects_together_names_them() {
     let one = adapter.get(&format!("{PODS}/web-0/busy")).await.unwrap();
     assert_eq!(one.values(), Ok(vec!["2".to_owned()]));
     assert_eq!(queries(&web), [r#"topk(5, busy{namespace="shop",pod="web-0"})"#]);
+    let rules = adapter.observe("/debug/rules").await.unwrap().body;
+    assert!(rules.contains(r#""namesObjectsBecause":"`topk` puts objects together"#), "{rules}");
     let all = adapter.get(&format!("{PODS}/*/busy")).await.unwrap();
     assert_eq!(all.code, 400, "{}", all.body);
     assert!(all.message().contains("`topk` puts objects together"), "{}", all.message());
@@ -210,4 +220,39 @@ async fn what_is_asked_for_is_read_again_without_waiting() {
     .await;
     let n_queries = queries(&web).len();
     assert!((2..=3).contains(&n_queries), "{n_queries} queries, whoever asked how often");
+}
+
+/// Its file as it is, and the command line of its Deployment.
+#[tokio::test]
+async fn a_configuration_of_prometheus_adapter_is_served_with_its_own_flags() {
+    let web = Web::start().await;
+    web.set("/prom", Behaviour::Engines(external_answers()));
+    let adapter = Setup::new(EXTERNAL)
+        .argument(format!("--prometheus-url={}", web.url("/prom")))
+        .argument("--prometheus-header=X-Scope-OrgID=team-a")
+        .argument("--prometheus-verb=GET")
+        .argument("--metrics-relist-interval=1m")
+        .argument("--metrics-max-age=3m")
+        .argument("--cert-dir=/var/run/serving-cert")
+        .argument("--logtostderr=true")
+        .argument("--v=6")
+        .start()
+        .await;
+    adapter.logs(&["have no effect", "--cert-dir --logtostderr --v"]).await;
+    let answer = adapter.get(&format!("{SHOP}/world_queue")).await.unwrap();
+    assert_eq!(answer.values(), Ok(vec!["3".to_owned()]));
+    let asked = web.asked(&format!("{PROM}/query"));
+    assert!(asked.iter().all(|it| it.method == "GET"), "{asked:?}");
+    assert!(asked.iter().all(|it| it.headers["x-scope-orgid"] == "team-a"), "{asked:?}");
+    let list = "group by (__name__) (last_over_time(queue_depth[180s]))";
+    assert!(asked.iter().any(|it| it.parameters["query"] == list), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_configuration_of_prometheus_adapter_needs_to_be_told_where_prometheus_is() {
+    let output = Setup::new(EXTERNAL).command().output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr.contains("this is a configuration of prometheus-adapter"), "{stderr}");
+    assert!(stderr.contains("--prometheus-url"), "{stderr}");
 }

@@ -24,3 +24,7 @@ pub const RELIST_INTERVAL: Duration = Duration::from_secs(60);
 pub const RELIST_WINDOW: Duration = Duration::from_secs(5 * 60);
 /// The shortest time between two relists, and the shortest window.
 pub const RELIST_MIN: Duration = Duration::from_secs(1);
+/// How long the first to ask for pods of a namespace wait for the list of its pods.
+pub const PODS_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Namespaces whose pods are followed because somebody asked for them.
+pub const POD_NAMESPACES_MAX: usize = 2_000;
