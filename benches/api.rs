@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench fails loudly and prints")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use foresail::api::{Clock, Face, ListedMax, metrics, router};
+use foresail::api::{Clock, Face, ListedMax, OnDemand, metrics, router};
 use foresail::auth::Door;
 use foresail::auth::Now;
 use foresail::auth::token::Token;
@@ -85,6 +85,7 @@ fn service(n_pods: usize) -> TowerToHyperService<axum::Router> {
     published.replace(snapshot(now, n_pods));
     let face = Face {
         published,
+        on_demand: OnDemand::default(),
         door: Arc::new(Door::standalone(token)),
         pods: Arc::new(Everyone(names(n_pods))),
         health: Arc::new(Health::default()),

@@ -12,6 +12,7 @@ mod external_metrics;
 mod gzip;
 pub mod metrics;
 mod negotiation;
+mod on_demand;
 mod openapi;
 mod path;
 mod query;
@@ -19,10 +20,13 @@ mod refusal;
 mod wire;
 mod world;
 
+pub use on_demand::OnDemand;
+
 use crate::api::answer::Answer;
 use crate::api::discovery::shelf::{Shelf, Title};
 use crate::api::metrics::Metrics;
 use crate::api::negotiation::{Form, Layout};
+use crate::api::on_demand::Demanded;
 use crate::api::path::{Ask, Document, Group};
 use crate::api::query::Query;
 use crate::api::refusal::{Reason, Refusal};
@@ -47,6 +51,8 @@ use tracing::warn;
 pub struct Face {
     /// The values.
     pub published: Arc<Published>,
+    /// The metrics of rules.
+    pub on_demand: OnDemand,
     /// Who may ask.
     pub door: Arc<Door>,
     /// Which pods a selector selects.
@@ -143,14 +149,17 @@ impl Server {
         let now = self.face.clock.now();
         let admitted = self.admit(&parts, &ask, now).await;
         self.face.door.strip(&mut parts.headers);
-        let answer = match admitted {
-            Ok(_turn) => check_form(&parts, &ask, form).and_then(|()| {
-                let query = query
-                    .map_err(|_| Refusal::bad_request("the query parameters are not UTF-8"))?;
-                self.answer(&parts, &ask, &query, shown, now)
-            }),
-            Err(refusal) => Err(refusal),
+        let answer = async {
+            let _turn = admitted?;
+            check_form(&parts, &ask, form)?;
+            let query =
+                query.map_err(|_| Refusal::bad_request("the query parameters are not UTF-8"))?;
+            match self.demanded(&ask, &query, now).await? {
+                Some(demanded) => self.of_rule(&demanded, &ask, &query, shown),
+                None => self.answer(&parts, &ask, &query, shown, now),
+            }
         };
+        let answer = answer.await;
         let response = answer::respond(answer, shown, &parts.headers);
         timer.end(response.status());
         response
@@ -164,6 +173,33 @@ impl Server {
         let peer = parts.extensions.get::<Arc<Peer>>().map_or(&stranger, AsRef::as_ref);
         let admitted = self.face.door.admit(peer, &parts.headers, &attributes, now).await;
         admitted.map(|_| turn).map_err(|refusal| Refusal::at_the_door(&refusal, &attributes))
+    }
+
+    /// The answer of a rule, where `ask` is for a metric of one that no policy publishes.
+    async fn demanded(
+        &self,
+        ask: &Ask,
+        query: &Query<'_>,
+        now: Now,
+    ) -> Result<Option<Demanded>, Refusal> {
+        if !matches!(ask, Ask::Custom(_) | Ask::External(_)) {
+            return Ok(None);
+        }
+        let snapshot = self.face.published.load();
+        let world = World { snapshot: &snapshot, pods: &*self.face.pods, now: now.time };
+        self.face.on_demand.find(ask, query, &world).await
+    }
+
+    fn of_rule(
+        &self,
+        demanded: &Demanded,
+        ask: &Ask,
+        query: &Query<'_>,
+        form: Form,
+    ) -> Result<Answer, Refusal> {
+        // The request may have waited.
+        let now = self.face.clock.now().time;
+        demanded.body(ask, query, form, now).map(|it| Answer::of(it, form))
     }
 
     fn answer(
@@ -245,7 +281,9 @@ impl Server {
 
     /// Takes note of what there is to list, and says once what is not.
     fn look(&self, snapshot: &Arc<Snapshot>) {
-        let Some(listed) = self.shelf.look(snapshot, (self.face.listed_max.0)()) else { return };
+        let rules = Arc::clone(&self.face.on_demand.board.load().catalogue);
+        let listed = self.shelf.look(snapshot, &rules, (self.face.listed_max.0)());
+        let Some(listed) = listed else { return };
         for group in Group::ALL {
             let left_out = listed.group(group).left_out;
             if self.face.metrics.leave_out(group, left_out) && left_out > 0 {

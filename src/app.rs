@@ -12,6 +12,7 @@ mod files;
 pub mod import;
 mod keeper;
 mod metrics;
+pub mod on_demand;
 mod outside;
 mod policies;
 pub mod profiles;
@@ -41,6 +42,7 @@ use crate::web;
 use configuration::{ConfigError, ConfigFiles, Follower, Loaded};
 use files::look_every;
 use metrics::Metrics;
+use on_demand::{AskedPods, Needs, Pace};
 use outside::{Outside, Own};
 use queues::Queues;
 use secrets::Vault;
@@ -71,6 +73,8 @@ pub struct Settings {
     pub certificate: Origin,
     /// How long readiness fails before the ports close.
     pub shutdown_delay: Duration,
+    /// How often it is looked which series rules have.
+    pub relists: Pace,
     /// What platforms hand to the process.
     pub environment: Environment,
 }
@@ -190,15 +194,7 @@ impl App {
     /// # Errors
     /// `AppError` when something that it cannot do without is missing or wrong.
     pub async fn build(settings: Settings) -> Result<Self, AppError> {
-        let Settings {
-            config,
-            mode,
-            secure_port,
-            observability_port,
-            certificate,
-            shutdown_delay,
-            environment,
-        } = settings;
+        let Settings { config, mode, environment, shutdown_delay, .. } = settings;
         let mut tasks = Tasks::default();
         let stop_work = CancellationToken::new();
         let mut registries = self_metrics::Registries::new();
@@ -213,11 +209,12 @@ impl App {
             follow_configuration(config, reach, &metrics, &mut tasks, &stop_work)?;
 
         // Certificates are read once here and looked at again from then on.
-        let certificates = follow_certificates(certificate, &mut tasks, &stop_work)?;
+        let certificates = follow_certificates(settings.certificate, &mut tasks, &stop_work)?;
 
         // The door and the pods, from the cluster or without one.
-        let own = Own::new(loaded, &metrics, &published, vault, &certificates);
-        let Outside { door, pods, places, loaded, supply, choices } = outside::connect(
+        let (asked_pods, asked) = watch::channel(AskedPods::new());
+        let own = Own::new(loaded, &metrics, &published, vault, &certificates, asked);
+        let Outside { door, pods, places, loaded, mapping, supply, choices } = outside::connect(
             mode.clone(),
             own,
             &mut tasks,
@@ -228,9 +225,15 @@ impl App {
         .await?;
         let door = Arc::new(door);
 
-        let (in_use, listed, known) = (loaded.clone(), loaded.clone(), supply.clone());
-        let of_forecasts =
-            OfForecasts { loaded: in_use, published: Arc::clone(&published), supply: known };
+        // What rules make is listed again and again, and read once somebody asks.
+        let (asked_pods, known) = (Arc::new(asked_pods), Arc::clone(&pods));
+        let needs = Needs { pace: settings.relists, mapping, pods: known, asked_pods };
+        let on_demand =
+            on_demand::serve(needs, loaded.clone(), &mut tasks, &mut health, &stop_work);
+        let board = Arc::clone(&on_demand.board);
+
+        let listed = loaded.clone();
+        let of_forecasts = OfForecasts::new(&loaded, &published, supply.as_ref());
 
         // The tick reads, evaluates and publishes; a pulse shows that it turns.
         let pulse = Pulse::start();
@@ -252,6 +255,7 @@ impl App {
         self_metrics::forecasts(registries.own(), of_forecasts);
         let router = api::router(api::Face {
             published,
+            on_demand,
             door,
             pods,
             health: Arc::clone(&health),
@@ -260,13 +264,14 @@ impl App {
             listed_max: listed_max(listed),
         });
         let is_local = matches!(mode, Mode::Standalone { .. });
-        let acceptor = Acceptor::new(certificates).map_err(AppError::Tls)?;
+        let acceptor = Some(Acceptor::new(certificates).map_err(AppError::Tls)?);
         let servers = ServerMetrics::register(registries.own());
-        let served = Served { name: "secure", acceptor: Some(acceptor), router };
-        let secure = Listener::bind(secure_port, is_local, served, &servers).await?;
-        let router = web::router(registries.finish(), health, desk);
+        let bind = async |port, served| Listener::bind(port, is_local, served, &servers).await;
+        let secure =
+            bind(settings.secure_port, Served { name: "secure", acceptor, router }).await?;
+        let router = web::router(registries.finish(), health, desk, board);
         let served = Served { name: "observability", acceptor: None, router };
-        let observability = Listener::bind(observability_port, is_local, served, &servers).await?;
+        let observability = bind(settings.observability_port, served).await?;
         Ok(Self { secure, observability, tasks, stop_work, serving, shutdown_delay })
     }
 

@@ -61,7 +61,7 @@ enum Verb {
     /// Registered as the APIService of custom.metrics.k8s.io and external.metrics.k8s.io, Foresail
     /// believes kube-apiserver's front proxy and asks the cluster what each user may read.
     /// SIGTERM makes /readyz fail first, then lets requests in flight finish.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Validate a configuration, or policies as they are applied, without serving them
     ///
     /// Prints every fault with its line, key and a hint. Exits with 0 when there is none, else 1.
@@ -115,7 +115,7 @@ struct ServeArgs {
     #[arg(long, value_name = "DIR")]
     profiles: Option<PathBuf>,
     /// How to reach the cluster; without it, in-cluster, then KUBECONFIG
-    #[arg(long, value_name = "FILE", conflicts_with = "standalone")]
+    #[arg(long, value_name = "FILE", conflicts_with = "standalone", alias = "lister-kubeconfig")]
     kubeconfig: Option<PathBuf>,
     /// Where the metrics APIs are served, with TLS
     #[arg(long, value_name = "PORT", default_value_t = 6443)]
@@ -149,6 +149,17 @@ struct ServeArgs {
     /// How long /readyz fails before the ports close, so that no request is sent any more
     #[arg(long, value_name = "DURATION", default_value_t = Shown(limits::SHUTDOWN_DELAY_DEFAULT), value_parser = shown)]
     shutdown_delay: Shown,
+    #[command(flatten, next_help_heading = "With a configuration of prometheus-adapter")]
+    server: import::ServerArgs,
+    /// How often it is looked which series rules have
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    metrics_relist_interval: Option<Duration>,
+    /// How far back
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    metrics_max_age: Option<Duration>,
+    /// What prometheus-adapter knows and has no meaning here.
+    #[arg(skip)]
+    ignored_flags: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -263,6 +274,7 @@ enum Exit {
 
 /// Runs what was typed; answers the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let (args, ignored) = serve::old_flags::taken_out(args);
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(message) => {
@@ -271,7 +283,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return if message.print().is_ok() { ExitCode::from(code) } else { ExitCode::from(2) };
         }
     };
-    let Cli { verb, log_format } = cli;
+    let Cli { mut verb, log_format } = cli;
+    if let Verb::Serve(args) = &mut verb {
+        args.ignored_flags = ignored;
+    }
     crate::tls::install_cryptography();
     let mut printer = Printer::default();
     let ended = run(verb, log_format, &mut printer);
@@ -295,7 +310,7 @@ fn run(verb: Verb, log_format: LogFormat, printer: &mut Printer) -> anyhow::Resu
     match verb {
         Verb::Serve(args) => {
             begin_logs(log_format, LOGS)?;
-            serve::run(args, printer)
+            serve::run(*args, printer)
         }
         Verb::Check(args) => Ok(check::run(&args, printer)),
         Verb::Import(args) => Ok(import::run(&args, printer)),

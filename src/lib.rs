@@ -6,6 +6,7 @@
 //!  source ──► series ──► pipeline ────────────────────► published ──► api · web
 //!   read       keep       combine → smooth → guard       latest        answer
 //!  evaluation holds it together for all policies · app turns the handle (one tick)
+//!  on_demand holds what rules make, for those who ask
 //!  cluster speaks to kube-apiserver · auth, tls stand at the door
 //!  simulate plays the HPA and a fleet · import says other tools' manifests in our words · replay turns the pipeline over recordings · cli is how a person comes in
 //! ```
@@ -22,6 +23,7 @@ pub mod domain;
 pub mod evaluation;
 pub mod forecast;
 pub mod import;
+pub mod on_demand;
 pub mod pipeline;
 pub mod policy;
 pub mod promql;

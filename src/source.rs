@@ -26,6 +26,7 @@ pub use scrape::exposition;
 use crate::domain::name::{ObjectName, SourceName};
 use crate::domain::sample::Sample;
 use crate::policy::{Ask, SourceKind, SourceSettings};
+use crate::rules::answer::Answer;
 use crate::series::Aged;
 use access::Caller;
 use jiff::Timestamp;
@@ -216,6 +217,32 @@ impl Source {
             Self::Prometheus(prometheus) => prometheus.read(ask, at).await,
             Self::Scrape(scrape) => scrape.read(ask, at).await.map(Aged::from),
             Self::Queue(queue) => queue.read(ask, at).await.map(Aged::from),
+        }
+    }
+
+    /// What a query of a rule answers at the instant `at`.
+    ///
+    /// # Errors
+    /// `ReadError`, also when this kind of source takes no queries.
+    pub async fn plain(&self, query: &str, at: Timestamp) -> Result<Answer, ReadError> {
+        match self {
+            Self::Prometheus(prometheus) => prometheus.plain(query, at).await,
+            Self::Scrape(_) | Self::Queue(_) => Err(ReadError::WrongKind),
+        }
+    }
+
+    /// The names of the labels that the series of a selector had between two instants.
+    ///
+    /// # Errors
+    /// As `plain`.
+    pub async fn label_names(
+        &self,
+        selector: &str,
+        span: (Timestamp, Timestamp),
+    ) -> Result<Vec<Box<str>>, ReadError> {
+        match self {
+            Self::Prometheus(prometheus) => prometheus.label_names(selector, span).await,
+            Self::Scrape(_) | Self::Queue(_) => Err(ReadError::WrongKind),
         }
     }
 

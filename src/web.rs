@@ -5,7 +5,9 @@
 //! names, never what a source was asked, and takes nothing.
 
 pub mod explain;
+mod rules;
 
+use crate::on_demand::board::Board;
 use crate::telemetry::health::{Health, Probe, Report};
 use crate::web::explain::Desk;
 use axum::Router;
@@ -26,8 +28,13 @@ struct Page {
     health: Arc<Health>,
 }
 
-/// `/metrics`, `/livez`, `/readyz` and `/debug/explain`.
-pub fn router(registry: Arc<Registry>, health: Arc<Health>, desk: Desk) -> Router {
+/// `/metrics`, `/livez`, `/readyz`, `/debug/explain` and `/debug/rules`.
+pub fn router(
+    registry: Arc<Registry>,
+    health: Arc<Health>,
+    desk: Desk,
+    board: Arc<Board>,
+) -> Router {
     let explain = Router::new()
         .route("/debug/explain", get(explain::list))
         .route("/debug/explain/{namespace}/{metric}", get(explain::metric))
@@ -38,6 +45,7 @@ pub fn router(registry: Arc<Registry>, health: Arc<Health>, desk: Desk) -> Route
         .route("/readyz", get(|State(page)| async move { probe(&page, Probe::Readyz) }))
         .with_state(Page { registry, health })
         .merge(explain)
+        .merge(Router::new().route("/debug/rules", get(rules::list)).with_state(board))
 }
 
 async fn metrics(State(page): State<Page>) -> Response {

@@ -36,7 +36,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "source",
         level: 3,
-        may_name: &["domain", "document", "policy", "series"],
+        may_name: &["domain", "document", "policy", "rules", "series"],
         outside: &[
             "amqprs",
             "aws_credential_types",
@@ -80,6 +80,12 @@ const ROOMS: &[Room] = &[
         outside: &[],
     },
     Room {
+        name: "on_demand",
+        level: 5,
+        may_name: &["domain", "rules", "series"],
+        outside: &["arc_swap"],
+    },
+    Room {
         name: "replay",
         level: 5,
         may_name: &["domain", "document", "forecast", "policy", "series", "pipeline", "simulate"],
@@ -112,13 +118,30 @@ const ROOMS: &[Room] = &[
     Room {
         name: "api",
         level: 6,
-        may_name: &["domain", "document", "pipeline", "published", "auth", "telemetry"],
+        may_name: &[
+            "domain",
+            "document",
+            "rules",
+            "pipeline",
+            "published",
+            "on_demand",
+            "auth",
+            "telemetry",
+        ],
         outside: &["axum", "prometheus_client", "serde", "serde_json", "strsim"],
     },
     Room {
         name: "web",
         level: 6,
-        may_name: &["domain", "document", "policy", "pipeline", "evaluation", "telemetry"],
+        may_name: &[
+            "domain",
+            "document",
+            "policy",
+            "pipeline",
+            "evaluation",
+            "on_demand",
+            "telemetry",
+        ],
         outside: &["axum", "prometheus_client", "serde", "serde_json", "tokio"],
     },
     // axum serves both ports and the demo's page; reqwest plays the HPA of the demo.
@@ -137,6 +160,7 @@ const ROOMS: &[Room] = &[
             "simulate",
             "import",
             "evaluation",
+            "on_demand",
             "replay",
             "auth",
             "tls",
@@ -217,6 +241,7 @@ const PURE: &[&str] = &[
     "simulate",
     "import",
     "evaluation",
+    "on_demand",
     "replay",
 ];
 

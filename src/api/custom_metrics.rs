@@ -30,13 +30,7 @@ pub(crate) fn answer(
     let objects = parsed(query, "labelSelector")?;
     let metrics = parsed(query, "metricLabelSelector")?;
     let name = wanted_name(ask, query)?;
-    let echo = if metrics.is_empty() {
-        None
-    } else {
-        let shape = LabelSelector::of(&metrics);
-        let refused = "metricLabelSelector: `<` and `>` cannot be repeated in the answer";
-        Some(shape.ok_or_else(|| Refusal::bad_request(refused))?)
-    };
+    let echo = echo(&metrics)?;
     let Some((key, entries)) = locate(ask, world) else { return Err(unknown(ask, world)) };
     let chosen = select(entries, &key, &metrics, world)?;
     let choice = Choice { name, pods: selected_pods(ask, &key, &objects, world)? };
@@ -85,13 +79,43 @@ impl Choice {
     }
 }
 
-fn parsed(query: &Query<'_>, parameter: &str) -> Result<Selector, Refusal> {
+/// `metricLabelSelector` as it stands in the answer.
+///
+/// # Errors
+/// Where the answer's form of a selector has no such condition.
+pub(super) fn echo(metrics: &Selector) -> Result<Option<LabelSelector<'_>>, Refusal> {
+    if metrics.is_empty() {
+        return Ok(None);
+    }
+    let refused = "metricLabelSelector: `<` and `>` cannot be repeated in the answer";
+    LabelSelector::of(metrics).map(Some).ok_or_else(|| Refusal::bad_request(refused))
+}
+
+/// That the labels of such objects are not known.
+pub(super) fn unwatched(resource: &str) -> Refusal {
+    Refusal::bad_request(format!(
+        "labelSelector: the labels of {resource} are not watched, only those of pods; \
+         ask without a selector, or for one object by its name"
+    ))
+}
+
+/// Why it is not known which pods a selector selects.
+pub(super) fn pods_unknown(what: &str, error: &PodsUnknown) -> Refusal {
+    let reason = match error {
+        // 503 is what kube-apiserver says when nobody answers; this is an answer.
+        PodsUnknown::NotSynced => Reason::NotFound,
+        PodsUnknown::NoCluster => Reason::BadRequest,
+    };
+    Refusal::new(reason, format!("{what}: {error}"))
+}
+
+pub(super) fn parsed(query: &Query<'_>, parameter: &str) -> Result<Selector, Refusal> {
     Selector::parse(query.first(parameter).unwrap_or_default())
         .map_err(|error| Refusal::bad_request(format!("{parameter}: {error}")))
 }
 
 /// The one object wanted, by the path or by `fieldSelector=metadata.name=…`.
-fn wanted_name(ask: &CustomAsk, query: &Query<'_>) -> Result<Option<String>, Refusal> {
+pub(super) fn wanted_name(ask: &CustomAsk, query: &Query<'_>) -> Result<Option<String>, Refusal> {
     let field = query.first("fieldSelector").filter(|it| !it.is_empty());
     let by_field = field
         .map(|text| {
@@ -113,7 +137,10 @@ fn wanted_name(ask: &CustomAsk, query: &Query<'_>) -> Result<Option<String>, Ref
 
 /// The metric's address: by the resource as sent, by its plural, and by the only group that has
 /// such a resource if none was sent.
-fn locate<'a>(ask: &CustomAsk, world: &World<'a>) -> Option<(MetricKey, &'a [Arc<Entry>])> {
+pub(super) fn locate<'a>(
+    ask: &CustomAsk,
+    world: &World<'a>,
+) -> Option<(MetricKey, &'a [Arc<Entry>])> {
     let metric = MetricName::new(&ask.metric).ok()?;
     let namespace = match &ask.scope {
         Scope::Namespace(namespace) => Some(Namespace::new(namespace).ok()?),
@@ -176,18 +203,11 @@ fn selected_pods(
         MetricKey::External { .. } => return Ok(None),
     };
     match namespace.filter(|_| resource.is_pods()) {
-        Some(namespace) => world.pods.matching(namespace, selector).map(Some).map_err(|error| {
-            let reason = match error {
-                // 503 is what kube-apiserver says when nobody answers; this is an answer.
-                PodsUnknown::NotSynced => Reason::NotFound,
-                PodsUnknown::NoCluster => Reason::BadRequest,
-            };
-            Refusal::new(reason, format!("{key}: {error}"))
-        }),
-        None => Err(Refusal::bad_request(format!(
-            "labelSelector: the labels of {resource} are not watched, only those of pods; \
-             ask without a selector, or for one object by its name"
-        ))),
+        Some(namespace) => {
+            let pods = world.pods.matching(namespace, selector);
+            pods.map(Some).map_err(|error| pods_unknown(&key.to_string(), &error))
+        }
+        None => Err(unwatched(&resource.to_string())),
     }
 }
 
@@ -206,7 +226,7 @@ fn find<'a>(
     let mut found = Vec::new();
     for entry in entries {
         let served = choice.of(entry).filter(|(_, value)| world.serves(value));
-        found.extend(served.map(|(name, value)| Found { namespace, name, entry, value }));
+        found.extend(served.map(|(name, value)| Found::of(namespace, name, entry, value)));
     }
     if entries.len() > 1 {
         found.sort_by_key(|it| it.name);

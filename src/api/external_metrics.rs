@@ -4,12 +4,11 @@ use crate::api::negotiation::Form;
 use crate::api::path::ExternalAsk;
 use crate::api::query::Query;
 use crate::api::refusal::Refusal;
-use crate::api::wire;
+use crate::api::wire::{self, Item};
 use crate::api::world::{World, select, values};
 use crate::domain::metric::MetricKey;
 use crate::domain::name::{MetricName, Namespace};
 use crate::domain::selector::Selector;
-use crate::pipeline::outcome::Value;
 use crate::published::Entry;
 
 /// The body that answers `ask`.
@@ -34,11 +33,11 @@ pub(crate) fn answer(
         let asked = format!("external metric {} in namespace {}", ask.metric, ask.namespace);
         return Err(world.unknown(&asked, Some(&ask.namespace), &ask.metric));
     };
-    let mut served: Vec<(&Entry, &Value)> = Vec::new();
+    let mut served: Vec<Item<'_>> = Vec::new();
     let mut without: Vec<&Entry> = Vec::new();
     for entry in select(entries, &key, &selector, world)? {
         match values(entry).first().filter(|(_, value)| world.serves(value)) {
-            Some((_, value)) => served.push((entry, value)),
+            Some((_, value)) => served.push(Item::of(entry, value)),
             None => without.push(entry),
         }
     }

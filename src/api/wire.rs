@@ -8,6 +8,7 @@ use crate::api::negotiation::{Form, Layout};
 use crate::api::path::Version;
 use crate::api::refusal::{Reason, Refusal};
 use crate::document::yaml::write;
+use crate::domain::finite::Finite;
 use crate::domain::labels::Labels;
 use crate::domain::metric::Subject;
 use crate::domain::quantity;
@@ -55,8 +56,45 @@ pub(crate) fn encode(kind: &impl Kind, form: Form) -> Result<Vec<u8>, Refusal> {
 pub(crate) struct Found<'a> {
     pub(crate) namespace: Option<&'a str>,
     pub(crate) name: &'a str,
-    pub(crate) entry: &'a Entry,
-    pub(crate) value: &'a Value,
+    /// The kind of the object, and the version of its API.
+    pub(crate) object: (&'a str, &'a str),
+    pub(crate) window: Option<Duration>,
+    pub(crate) at: Timestamp,
+    pub(crate) value: Finite,
+}
+
+/// An item of an external metric, before it is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Item<'a> {
+    pub(crate) labels: &'a Labels,
+    pub(crate) window: Option<Duration>,
+    pub(crate) at: Timestamp,
+    pub(crate) value: Finite,
+}
+
+impl<'a> Found<'a> {
+    /// A value of a policy.
+    pub(crate) fn of(
+        namespace: Option<&'a str>,
+        name: &'a str,
+        entry: &'a Entry,
+        value: &Value,
+    ) -> Self {
+        let object = match &entry.subject {
+            Subject::Object { object, .. } => (&*object.kind.kind, &*object.kind.api_version),
+            Subject::Pods | Subject::External => ("Pod", "v1"),
+        };
+        let (at, value) = (value.at, value.value);
+        Self { namespace, name, object, window: entry.window, at, value }
+    }
+}
+
+impl<'a> Item<'a> {
+    /// A value of a policy.
+    pub(crate) fn of(entry: &'a Entry, value: &Value) -> Self {
+        let (at, value) = (value.at, value.value);
+        Self { labels: &entry.labels, window: entry.window, at, value }
+    }
 }
 
 /// The body of a custom metrics answer.
@@ -75,8 +113,8 @@ pub(crate) fn custom(
             let items = found.iter().map(|it| CustomV1Beta1 {
                 described_object: ObjectReference::of(it),
                 metric_name: metric,
-                timestamp: Seconds(it.value.at),
-                window: it.entry.window.map(whole_seconds),
+                timestamp: Seconds(it.at),
+                window: it.window.map(whole_seconds),
                 value: Quantity(it.value),
                 selector,
             });
@@ -86,8 +124,8 @@ pub(crate) fn custom(
             let items = found.iter().map(|it| CustomV1Beta2 {
                 described_object: ObjectReference::of(it),
                 metric: Identifier { name: metric, selector },
-                timestamp: Seconds(it.value.at),
-                window_seconds: it.entry.window.map(whole_seconds),
+                timestamp: Seconds(it.at),
+                window_seconds: it.window.map(whole_seconds),
                 value: Quantity(it.value),
             });
             encode(&List::new(version, items.collect()), form)
@@ -99,17 +137,13 @@ pub(crate) fn custom(
 ///
 /// # Errors
 /// As `encode`.
-pub(crate) fn external(
-    metric: &str,
-    found: &[(&Entry, &Value)],
-    form: Form,
-) -> Result<Vec<u8>, Refusal> {
-    let items = found.iter().map(|(entry, value)| External {
+pub(crate) fn external(metric: &str, found: &[Item<'_>], form: Form) -> Result<Vec<u8>, Refusal> {
+    let items = found.iter().map(|it| External {
         metric_name: metric,
-        metric_labels: MetricLabels(&entry.labels),
-        timestamp: Seconds(value.at),
-        window: entry.window.map(whole_seconds),
-        value: Quantity(value),
+        metric_labels: MetricLabels(it.labels),
+        timestamp: Seconds(it.at),
+        window: it.window.map(whole_seconds),
+        value: Quantity(it.value),
     });
     encode(&List::new(Version::ExternalV1Beta1, items.collect()), form)
 }
@@ -176,7 +210,7 @@ struct CustomV1Beta1<'a> {
     timestamp: Seconds,
     #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<u64>,
-    value: Quantity<'a>,
+    value: Quantity,
     selector: Option<&'a LabelSelector<'a>>,
 }
 
@@ -203,7 +237,7 @@ struct CustomV1Beta2<'a> {
     timestamp: Seconds,
     #[serde(skip_serializing_if = "Option::is_none")]
     window_seconds: Option<u64>,
-    value: Quantity<'a>,
+    value: Quantity,
 }
 
 impl Part for CustomV1Beta2<'_> {
@@ -241,7 +275,7 @@ struct External<'a> {
     timestamp: Seconds,
     #[serde(skip_serializing_if = "Option::is_none")]
     window: Option<u64>,
-    value: Quantity<'a>,
+    value: Quantity,
 }
 
 impl Part for External<'_> {
@@ -269,10 +303,7 @@ struct ObjectReference<'a> {
 
 impl<'a> ObjectReference<'a> {
     fn of(found: &Found<'a>) -> Self {
-        let (kind, api_version): (&str, &str) = match &found.entry.subject {
-            Subject::Object { object, .. } => (&object.kind.kind, &object.kind.api_version),
-            Subject::Pods | Subject::External => ("Pod", "v1"),
-        };
+        let (kind, api_version) = found.object;
         Self { kind, namespace: found.namespace, name: found.name, api_version }
     }
 }
@@ -305,17 +336,17 @@ impl Part for Seconds {
 }
 
 #[derive(Debug)]
-struct Quantity<'a>(&'a Value);
+struct Quantity(Finite);
 
-impl Serialize for Quantity<'_> {
+impl Serialize for Quantity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&quantity::to_text(self.0.value))
+        serializer.serialize_str(&quantity::to_text(self.0))
     }
 }
 
-impl Part for Quantity<'_> {
+impl Part for Quantity {
     fn fields(&self, message: &mut Message) {
-        message.text(1, &quantity::to_text(self.0.value));
+        message.text(1, &quantity::to_text(self.0));
     }
 }
 

@@ -11,10 +11,12 @@ use crate::document::fault::Fault;
 use crate::document::path::Path as DocumentPath;
 use crate::domain::error_chain::ErrorChain;
 use crate::domain::limits;
+use crate::import::prometheus_adapter::{self, Server};
 use crate::policy::crd::{self, Unsupported};
+use crate::policy::profile::Profiles;
 use crate::policy::resolve::objects::manifests::{self, Manifests};
 use crate::policy::{Config, SourceKind, SourceSettings, resolve};
-use crate::rules;
+use crate::rules::{self, Rules};
 use crate::source::{Reach, Source};
 use profiles::Written;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,8 @@ pub struct Loaded {
     /// What was configured.
     pub config: Config,
     pub(crate) sources: Sources,
+    /// The rules of prometheus-adapter.
+    pub(crate) rules: Arc<Rules>,
     /// What became of the cluster's objects.
     pub(crate) verdicts: Verdicts,
     /// Whether nothing is missing: the cluster's objects may come later than the file.
@@ -62,6 +66,8 @@ pub struct ConfigFiles {
     pub config: PathBuf,
     /// The folder with profiles that take the place of built-in ones.
     pub profiles: Option<PathBuf>,
+    /// Where Prometheus is, for a file of prometheus-adapter, which does not say.
+    pub server: Option<Server>,
 }
 
 /// Reads and settles a configuration file.
@@ -70,7 +76,7 @@ pub struct ConfigFiles {
 /// When the file as a whole cannot be used; what is wrong inside one source or policy is listed
 /// in the result.
 pub fn read(files: &ConfigFiles) -> Result<Config, ConfigError> {
-    Contents::read(files)?.settle(files)
+    Ok(Contents::read(files)?.settle(files)?.config)
 }
 
 /// Reads and settles a configuration file, or one with objects as they are applied; and what such
@@ -88,7 +94,7 @@ pub fn read_any(files: &ConfigFiles) -> Result<Manifests, ConfigError> {
     {
         return Ok(manifests);
     }
-    Ok(Manifests { config: contents.settle(files)?, ..Manifests::default() })
+    Ok(Manifests { config: contents.settle(files)?.config, ..Manifests::default() })
 }
 
 /// The definitions of the objects that hold policies in a cluster, as YAML.
@@ -108,37 +114,69 @@ struct Contents {
 
 impl Contents {
     fn read(files: &ConfigFiles) -> Result<Self, ConfigError> {
-        let ConfigFiles { config, profiles } = files;
+        let ConfigFiles { config, profiles, server: _ } = files;
         let profiles = profiles::read(profiles.as_deref())?;
         Ok(Self { config: content(config)?, profiles })
     }
 
-    fn settle(&self, files: &ConfigFiles) -> Result<Config, ConfigError> {
+    fn settle(&self, files: &ConfigFiles) -> Result<Settled, ConfigError> {
         let profiles = profiles::settle(&self.profiles)?;
         let path = &files.config;
         let text = text(path, &self.config)?;
         let faulty = |faults| ConfigError::Faulty { path: path.clone(), faults };
-        let config = resolve::load_with(text, &profiles).map_err(faulty)?;
+        let config = configured(text, &profiles, files.server.as_ref()).map_err(faulty)?;
         with_rules(config, text).map_err(faulty)
     }
 }
 
-/// The configuration with what is wrong in its rules.
-fn with_rules(mut config: Config, text: &str) -> Result<Config, Vec<Fault>> {
-    let rules = rules::load::load(text)?;
-    let lists = [(rules::Kind::Custom, &rules.custom), (rules::Kind::External, &rules.external)];
-    for (kind, _) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
-        let path = DocumentPath::default().key(kind.key());
-        let fault = Fault::new(path, "rules are checked, and not served by this version");
-        config
-            .warnings
-            .push(fault.hint("keep prometheus-adapter beside Foresail, or write policies"));
+/// What a file says beside its rules; of prometheus-adapter's, its flags say that.
+fn configured(
+    text: &str,
+    profiles: &Arc<Profiles>,
+    server: Option<&Server>,
+) -> Result<Config, Vec<Fault>> {
+    let fault = |problem: &str| Fault::new(DocumentPath::default(), problem);
+    let Some(server) = server else {
+        if prometheus_adapter::is_configuration(text) {
+            let fault = fault("this is a configuration of prometheus-adapter");
+            let hint = "give the flags of its Deployment, `--prometheus-url` above all, to `foresail \
+                        serve`, or say it in Foresail's words: `foresail import prometheus-adapter`";
+            return Err(vec![fault.hint(hint)]);
+        }
+        return resolve::load_with(text, profiles);
+    };
+    if !prometheus_adapter::is_configuration(text) {
+        let mut config = resolve::load_with(text, profiles)?;
+        let fault = fault("`--prometheus-url` and its like have no effect on this file");
+        config.warnings.push(fault.hint("its `sources` say where Prometheus is"));
+        return Ok(config);
     }
-    config.faults.extend(rules.faults);
-    config.warnings.extend(rules.warnings);
+    let placeless = |mut fault: Fault| {
+        (fault.path, fault.position) = (DocumentPath::default(), None);
+        fault
+    };
+    let flags = resolve::load_with(&prometheus_adapter::head(server), profiles);
+    let mut config =
+        flags.map_err(|faults| faults.into_iter().map(placeless).collect::<Vec<_>>())?;
+    config.faults = config.faults.into_iter().map(placeless).collect();
+    config.warnings = config.warnings.into_iter().map(placeless).collect();
+    Ok(config)
+}
+
+/// What the files come to.
+struct Settled {
+    config: Config,
+    rules: Arc<Rules>,
+}
+
+/// The configuration with its rules, and with what is wrong in them.
+fn with_rules(mut config: Config, text: &str) -> Result<Settled, Vec<Fault>> {
+    let rules = rules::load::load(text)?;
+    config.faults.extend(rules.faults.iter().cloned());
+    config.warnings.extend(rules.warnings.iter().cloned());
     config.faults.sort_by_key(|it| it.position);
     config.warnings.sort_by_key(|it| it.position);
-    Ok(config)
+    Ok(Settled { config, rules: Arc::new(rules) })
 }
 
 /// A file, one byte more than allowed, so that a larger one is found out without being read.
@@ -179,10 +217,10 @@ impl Follower {
         (queues, reach): (Arc<Queues>, Reach),
     ) -> Result<(Self, watch::Receiver<Arc<Loaded>>), ConfigError> {
         let contents = Contents::read(&files)?;
-        let config = contents.settle(&files)?;
+        let Settled { config, rules } = contents.settle(&files)?;
         log_all(&files.config, &config);
         metrics.config_loaded(&config);
-        let loading = load(config, metrics, (&queues, &reach));
+        let loading = load(config, rules, metrics, (&queues, &reach));
         let (sender, receiver) = watch::channel(Arc::new(loading));
         let follower = Self {
             files,
@@ -212,12 +250,12 @@ impl Follower {
         let parsed = contents.settle(&self.files);
         self.contents = contents;
         match parsed {
-            Ok(config) => self.take_over(config),
+            Ok(settled) => self.take_over(settled),
             Err(error) => self.refuse(&error),
         }
     }
 
-    fn take_over(&self, config: Config) {
+    fn take_over(&self, Settled { config, rules }: Settled) {
         log_all(&self.files.config, &config);
         let (config, kept) = config.keep_good(&self.loaded.borrow().config);
         for what in kept {
@@ -225,7 +263,7 @@ impl Follower {
         }
         self.metrics.config_loaded(&config);
         tracing::info!(policies = config.policies.len(), "configuration reloaded");
-        let loading = load(config, &self.metrics, (&self.queues, &self.reach));
+        let loading = load(config, rules, &self.metrics, (&self.queues, &self.reach));
         self.loaded.send_replace(Arc::new(loading));
     }
 
@@ -251,7 +289,12 @@ impl Follower {
     }
 }
 
-fn load(config: Config, metrics: &Metrics, (queues, reach): (&Arc<Queues>, &Reach)) -> Loaded {
+fn load(
+    config: Config,
+    rules: Arc<Rules>,
+    metrics: &Metrics,
+    (queues, reach): (&Arc<Queues>, &Reach),
+) -> Loaded {
     // The pods of an exporter are read by the one reader of all pods.
     let is_own = |it: &&SourceSettings| !matches!(it.kind, SourceKind::Pods(_));
     let sources = config.sources.iter().filter(is_own).map(|settings| {
@@ -263,7 +306,7 @@ fn load(config: Config, metrics: &Metrics, (queues, reach): (&Arc<Queues>, &Reac
         (settings.name.clone(), source, metrics.source(&settings.name))
     });
     let sources = Sources::new(sources.collect(), Arc::clone(queues));
-    Loaded { config, sources, verdicts: Verdicts::new(), is_whole: true }
+    Loaded { config, sources, rules, verdicts: Verdicts::new(), is_whole: true }
 }
 
 /// Everything that is wrong, and what is not wrong but may mislead.

@@ -8,6 +8,7 @@ mod hpa;
 mod page;
 
 use crate::app::configuration::ConfigFiles;
+use crate::app::on_demand::Pace;
 use crate::app::servers::BindError;
 use crate::app::{App, AppError, Mode, Settings};
 use crate::domain::duration::Shown;
@@ -140,12 +141,13 @@ impl Demo {
         let config = config(page.address(), speed);
         folder.write(CONFIG, &config).map_err(|it| DemoError::Io("write the configuration", it))?;
         let app = App::build(Settings {
-            config: ConfigFiles { config: folder.path(CONFIG), profiles: None },
+            config: ConfigFiles { config: folder.path(CONFIG), profiles: None, server: None },
             mode: Mode::Standalone { token_file: folder.path(TOKEN) },
             secure_port: 0,
             observability_port: 0,
             certificate: Origin::SelfSigned,
             shutdown_delay: Duration::ZERO,
+            relists: Pace::default(),
             environment: Environment::default(),
         })
         .await?;

@@ -7,6 +7,7 @@ use crate::app::configuration::Loaded;
 use crate::app::files::look_every;
 use crate::app::keeper::Keeper;
 use crate::app::metrics::Metrics;
+use crate::app::on_demand::AskedPods;
 use crate::app::secrets::Vault;
 use crate::app::self_metrics::{self, OfPolicies, Registries};
 use crate::app::status::Status;
@@ -32,6 +33,7 @@ use crate::domain::ports::{Places, Pods, PodsUnknown};
 use crate::domain::selector::Selector;
 use crate::policy::Config;
 use crate::published::Published;
+use crate::rules::resources::RestMapping;
 use crate::telemetry::health::{Check, Health};
 use crate::telemetry::process;
 use crate::tls::certificates::Certificates;
@@ -48,6 +50,8 @@ pub(super) struct Own {
     pub(super) published: Arc<Published>,
     pub(super) vault: Arc<Vault>,
     pub(super) certificates: Arc<Certificates>,
+    /// Whose pods somebody asked for.
+    pub(super) asked_pods: watch::Receiver<AskedPods>,
 }
 
 impl Own {
@@ -57,9 +61,11 @@ impl Own {
         published: &Arc<Published>,
         vault: Arc<Vault>,
         certificates: &Arc<Certificates>,
+        asked_pods: watch::Receiver<AskedPods>,
     ) -> Self {
         let (published, certificates) = (Arc::clone(published), Arc::clone(certificates));
-        Self { loaded, metrics: metrics.clone(), published, vault, certificates }
+        let metrics = metrics.clone();
+        Self { loaded, metrics, published, vault, certificates, asked_pods }
     }
 }
 
@@ -73,6 +79,8 @@ pub(super) struct Outside {
     pub(super) places: Arc<dyn Places>,
     /// The file's policies, joined by those of the cluster.
     pub(super) loaded: watch::Receiver<Arc<Loaded>>,
+    /// What resources there are.
+    pub(super) mapping: watch::Receiver<Arc<RestMapping>>,
     /// Which pods are on their way; `None` without a cluster.
     pub(super) supply: Option<Arc<SupplyIndex>>,
     /// What was chosen for the policies, and who chooses.
@@ -96,7 +104,8 @@ pub(super) async fn connect(
             tasks.spawn("token", run);
             let (door, pods) = (Door::standalone(token), Arc::new(NoCluster));
             let (places, choices) = (Arc::new(NoCluster), Arc::new(Choices::alone()));
-            return Ok(Outside { door, pods, places, loaded: own.loaded, supply: None, choices });
+            let (loaded, mapping) = (own.loaded, usual_resources());
+            return Ok(Outside { door, pods, places, loaded, mapping, supply: None, choices });
         }
         Mode::Cluster { kubeconfig, token_audiences, serving } => {
             (kubeconfig, token_audiences, serving)
@@ -110,7 +119,7 @@ pub(super) async fn connect(
     let is_trusted = health.add_ready("front-proxy-trust");
     tasks.spawn("trust-known", until_known(trusted.clone(), is_trusted, stop.clone()));
 
-    let Own { loaded, metrics, published, vault, certificates } = own;
+    let Own { loaded, metrics, published, vault, certificates, asked_pods } = own;
 
     // The Secrets that policies refer to are read when they are needed.
     vault.open_cluster(Arc::new(ClusterSecrets::new(client.clone())));
@@ -131,10 +140,10 @@ pub(super) async fn connect(
         tasks.spawn("serving-certificate", keeper.run(stop.clone()));
     }
 
-    // Pods are watched in the namespaces that have a Pods metric.
+    // Pods are watched in the namespaces that have a Pods metric, or are asked for one of a rule.
     let pods = Arc::new(PodIndex::default());
     let (wish, wanted) = watch::channel(pod_namespaces(&loaded.borrow().config));
-    let follow = follow_namespaces(loaded.clone(), wish, pod_namespaces, stop.clone());
+    let follow = follow_pods(loaded.clone(), asked_pods, wish, stop.clone());
     tasks.spawn("pod-namespaces", follow);
     let run = Arc::clone(&pods).watch(client.clone(), wanted, stop.clone());
     tasks.spawn("pods", run);
@@ -169,7 +178,13 @@ pub(super) async fn connect(
 
     let tokens = Arc::new(ClusterTokens::new(client.clone(), token_audiences));
     let door = Door::delegated(trusted, tokens, Arc::new(ClusterReviews::new(client)));
-    Ok(Outside { door, pods, places, loaded, supply: Some(supply), choices })
+    let mapping = usual_resources();
+    Ok(Outside { door, pods, places, loaded, mapping, supply: Some(supply), choices })
+}
+
+/// The resources that every cluster has.
+fn usual_resources() -> watch::Receiver<Arc<RestMapping>> {
+    watch::channel(Arc::new(RestMapping::usual())).1
 }
 
 /// Makes a check pass once a value is there; then it stays so, since the last good one is kept.
@@ -201,6 +216,31 @@ async fn until_synced(pods: Arc<PodIndex>, check: Arc<Check>, stop: Cancellation
         tracing::warn!("the list of pods takes long; Pods metrics with a selector are refused");
     }
     check.set(true);
+    stop.cancelled().await;
+}
+
+async fn follow_pods(
+    mut loaded: watch::Receiver<Arc<Loaded>>,
+    mut asked: watch::Receiver<AskedPods>,
+    wish: watch::Sender<BTreeSet<Namespace>>,
+    stop: CancellationToken,
+) {
+    loop {
+        let changed = async {
+            tokio::select! {
+                changed = loaded.changed() => changed,
+                changed = asked.changed() => changed,
+            }
+        };
+        let Some(Ok(())) = stop.run_until_cancelled(changed).await else { break };
+        let mut namespaces = pod_namespaces(&loaded.borrow_and_update().config);
+        namespaces.extend(asked.borrow_and_update().keys().cloned());
+        wish.send_if_modified(|wished| {
+            let is_new = *wished != namespaces;
+            *wished = namespaces;
+            is_new
+        });
+    }
     stop.cancelled().await;
 }
 

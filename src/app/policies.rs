@@ -103,8 +103,8 @@ impl Joiner {
         self.warn(&verdicts);
         self.metrics.joined(&verdicts);
         let is_whole = is_whole || self.joined.borrow().is_whole;
-        let sources = file.sources.clone();
-        self.joined.send_replace(Arc::new(Loaded { config, sources, verdicts, is_whole }));
+        let (sources, rules) = (file.sources.clone(), Arc::clone(&file.rules));
+        self.joined.send_replace(Arc::new(Loaded { config, sources, rules, verdicts, is_whole }));
         self
     }
 

@@ -1,6 +1,8 @@
 //! The reads of one policy: for one instant all signals at once, capped for each source, with one
 //! deadline over everything; and for a chunk of its past one signal after the other.
 
+mod plain;
+
 use crate::app::metrics::SourceMetrics;
 use crate::app::queues::Queues;
 use crate::domain::error_chain::ErrorChain;

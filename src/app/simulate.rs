@@ -175,7 +175,8 @@ pub async fn simulate(
     order: Order,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Simulation, SimulationError> {
-    let files = ConfigFiles { config: order.policy.clone(), profiles: order.profiles.clone() };
+    let (config, profiles) = (order.policy.clone(), order.profiles.clone());
+    let files = ConfigFiles { config, profiles, server: None };
     let Manifests { config, unknown_sources, .. } = configuration::read_any(&files)?;
     let policy = chosen(&config, &order.policy, order.name.as_deref())?;
     let hpa = order.hpa.as_deref().map(|path| read_hpa(path, &policy)).transpose()?;

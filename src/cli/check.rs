@@ -6,7 +6,7 @@ use crate::app::configuration::{self, ConfigFiles};
 
 pub(super) fn run(args: &CheckArgs, printer: &mut Printer) -> Exit {
     let CheckArgs { config: path, profiles } = args;
-    let files = ConfigFiles { config: path.clone(), profiles: profiles.clone() };
+    let files = ConfigFiles { config: path.clone(), profiles: profiles.clone(), server: None };
     let manifests = match configuration::read_any(&files) {
         Ok(manifests) => manifests,
         Err(error) => {

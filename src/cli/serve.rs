@@ -1,7 +1,11 @@
 //! `foresail serve`: from flags to a running adapter, and from a signal to its end.
 
+pub(super) mod old_flags;
+
 use super::{Exit, Printer, ServeArgs};
 use crate::app::configuration::ConfigFiles;
+use crate::app::import::Server;
+use crate::app::on_demand::Pace;
 use crate::app::{App, AppError, Mode, ServingSecret, Settings};
 use crate::domain::error_chain::ErrorChain;
 use crate::tls::certificates::Origin;
@@ -9,6 +13,10 @@ use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 
 pub(super) fn run(args: ServeArgs, printer: &mut Printer) -> anyhow::Result<Exit> {
+    if !args.ignored_flags.is_empty() {
+        let flags = args.ignored_flags.join(" ");
+        tracing::warn!(flags, "flags of prometheus-adapter that have no effect");
+    }
     let settings = settings(args)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // On a thread that works later, too: glibc's allocator keeps the memory of threads apart, and what
@@ -53,6 +61,10 @@ fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
         serving_secret,
         service_name,
         shutdown_delay,
+        server,
+        metrics_relist_interval,
+        metrics_max_age,
+        ignored_flags: _,
     } = args;
     let serving = serving_secret.map(|secret| ServingSecret { secret, service: service_name });
     let is_kept = serving.is_some();
@@ -66,7 +78,8 @@ fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
         None if is_kept => Origin::Kept,
         None => Origin::SelfSigned,
     };
-    let config = ConfigFiles { config, profiles };
+    let server = Some(Server::from(server)).filter(|it| *it != Server::default());
+    let config = ConfigFiles { config, profiles, server };
     let shutdown_delay = shutdown_delay.0;
     Ok(Settings {
         config,
@@ -75,6 +88,7 @@ fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
         observability_port,
         certificate,
         shutdown_delay,
+        relists: Pace::of(metrics_relist_interval, metrics_max_age),
         environment: super::environment(),
     })
 }

@@ -3,6 +3,7 @@
 
 pub mod documents;
 pub mod door;
+pub mod on_demand;
 pub mod pods;
 pub mod profile;
 pub mod schedule;

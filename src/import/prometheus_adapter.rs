@@ -71,6 +71,15 @@ pub fn import(file: &File, server: &Server) -> Result<Imported, Box<Remark>> {
     Ok(Imported { configuration: Some(text), remarks, ..Imported::default() })
 }
 
+/// Whether a text is a configuration of prometheus-adapter, as it is found in the wild.
+#[must_use]
+pub fn is_configuration(text: &str) -> bool {
+    Node::parse(text).is_ok_and(|node| {
+        let has = |key: &str| node.get(key).is_some();
+        KEYS.iter().any(|key| has(key)) && !has("apiVersion") && !has("kind")
+    })
+}
+
 /// The file within a ConfigMap, as it lies in a repository or a cluster.
 fn embedded(file: &File, node: &Node) -> Option<File> {
     let is_map = node.get("kind").and_then(Node::text) == Some("ConfigMap");
@@ -88,6 +97,40 @@ fn embedded(file: &File, node: &Node) -> Option<File> {
     })
 }
 
+/// A configuration without rules and policies, with a source that says what the flags said.
+#[must_use]
+pub fn head(server: &Server) -> String {
+    let Server { url, verb, headers, ca_file, cert_file, key_file, token_file, is_in_cluster } =
+        server;
+    let in_cluster = |name: &str| is_in_cluster.then(|| format!("{SERVICE_ACCOUNT}/{name}"));
+    let token = token_file.clone().or_else(|| in_cluster("token"));
+    let ca = ca_file.clone().or_else(|| in_cluster("ca.crt"));
+    let mut source = Map::new();
+    let mut put = |key: &str, value: Option<Json>| {
+        source.extend(value.map(|it| (key.to_owned(), it)));
+    };
+    put("url", Some(url.as_deref().unwrap_or(URL_DEFAULT).into()));
+    // It asks by GET unless it is told otherwise; a query of many names needs POST.
+    put("method", verb.as_ref().map(|it| it.to_uppercase().into()));
+    put("auth", token.map(|it| json!({"bearer": {"tokenFile": it}})));
+    let header = |text: &String| {
+        let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        (name.to_owned(), json!({"value": value}))
+    };
+    let headers: Map<String, Json> = headers.iter().map(header).collect();
+    put("headers", (!headers.is_empty()).then(|| headers.into()));
+    let files = [("caFile", &ca), ("certFile", cert_file), ("keyFile", key_file)];
+    let given = files.into_iter().filter_map(|(key, file)| Some((key, file.as_ref()?)));
+    let tls: Map<String, Json> =
+        given.map(|(key, file)| (key.to_owned(), file.as_str().into())).collect();
+    put("tls", (!tls.is_empty()).then(|| tls.into()));
+    write::document(&json!({
+        "apiVersion": "foresail.dev/v1alpha1",
+        "kind": "AdapterConfig",
+        "sources": [{"name": SOURCE, "prometheus": source}],
+    }))
+}
+
 struct Importer {
     path: PathBuf,
     remarks: Vec<Remark>,
@@ -100,40 +143,12 @@ impl Importer {
 
     /// What stands before the rules.
     fn head(&mut self, server: &Server) -> String {
-        let Server { url, verb, headers, ca_file, cert_file, key_file, token_file, is_in_cluster } =
-            server;
-        if url.is_none() {
+        if server.url.is_none() {
             let problem = format!("no `--prometheus-url`: prometheus-adapter asks {URL_DEFAULT}");
             let hint = "give the flags of the old Deployment, or write the URL under `sources`";
             self.add(Fault::new(Path::default(), problem).hint(hint), false);
         }
-        let in_cluster = |name: &str| is_in_cluster.then(|| format!("{SERVICE_ACCOUNT}/{name}"));
-        let token = token_file.clone().or_else(|| in_cluster("token"));
-        let ca = ca_file.clone().or_else(|| in_cluster("ca.crt"));
-        let mut source = Map::new();
-        let mut put = |key: &str, value: Option<Json>| {
-            source.extend(value.map(|it| (key.to_owned(), it)));
-        };
-        put("url", Some(url.as_deref().unwrap_or(URL_DEFAULT).into()));
-        // It asks by GET unless it is told otherwise; a query of many names needs POST.
-        put("method", verb.as_ref().map(|it| it.to_uppercase().into()));
-        put("auth", token.map(|it| json!({"bearer": {"tokenFile": it}})));
-        let header = |text: &String| {
-            let (name, value) = text.split_once('=').unwrap_or((text, ""));
-            (name.to_owned(), json!({"value": value}))
-        };
-        let headers: Map<String, Json> = headers.iter().map(header).collect();
-        put("headers", (!headers.is_empty()).then(|| headers.into()));
-        let files = [("caFile", &ca), ("certFile", cert_file), ("keyFile", key_file)];
-        let given = files.into_iter().filter_map(|(key, file)| Some((key, file.as_ref()?)));
-        let tls: Map<String, Json> =
-            given.map(|(key, file)| (key.to_owned(), file.as_str().into())).collect();
-        put("tls", (!tls.is_empty()).then(|| tls.into()));
-        write::document(&json!({
-            "apiVersion": "foresail.dev/v1alpha1",
-            "kind": "AdapterConfig",
-            "sources": [{"name": SOURCE, "prometheus": source}],
-        }))
+        head(server)
     }
 
     /// The rules as they stand in the file; `resourceRules` as a comment.

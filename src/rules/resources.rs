@@ -36,6 +36,31 @@ impl RestMapping {
         Self(resources)
     }
 
+    /// What every cluster has and people scale by: for a file that is looked at without a cluster.
+    #[must_use]
+    pub fn usual() -> Self {
+        const USUAL: [(&str, &str, &str, bool); 12] = [
+            ("namespaces", "", "namespace", false),
+            ("nodes", "", "node", false),
+            ("persistentvolumeclaims", "", "persistentvolumeclaim", true),
+            ("persistentvolumes", "", "persistentvolume", false),
+            ("pods", "", "pod", true),
+            ("services", "", "service", true),
+            ("daemonsets", "apps", "daemonset", true),
+            ("deployments", "apps", "deployment", true),
+            ("replicasets", "apps", "replicaset", true),
+            ("statefulsets", "apps", "statefulset", true),
+            ("jobs", "batch", "job", true),
+            ("ingresses", "networking.k8s.io", "ingress", true),
+        ];
+        let known = USUAL.map(|(plural, group, singular, is_namespaced)| KnownResource {
+            resource: GroupResource { resource: plural.into(), group: group.into() },
+            singular: singular.into(),
+            is_namespaced,
+        });
+        Self(known.into())
+    }
+
     /// All resources, in the order of preference.
     #[must_use]
     pub fn resources(&self) -> &[KnownResource] {

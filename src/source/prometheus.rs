@@ -3,6 +3,7 @@
 mod ages;
 mod engine;
 mod partial;
+mod plain;
 mod response;
 
 use crate::domain::finite::Finite;
@@ -217,6 +218,16 @@ impl Prometheus {
 
     /// What a query came to.
     async fn ask(&self, endpoint: &str, parameters: &[(&str, String)]) -> Result<Told, ReadError> {
+        self.ask_for(endpoint, parameters, response::parse).await
+    }
+
+    /// What an endpoint answers, as `parse` reads it.
+    async fn ask_for<T>(
+        &self,
+        endpoint: &str,
+        parameters: &[(&str, String)],
+        parse: impl Fn(&[u8]) -> Result<T, ReadError>,
+    ) -> Result<T, ReadError> {
         let url = format!("{}/api/v1/{endpoint}", self.url);
         let make = |client: &Client| {
             let parameters = self.with_own(parameters);
@@ -227,7 +238,7 @@ impl Prometheus {
         };
         let (Answer { status, body, content_type: _ }, hidden) = self.caller.send(make).await?;
         let read = if (200..300).contains(&status) {
-            response::parse(&body)
+            parse(&body)
         } else {
             Err(ReadError::Refused { status, message: response::error_message(&body) })
         };

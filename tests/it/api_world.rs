@@ -1,7 +1,7 @@
 //! A small published world behind the API face, and a client that asks it.
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
-use foresail::api::{Clock, Face, ListedMax, metrics, router};
+use foresail::api::{Clock, Face, ListedMax, OnDemand, metrics, router};
 use foresail::auth::peer::Peer;
 use foresail::auth::token::Token;
 use foresail::auth::{Door, Now};
@@ -83,6 +83,7 @@ impl World {
         let instant = Instant::now();
         let face = Face {
             published: Arc::clone(&published),
+            on_demand: OnDemand::default(),
             door: Arc::new(door),
             pods,
             health: Arc::new(health),

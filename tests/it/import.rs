@@ -73,9 +73,7 @@ fn rules_are_found_in_a_config_map_and_in_flow_style() {
         assert!(stderr.contains(told), "{stderr}");
         fs::write(&path, stdout).unwrap();
         let output = foresail().arg("check").arg("--config").arg(&path).output().unwrap();
-        let stderr = String::from_utf8(output.stderr.clone()).unwrap();
         assert!(output.status.success(), "{output:?}");
-        assert!(stderr.contains("rules are checked, and not served by this version"), "{stderr}");
     }
 }
 

@@ -18,6 +18,7 @@ mod files;
 mod history;
 mod import;
 mod profiles;
+mod rules;
 mod schedule;
 mod scrape_access;
 mod secrets;

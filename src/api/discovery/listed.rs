@@ -2,7 +2,10 @@
 
 use crate::api::path::Group;
 use crate::domain::metric::MetricKey;
+use crate::domain::name::MetricName;
+use crate::domain::object::GroupResource;
 use crate::published::Snapshot;
+use crate::rules::catalogue::{Catalogue, Entry};
 use std::collections::BTreeSet;
 
 /// Which metrics the documents of discovery name.
@@ -30,11 +33,12 @@ pub(crate) struct Line {
 }
 
 impl Listed {
-    /// What `snapshot` publishes, at most `lines_max` metrics of each group.
-    pub(crate) fn of(snapshot: &Snapshot, lines_max: usize) -> Self {
+    /// What `snapshot` publishes and `rules` make, at most `lines_max` metrics of each group.
+    pub(crate) fn of(snapshot: &Snapshot, rules: &Catalogue, lines_max: usize) -> Self {
         let lines = |group| {
-            let all: BTreeSet<Line> =
+            let mut all: BTreeSet<Line> =
                 snapshot.keys().filter_map(|key| Line::of(group, key)).collect();
+            all.extend(Line::of_rules(group, rules));
             let left_out = all.len().saturating_sub(lines_max);
             let mut lines: Vec<Line> = all.into_iter().take(lines_max).collect();
             if lines.is_empty() {
@@ -66,6 +70,28 @@ impl Line {
             }
             (Group::Custom, MetricKey::External { .. })
             | (Group::External, MetricKey::Custom { .. }) => None,
+        }
+    }
+
+    fn of_rules(group: Group, rules: &Catalogue) -> Vec<Self> {
+        match group {
+            Group::Custom => {
+                let line =
+                    |(resource, metric, entry): (&GroupResource, &MetricName, &Entry)| Self {
+                        resource: Some(resource.to_string()),
+                        metric: metric.to_string(),
+                        namespaced: entry.is_namespaced,
+                    };
+                rules.customs().map(line).collect()
+            }
+            Group::External => {
+                let line = |(metric, _): (&MetricName, _)| Self {
+                    resource: None,
+                    metric: metric.to_string(),
+                    namespaced: true,
+                };
+                rules.externals().map(line).collect()
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use crate::api::path::{Group, Version};
 use crate::api::refusal::Refusal;
 use crate::api::wire;
 use crate::published::Snapshot;
+use crate::rules::catalogue::Catalogue;
 use bytes::Bytes;
 use http::HeaderValue;
 use ring::digest::{SHA512, digest};
@@ -50,6 +51,8 @@ pub(crate) struct Shelf(Mutex<Kept>);
 struct Kept {
     /// The snapshot that was looked at last. While this is held no other one has its address.
     seen: Weak<Snapshot>,
+    /// The metrics of rules that were looked at last.
+    rules: Weak<Catalogue>,
     lines_max: usize,
     listed: Arc<Listed>,
     /// At most one for each title and form.
@@ -62,15 +65,22 @@ impl Shelf {
     }
 
     /// Takes note of what is published now; what is listed, if that is not what it was before.
-    pub(crate) fn look(&self, snapshot: &Arc<Snapshot>, lines_max: usize) -> Option<Arc<Listed>> {
+    pub(crate) fn look(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        rules: &Arc<Catalogue>,
+        lines_max: usize,
+    ) -> Option<Arc<Listed>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_seen = Weak::as_ptr(&kept.seen) == Arc::as_ptr(snapshot);
+        let is_seen = Weak::as_ptr(&kept.seen) == Arc::as_ptr(snapshot)
+            && Weak::as_ptr(&kept.rules) == Arc::as_ptr(rules);
         if is_seen && kept.lines_max == lines_max {
             return None;
         }
         kept.seen = Arc::downgrade(snapshot);
+        kept.rules = Arc::downgrade(rules);
         kept.lines_max = lines_max;
-        let listed = Listed::of(snapshot, lines_max);
+        let listed = Listed::of(snapshot, rules, lines_max);
         if *kept.listed == listed {
             return None;
         }

@@ -25,10 +25,21 @@ pub(in crate::app) fn forecasts(registry: &mut Registry, forecasts: OfForecasts)
 /// Who knows about forecasts.
 #[derive(Debug)]
 pub(in crate::app) struct OfForecasts {
-    pub(in crate::app) loaded: watch::Receiver<Arc<Loaded>>,
-    pub(in crate::app) published: Arc<Published>,
+    loaded: watch::Receiver<Arc<Loaded>>,
+    published: Arc<Published>,
     /// `None` without a cluster.
-    pub(in crate::app) supply: Option<Arc<SupplyIndex>>,
+    supply: Option<Arc<SupplyIndex>>,
+}
+
+impl OfForecasts {
+    pub(in crate::app) fn new(
+        loaded: &watch::Receiver<Arc<Loaded>>,
+        published: &Arc<Published>,
+        supply: Option<&Arc<SupplyIndex>>,
+    ) -> Self {
+        let (loaded, published) = (loaded.clone(), Arc::clone(published));
+        Self { loaded, published, supply: supply.cloned() }
+    }
 }
 
 impl Collector for OfForecasts {

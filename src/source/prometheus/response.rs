@@ -1,5 +1,6 @@
 //! The JSON of Prometheus' query API, read with a cap on the number of series.
 
+use crate::domain::labels::Labels;
 use crate::domain::limits;
 use crate::source::ReadError;
 use jiff::Timestamp;
@@ -47,6 +48,11 @@ pub(super) struct Series {
 impl Series {
     pub(super) fn label(&self, name: &str) -> Option<&str> {
         self.metric.get(name).map(String::as_str)
+    }
+
+    /// All its labels.
+    pub(super) fn labels(&self) -> Labels {
+        self.metric.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect()
     }
 
     /// Whether there are native histograms where numbers should be.
@@ -165,6 +171,18 @@ pub(super) fn parse(body: &[u8]) -> Result<Told, ReadError> {
 
 const HISTOGRAMS: &str = "the query answers native histograms, not numbers; wrap it in \
     histogram_quantile(…), histogram_count(…) or histogram_sum(…)";
+
+/// The names of labels, as `/api/v1/labels` answers them.
+pub(super) fn label_names(body: &[u8]) -> Result<Vec<Box<str>>, ReadError> {
+    #[derive(Deserialize)]
+    struct Names {
+        data: Option<Vec<Box<str>>>,
+    }
+    let names: Names = serde_json::from_slice(body).map_err(|error| {
+        ReadError::NotUnderstood(format!("not the JSON of a list of labels: {error}"))
+    })?;
+    Ok(names.data.unwrap_or_default())
+}
 
 /// What an error answer says: Prometheus' own text, else the beginning of the page.
 pub(super) fn error_message(body: &[u8]) -> String {
