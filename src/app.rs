@@ -5,6 +5,7 @@
 
 mod choices;
 pub(crate) mod clock;
+pub mod compare;
 pub mod configuration;
 pub mod demo;
 pub mod explain;

@@ -4,6 +4,7 @@
 //! input, 2 our fault or the machine's.
 
 mod check;
+mod compare;
 mod crd;
 mod demo;
 mod explain;
@@ -17,6 +18,7 @@ use crate::app::explain::SERVER_DEFAULT;
 use crate::domain::duration::{self, BadDuration, Shown};
 use crate::domain::environment::Environment;
 use crate::domain::error_chain::ErrorChain;
+use crate::domain::finite::Finite;
 use crate::domain::limits;
 use crate::domain::name::{MetricName, Namespace};
 use crate::telemetry::logs::{self, LogError};
@@ -99,6 +101,13 @@ enum Verb {
     /// Prints policies and plain HPAs for `kubectl apply`, or a configuration file, on stdout, and on
     /// stderr what is otherwise than it was. Exits with 1 when something has no equivalent and is lost.
     Import(ImportArgs),
+    /// Ask two servers for every metric of every HPA, before one takes the place of the other
+    ///
+    /// The server that the cluster has registered and the one at --server are asked what the HPA
+    /// controller would ask, at the same time and with the rights of the kubeconfig. To reach a Foresail
+    /// that is not registered yet: kubectl -n foresail-system port-forward deployment/foresail 6443:6443
+    /// Exits with 1 when a value differs by more than the tolerance or would go missing.
+    Compare(CompareArgs),
     /// Show why a metric has its value: every stage of the last evaluations
     ///
     /// Asks the observability port of a running adapter. To reach one in a cluster:
@@ -233,6 +242,27 @@ struct DemoArgs {
 }
 
 #[derive(Debug, Args)]
+struct CompareArgs {
+    /// The server that is not registered
+    #[arg(long, value_name = "URL", value_parser = compare::server)]
+    server: String,
+    /// How to reach the cluster; without it KUBECONFIG, then the home folder
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Only the HPAs of this namespace
+    #[arg(long, short, value_name = "NAMESPACE", value_parser = explain::namespace)]
+    namespace: Option<Namespace>,
+    #[command(flatten)]
+    tls: compare::Tls,
+    /// By how much of the larger value the two may differ; an HPA does nothing below 0.1
+    #[arg(long, value_name = "SHARE", default_value = "0.1", value_parser = compare::tolerance)]
+    tolerance: Finite,
+    /// Print what both answered as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
 struct ExplainArgs {
     /// Where the metric is published
     #[arg(value_parser = explain::namespace)]
@@ -324,6 +354,11 @@ fn run(verb: Verb, log_format: LogFormat, printer: &mut Printer) -> anyhow::Resu
         Verb::Simulate(args) => {
             begin_logs(log_format, "error")?;
             simulate::run(*args, printer)
+        }
+        Verb::Compare(args) => {
+            // What goes wrong stands in the table.
+            begin_logs(log_format, "off")?;
+            compare::run(args, printer)
         }
         Verb::Explain(args) => {
             begin_logs(log_format, "error")?;

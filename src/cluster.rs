@@ -8,6 +8,7 @@
 //! their pages. Secrets are read one by one, where a policy refers to one and its namespace grants
 //! that.
 
+pub mod beside;
 pub mod hpas;
 pub mod lease;
 mod namespaces;
@@ -30,6 +31,7 @@ use http::HeaderValue;
 use http::header::USER_AGENT;
 use kube::Config;
 use kube::config::{InClusterError, KubeConfigOptions, Kubeconfig};
+use kube::core::Status;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -94,10 +96,14 @@ pub enum ClusterError {
 /// # Errors
 /// `ClusterError` with what was looked for and what is wrong with it.
 pub async fn connect(kubeconfig: Option<&Path>) -> Result<Client, ClusterError> {
-    let mut config = match kubeconfig {
+    let config = match kubeconfig {
         Some(path) => from_file(path).await?,
         None => inferred().await?,
     };
+    client(config)
+}
+
+fn client(mut config: Config) -> Result<Client, ClusterError> {
     let agent = HeaderValue::from_static(concat!("foresail/", env!("CARGO_PKG_VERSION")));
     config.headers.push((USER_AGENT, agent));
     let server = config.cluster_url.to_string();
@@ -127,8 +133,12 @@ async fn inferred() -> Result<Config, ClusterError> {
 }
 
 /// An error of the client library with its causes. Some of its errors repeat their cause and some
-/// do not, so what was said already is left out.
+/// do not, so what was said already is left out. What the API server answers is told in its own
+/// words; the library would add the whole answer as it is in memory.
 fn whole(error: &(dyn Error + 'static)) -> String {
+    if let Some(status) = refusal(error) {
+        return format!("kube-apiserver answered {}: {}", status.code, status.message);
+    }
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
@@ -142,9 +152,22 @@ fn whole(error: &(dyn Error + 'static)) -> String {
     text
 }
 
+/// What the API server answered, where that is the cause.
+fn refusal<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Status> {
+    let mut next = Some(error);
+    while let Some(cause) = next {
+        if let Some(kube::Error::Api(status)) = cause.downcast_ref() {
+            return Some(status);
+        }
+        next = cause.source();
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kube::runtime::watcher;
 
     #[tokio::test]
     async fn an_unusable_kubeconfig_is_refused_by_name() {
@@ -157,6 +180,14 @@ mod tests {
             let error = connect(Some(&path)).await.err().unwrap();
             assert!(matches!(error, ClusterError::Kubeconfig { .. }), "{error}");
         }
+    }
+
+    #[test]
+    fn a_refusal_of_the_api_server_is_told_in_its_own_words() {
+        let status =
+            Status { code: 403, message: "pods is forbidden".to_owned(), ..Status::default() };
+        let error = watcher::Error::InitialListFailed(kube::Error::Api(Box::new(status)));
+        assert_eq!(whole(&error), "kube-apiserver answered 403: pods is forbidden");
     }
 
     #[test]

@@ -94,7 +94,7 @@ impl Kind for Hpas {
 }
 
 /// `None` for what the API server does not let in: unusable names, a negative count.
-fn read(name: &ObjectName, object: api::HorizontalPodAutoscaler) -> Option<Hpa> {
+pub(super) fn read(name: &ObjectName, object: api::HorizontalPodAutoscaler) -> Option<Hpa> {
     let namespace = Namespace::new(object.metadata.namespace.as_deref()?).ok()?;
     let spec = object.spec;
     let down = spec.behavior.and_then(|it| it.scale_down?.stabilization_window_seconds);

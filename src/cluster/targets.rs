@@ -156,6 +156,15 @@ fn pause(before: Option<Duration>) -> Duration {
     before.map_or(RETRY, |it| REFRESH.min(it * 2))
 }
 
+/// The selector of one target's pods, asked for now.
+///
+/// # Errors
+/// Why it does not tell one.
+pub(super) async fn selector_of(client: &Client, target: ObjectRef) -> Result<Selector, String> {
+    let kinds = kinds(client, std::slice::from_ref(&target)).await;
+    ask(client, &kinds, target).await.1
+}
+
 type Kinds = BTreeMap<ObjectKind, Result<ApiResource, String>>;
 
 /// Where the API server keeps objects of these kinds; asked each time, because a kind may come and

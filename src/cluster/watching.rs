@@ -1,6 +1,6 @@
 //! Following a watch for as long as the program runs: backing off, and telling trouble once.
 
-use crate::cluster::whole;
+use crate::cluster::{refusal, whole};
 use futures::{Stream, StreamExt};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::utils::Backoff;
@@ -25,6 +25,10 @@ const CALM: Duration = Duration::from_secs(60);
 
 /// The answer of the API server to a watch that has fallen behind; a new list follows.
 const GONE: u16 = 410;
+/// The answer of the API server to who may not.
+const FORBIDDEN: u16 = 403;
+/// What is to be done about that.
+const RIGHTS: &str = "deploy/kustomize/base/rbac.yaml has what Foresail's service account needs";
 /// The answer of the API server where there is no such resource.
 const NOT_FOUND: u16 = 404;
 
@@ -154,7 +158,8 @@ impl Trouble<'_> {
         self.progress.failures.fetch_add(1, Ordering::Relaxed);
         if !self.is_failing.swap(true, Ordering::Relaxed) {
             self.progress.n_failing.fetch_add(1, Ordering::Relaxed);
-            warn!(error = %whole(error), "the watch fails; what was seen last stays in force");
+            let hint = refusal(error).filter(|it| it.code == FORBIDDEN).map(|_| RIGHTS);
+            warn!(error = %whole(error), hint, "the watch fails; what was seen last stays in force");
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::domain::labels::Labels;
 use crate::domain::limits;
 use std::collections::BTreeSet;
+use std::fmt;
 
 /// A parsed label selector. Empty selects everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,6 +120,36 @@ impl Requirement {
     }
 }
 
+/// The text form, which `Selector::parse` reads.
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, requirement) in self.0.iter().enumerate() {
+            f.write_str(if place == 0 { "" } else { "," })?;
+            requirement.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, condition } = self;
+        let list =
+            |it: &BTreeSet<Box<str>>| it.iter().map(|it| &**it).collect::<Vec<_>>().join(",");
+        match condition {
+            Condition::In(values) => match values.first().filter(|_| values.len() == 1) {
+                Some(value) => write!(f, "{key}={value}"),
+                None => write!(f, "{key} in ({})", list(values)),
+            },
+            Condition::NotIn(values) => write!(f, "{key} notin ({})", list(values)),
+            Condition::Exists => f.write_str(key),
+            Condition::Absent => write!(f, "!{key}"),
+            Condition::Above(bound) => write!(f, "{key}>{bound}"),
+            Condition::Below(bound) => write!(f, "{key}<{bound}"),
+        }
+    }
+}
+
 type MakeCondition = fn(&str) -> Result<Condition, String>;
 
 /// Tried in this order, so that `!=` and `==` are seen before `=`.
@@ -226,6 +257,8 @@ mod tests {
             ("app=", false),
         ] {
             check(selector, &labels, expected);
+            let parsed = Selector::parse(selector).unwrap();
+            assert_eq!(Selector::parse(&parsed.to_string()).unwrap(), parsed, "{selector}");
         }
     }
 
