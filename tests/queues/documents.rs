@@ -35,7 +35,7 @@ async fn who_asks_is_shown_in_the_way_that_is_said_and_nowhere_else() {
     let signals = [
         (
             "header",
-            signal("/json/h", &format!("valueLocation: jobs.0.waiting, apiKeyFrom: {file}")),
+            signal("/json/h", &format!("valueLocation: '$.jobs[0].waiting', apiKeyFrom: {file}")),
             "2k",
         ),
         (

@@ -1,14 +1,27 @@
-//! Paths to one value in a document: of GJSON's syntax what leads to one value.
+//! Paths to one value in a document: JSONPath, or of GJSON's syntax what leads to one value.
 //!
+//! What begins with `$` is JSONPath (RFC 9535): `$.jobs[0].length`, `$.queues[?@.name=='a'].length`.
+//! Everything else is GJSON's, as KEDA takes it:
 //! `jobs.0.length` goes through keys and elements, `\.` is a dot in a key, `*` and `?` stand for
 //! any characters in one, `#` at the end counts elements, and `queues.#(name=="a").length` takes
 //! the first element of which that is true. Modifiers and paths to several values are refused.
+
+use serde_json_path::JsonPath;
 
 /// A path to one value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValuePath {
     text: Box<str>,
-    steps: Vec<Step>,
+    route: Route,
+}
+
+/// How a path leads to its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// Step by step, in GJSON's syntax.
+    Steps(Vec<Step>),
+    /// By a query that has to find exactly one value.
+    JsonPath(JsonPath),
 }
 
 /// One step of a path.
@@ -69,10 +82,14 @@ impl ValuePath {
     /// # Errors
     /// What is wrong with it, in words.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if text.starts_with('$') {
+            let path = JsonPath::parse(text).map_err(|error| error.to_string())?;
+            return Ok(Self { text: text.into(), route: Route::JsonPath(path) });
+        }
         let parts = split(text)?;
         let last = parts.len().saturating_sub(1);
         let steps = parts.iter().enumerate().map(|(index, part)| step(part, index == last));
-        Ok(Self { text: text.into(), steps: steps.collect::<Result<_, _>>()? })
+        Ok(Self { text: text.into(), route: Route::Steps(steps.collect::<Result<_, _>>()?) })
     }
 
     /// The path as it was written.
@@ -81,10 +98,10 @@ impl ValuePath {
         &self.text
     }
 
-    /// Its steps.
+    /// How it leads to its value.
     #[must_use]
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
+    pub fn route(&self) -> &Route {
+        &self.route
     }
 }
 
@@ -162,6 +179,13 @@ fn condition(text: &str) -> Result<Condition, String> {
 mod tests {
     use super::*;
 
+    fn steps(path: &str) -> Vec<Step> {
+        match ValuePath::parse(path).unwrap().route {
+            Route::Steps(steps) => steps,
+            Route::JsonPath(path) => panic!("{path}"),
+        }
+    }
+
     #[test]
     fn a_path_to_one_value_is_read_step_by_step() {
         let name = |text: &str| Step::Name(text.into());
@@ -173,22 +197,33 @@ mod tests {
             ("a.#", vec![name("a"), Step::Count]),
             ("a*.b?", vec![Step::Like("a*".into()), Step::Like("b?".into())]),
         ] {
-            assert_eq!(ValuePath::parse(path).unwrap().steps(), expected, "{path}");
+            assert_eq!(steps(path), expected, "{path}");
         }
-        let path = ValuePath::parse(r#"q.#(a.name=="x.y").n"#).unwrap();
-        let Step::First(condition) = &path.steps()[1] else { panic!("{path:?}") };
+        let path = steps(r#"q.#(a.name=="x.y").n"#);
+        let Step::First(condition) = &path[1] else { panic!("{path:?}") };
         let keys: Vec<&str> = condition.keys.iter().map(|it| &**it).collect();
         assert_eq!(keys, ["a", "name"]);
         assert_eq!((condition.comparison, &*condition.with), (Comparison::Equal, "\"x.y\""));
-        let path = ValuePath::parse("q.#(n>=3).m").unwrap();
-        assert!(
-            matches!(&path.steps()[1], Step::First(it) if it.comparison == Comparison::AtLeast)
-        );
+        let path = steps("q.#(n>=3).m");
+        assert!(matches!(&path[1], Step::First(it) if it.comparison == Comparison::AtLeast));
     }
 
     #[test]
     fn a_path_that_leads_to_no_or_to_several_values_is_refused() {
-        for path in ["", "a..b", ".a", "a.", "a.#.b", "a.#(b==1)#", "a|@sum", "@this", "a.#(b)"] {
+        for path in [
+            "",
+            "a..b",
+            ".a",
+            "a.",
+            "a.#.b",
+            "a.#(b==1)#",
+            "a|@sum",
+            "@this",
+            "a.#(b)",
+            "$.",
+            "$[",
+            "$a",
+        ] {
             assert!(ValuePath::parse(path).is_err(), "{path}");
         }
     }

@@ -264,8 +264,8 @@ pub struct MetricsApiSignal {
     pub url: String,
     /// What kind of document; `json` when left out.
     pub format: Option<DocumentFormat>,
-    /// Where in it: a path such as `queues.0.length` (as GJSON has it), or for `prometheus`
-    /// `name{label="value"}`.
+    /// Where in it: a path such as `queues.0.length` (GJSON's, as KEDA takes it) or
+    /// `$.queues[0].length` (JSONPath), or for `prometheus` `name{label="value"}`.
     pub value_location: String,
     /// How to show who asks; by the credentials that are given when left out.
     pub auth_mode: Option<AuthMode>,

@@ -4,7 +4,7 @@ use crate::document::yaml::Node;
 use crate::domain::quantity;
 use crate::policy::promql::SeriesSelector;
 use crate::policy::queue::ValueLocation;
-use crate::policy::queue::value_path::{Comparison, Condition, Step, ValuePath};
+use crate::policy::queue::value_path::{Comparison, Condition, Route, Step, ValuePath};
 use crate::source::ReadError;
 use crate::source::scrape::exposition::{self, Format};
 use serde_json::Value as Json;
@@ -37,22 +37,39 @@ fn first_series(body: &[u8], selector: &SeriesSelector) -> Result<f64, ReadError
 
 fn at(document: &Json, path: &ValuePath) -> Result<f64, ReadError> {
     let missing = || ReadError::Empty(format!("there is nothing at `{}`", path.text()));
-    let (last, before) = path.steps().split_last().ok_or_else(missing)?;
-    let place = before.iter().try_fold(document, |value, step| next(value, step));
-    let place = place.ok_or_else(missing)?;
-    if *last == Step::Count {
-        let elements = place.as_array().ok_or_else(missing)?;
-        #[expect(clippy::cast_precision_loss, reason = "an answer has fewer elements than 2^52")]
-        let count = elements.len() as f64;
-        return Ok(count);
-    }
-    let value = next(place, last).ok_or_else(missing)?;
+    let value = match path.route() {
+        Route::JsonPath(query) => {
+            let mut found = query.query(document).into_iter();
+            match (found.next(), found.next()) {
+                (Some(only), None) => only,
+                (None, _) => return Err(missing()),
+                (Some(_), Some(_)) => {
+                    let problem = format!("`{}` leads to several values", path.text());
+                    return Err(not_understood(&problem));
+                }
+            }
+        }
+        Route::Steps(steps) => {
+            let (last, before) = steps.split_last().ok_or_else(missing)?;
+            let place = before.iter().try_fold(document, |value, step| next(value, step));
+            let place = place.ok_or_else(missing)?;
+            if *last == Step::Count {
+                return count(place).ok_or_else(missing);
+            }
+            next(place, last).ok_or_else(missing)?
+        }
+    };
     let number = match value {
         Json::Number(number) => number.as_f64(),
         Json::String(text) => quantity::parse(text).ok().map(|it| it.get()),
         Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
     };
     number.ok_or_else(|| not_understood(&format!("what is at `{}` is no number", path.text())))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an answer has fewer elements than 2^52")]
+fn count(place: &Json) -> Option<f64> {
+    Some(place.as_array()?.len() as f64)
 }
 
 fn next<'j>(value: &'j Json, step: &Step) -> Option<&'j Json> {
@@ -178,6 +195,13 @@ mod tests {
             (r#"queues.#(of.kind!="x").n"#, 2.0),
             ("t?sks", 32.0),
             ("ta*", 32.0),
+            ("$.tasks", 32.0),
+            ("$.text", 1.5),
+            ("$['a.b']", 4.0),
+            ("$.list[-1]", 8.0),
+            ("$.queues[?@.name=='two'].n", 2.0),
+            ("$.queues[?@.of.kind=='x' && @.n<=1].n", 1.0),
+            ("$..queues[1].n", 2.0),
         ] {
             assert_eq!(json(path), Ok(expected), "{path}");
         }
@@ -187,6 +211,13 @@ mod tests {
     fn what_is_no_number_is_an_error_that_says_where() {
         for (path, expected) in [
             ("missing", "there is nothing at `missing`"),
+            ("$.missing", "there is nothing at `$.missing`"),
+            ("$.queues[?@.n>2].n", "there is nothing at `$.queues[?@.n>2].n`"),
+            (
+                "$.queues[*].n",
+                "the answer was not understood: `$.queues[*].n` leads to several values",
+            ),
+            ("$.none", "the answer was not understood: what is at `$.none` is no number"),
             ("list.2", "there is nothing at `list.2`"),
             ("tasks.#", "there is nothing at `tasks.#`"),
             ("queues.#(n>2).n", "there is nothing at `queues.#(n>2).n`"),
@@ -205,6 +236,8 @@ mod tests {
     #[test]
     fn yaml_and_exposition_text_are_read_too() {
         let yaml = ValueLocation::Yaml(ValuePath::parse("jobs.0.waiting").unwrap());
+        assert_eq!(number(b"jobs:\n  - {waiting: 12}\n", &yaml), Ok(12.0));
+        let yaml = ValueLocation::Yaml(ValuePath::parse("$.jobs[0].waiting").unwrap());
         assert_eq!(number(b"jobs:\n  - {waiting: 12}\n", &yaml), Ok(12.0));
         assert!(number(b"\t- a", &yaml).is_err());
         let selector = SeriesSelector::parse("q{kind=\"b\"}").unwrap();

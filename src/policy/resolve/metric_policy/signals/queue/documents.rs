@@ -46,7 +46,11 @@ fn location(wire: &MetricsApiSignal, reader: &mut Reader<'_>) -> Option<ValueLoc
         }
         Ok(path) => Some(ValueLocation::Json(path)),
         Err(problem) => {
-            reader.fault(KEY, problem, "write keys and positions, e.g. `queues.0.length`");
+            reader.fault(
+                KEY,
+                problem,
+                "write keys and positions, e.g. `queues.0.length` or `$.queues[0].length`",
+            );
             None
         }
     }
