@@ -35,6 +35,7 @@ use crate::auth::peer::Peer;
 use crate::auth::{Door, Now};
 use crate::domain::limits;
 use crate::domain::ports::Pods;
+use crate::domain::selector::Selector;
 use crate::published::{Published, Snapshot};
 use crate::telemetry::health::Health;
 use axum::extract::Request;
@@ -147,7 +148,8 @@ impl Server {
         let form = negotiation::form(layout, &parts.headers);
         let shown = form.unwrap_or(Form::Json(layout));
         let now = self.face.clock.now();
-        let admitted = self.admit(&parts, &ask, now).await;
+        let selector = selector(&ask, query.as_ref().ok());
+        let admitted = self.admit(&parts, (&ask, &selector), now).await;
         self.face.door.strip(&mut parts.headers);
         let answer = async {
             let _turn = admitted?;
@@ -166,9 +168,14 @@ impl Server {
     }
 
     /// Lets the request in, and counts it until its answer is made.
-    async fn admit(&self, parts: &Parts, ask: &Ask, now: Now) -> Result<Turn<'_>, Refusal> {
+    async fn admit(
+        &self,
+        parts: &Parts,
+        (ask, selector): (&Ask, &Selector),
+        now: Now,
+    ) -> Result<Turn<'_>, Refusal> {
         let turn = Turn::take(ask, &self.documents)?;
-        let attributes = ask.attributes(&parts.method, parts.uri.path());
+        let attributes = ask.attributes(&parts.method, parts.uri.path(), selector);
         let stranger = Peer::default();
         let peer = parts.extensions.get::<Arc<Peer>>().map_or(&stranger, AsRef::as_ref);
         let admitted = self.face.door.admit(peer, &parts.headers, &attributes, now).await;
@@ -292,6 +299,14 @@ impl Server {
             }
         }
     }
+}
+
+/// What a list demands of labels, as far as it can be read; what cannot is refused later, to those who may
+/// ask at all.
+fn selector(ask: &Ask, query: Option<&Query<'_>>) -> Selector {
+    let text = query.filter(|_| matches!(ask, Ask::External(_)));
+    let text = text.and_then(|it| it.first("labelSelector"));
+    text.and_then(|it| Selector::parse(it).ok()).unwrap_or_default()
 }
 
 /// A place among the requests for documents; other requests need none.
