@@ -111,6 +111,11 @@ pub(crate) enum Group {
 impl Group {
     pub(crate) const ALL: [Self; 2] = [Self::Custom, Self::External];
 
+    /// The groups that are served.
+    pub(crate) const fn served(is_external_served: bool) -> &'static [Self] {
+        if is_external_served { &Self::ALL } else { &[Self::Custom] }
+    }
+
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Custom => "custom.metrics.k8s.io",
@@ -254,6 +259,19 @@ fn custom(version: Version, below: &[&str]) -> Option<Ask> {
 }
 
 impl Ask {
+    /// The group that is asked for, where it is one alone.
+    pub(crate) fn group(&self) -> Option<Group> {
+        match self {
+            Self::Custom(_) => Some(Group::Custom),
+            Self::External(_) => Some(Group::External),
+            Self::Document(Document::Group(group)) => Some(*group),
+            Self::Document(Document::Resources(version) | Document::OpenApiV3Of(version)) => {
+                Some(version.group())
+            }
+            Self::Document(_) | Self::Malformed | Self::Unmatched { .. } => None,
+        }
+    }
+
     /// What the user must be allowed to do, by the rules that the generic API server has for such
     /// paths; existing RBAC rules are written for them. Only a list has a `selector`: what it demands of
     /// fields is nobody's condition, since no answer goes by it.

@@ -87,8 +87,10 @@ fn question(user: &User, attributes: &Attributes) -> SubjectAccessReview {
                 subresource: text(subresource),
                 name: text(name),
                 // API servers before 1.31 know no such field and leave it out.
-                label_selector: requirements
-                    .map(|it| LabelSelectorAttributes { raw_selector: None, requirements: Some(it) }),
+                label_selector: requirements.map(|it| LabelSelectorAttributes {
+                    raw_selector: None,
+                    requirements: Some(it),
+                }),
                 ..Default::default()
             });
         }
