@@ -3,7 +3,8 @@
 //! protobuf, with the documents that describe them.
 //!
 //! In come requests, out come answers from the newest snapshot. A request never waits for a source
-//! and never starts a read; the only thing it may wait for is the cluster's word on its user.
+//! and never starts a read; what it may wait for is the cluster's word on its user, the first read of a
+//! rule's metric, and another server, where that is asked for external metrics that are not known here.
 
 mod answer;
 mod custom_metrics;

@@ -193,3 +193,37 @@ fn what_foresail_does_not_know_is_asked_of_the_other_server() {
     });
     assert!(metric(adapter, "foresail_api_passed_on_requests_total", &["answered"]) >= 3.0);
 }
+
+#[test]
+fn the_components_say_which_server_owns_external_metrics() {
+    let bed = Bed::exclusive();
+    // Starting one installs the manifests, from a copy beside which the overlays here lie.
+    drop(bed.start_adapter(foresail(), &policies(&bed)));
+    for (component, owns, account) in
+        [("external-metrics-elsewhere", false, false), ("external-metrics-fallback", true, true)]
+    {
+        let overlay = bed.folder().join("deploy/kustomize").join(component);
+        fs::create_dir_all(&overlay).unwrap();
+        let text = format!(
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n\
+             resources: [../built-in]\ncomponents: [../components/{component}]\n"
+        );
+        fs::write(overlay.join("kustomization.yaml"), text).unwrap();
+        let manifests = bed.kubectl.ok(&format!("kustomize {}", overlay.display()));
+        let is_a = |document: &&str, kind: &str| {
+            let of_kind = format!("kind: {kind}");
+            document.lines().any(|line| line == of_kind)
+        };
+        let documents = || manifests.split("\n---\n");
+        let of = |kind: &str| documents().filter(|it| is_a(it, kind)).collect::<String>();
+        assert_eq!(of("APIService").contains(EXTERNAL_API), owns, "{component}");
+        assert!(of("APIService").contains(API_SERVICES[1]), "{component}");
+        assert_eq!(of("ServiceAccount").contains("foresail-fallback"), account, "{component}");
+        assert_eq!(of("Deployment").contains("/run/foresail/fallback"), account, "{component}");
+        // The bed leads the Service elsewhere, so that one would not fit.
+        let others: Vec<&str> = documents().filter(|it| !is_a(it, "Service")).collect();
+        let arguments = ["apply", "--dry-run=server", "-f", "-"];
+        let tried = bed.kubectl.run_with(&arguments, &others.join("\n---\n"));
+        assert!(tried.success, "{component}: {}", tried.stderr);
+    }
+}
