@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench fails loudly and prints")]
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use foresail::api::{Clock, Face, ListedMax, OnDemand, metrics, router};
+use foresail::api::{Clock, ExternalRules, Face, ListedMax, OnDemand, metrics, router};
 use foresail::auth::Door;
 use foresail::auth::Now;
 use foresail::auth::token::Token;
@@ -92,6 +92,7 @@ fn service(n_pods: usize) -> TowerToHyperService<axum::Router> {
         metrics: metrics::register(&mut Registry::default()),
         clock: Clock::new(move || Now { instant: Instant::now(), time: now }),
         listed_max: ListedMax::default(),
+        external: ExternalRules::default(),
     };
     TowerToHyperService::new(router(face))
 }

@@ -3,12 +3,14 @@
 //! protobuf, with the documents that describe them.
 //!
 //! In come requests, out come answers from the newest snapshot. A request never waits for a source
-//! and never starts a read; the only thing it may wait for is the cluster's word on its user.
+//! and never starts a read; what it may wait for is the cluster's word on its user, the first read of a
+//! rule's metric, and another server, where that is asked for external metrics that are not known here.
 
 mod answer;
 mod custom_metrics;
 mod discovery;
 mod external_metrics;
+mod fallback;
 mod gzip;
 pub mod metrics;
 mod negotiation;
@@ -17,24 +19,30 @@ mod openapi;
 mod path;
 mod query;
 mod refusal;
+mod turn;
 mod wire;
 mod world;
 
+pub use fallback::{External, ExternalRules};
 pub use on_demand::OnDemand;
 
 use crate::api::answer::Answer;
 use crate::api::discovery::shelf::{Shelf, Title};
+use crate::api::fallback::Asked;
 use crate::api::metrics::Metrics;
 use crate::api::negotiation::{Form, Layout};
 use crate::api::on_demand::Demanded;
 use crate::api::path::{Ask, Document, Group};
 use crate::api::query::Query;
 use crate::api::refusal::{Reason, Refusal};
+use crate::api::turn::Turn;
 use crate::api::world::World;
 use crate::auth::peer::Peer;
 use crate::auth::{Door, Now};
+use crate::domain::identity::User;
 use crate::domain::limits;
 use crate::domain::ports::Pods;
+use crate::domain::selector::Selector;
 use crate::published::{Published, Snapshot};
 use crate::telemetry::health::Health;
 use axum::extract::Request;
@@ -43,7 +51,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use tracing::warn;
 
 /// What the face answers from.
@@ -65,6 +73,8 @@ pub struct Face {
     pub clock: Clock,
     /// How many metrics the list of each group names.
     pub listed_max: ListedMax,
+    /// What holds for external metrics.
+    pub external: ExternalRules,
 }
 
 /// Tells how many metrics a list names; a configuration may change it at any time.
@@ -147,16 +157,24 @@ impl Server {
         let form = negotiation::form(layout, &parts.headers);
         let shown = form.unwrap_or(Form::Json(layout));
         let now = self.face.clock.now();
-        let admitted = self.admit(&parts, &ask, now).await;
+        let selector = selector(&ask, query.as_ref().ok());
+        let admitted = self.admit(&parts, (&ask, &selector), now).await;
         self.face.door.strip(&mut parts.headers);
         let answer = async {
-            let _turn = admitted?;
+            let (_turn, user) = admitted?;
+            let external = self.face.external.now();
+            external.check(&ask)?;
             check_form(&parts, &ask, form)?;
             let query =
                 query.map_err(|_| Refusal::bad_request("the query parameters are not UTF-8"))?;
-            match self.demanded(&ask, &query, now).await? {
-                Some(demanded) => self.of_rule(&demanded, &ask, &query, shown),
-                None => self.answer(&parts, &ask, &query, shown, now),
+            if let Some(demanded) = self.demanded(&ask, &query, now).await? {
+                return self.of_rule(&demanded, &ask, &query, shown);
+            }
+            let headers = &parts.headers;
+            let asked = Asked { ask: &ask, query: &query, headers, user: &user };
+            match self.passed_on(&external, asked, now).await? {
+                Some(answer) => Ok(answer),
+                None => self.answer((headers, &external), &ask, &query, shown, now),
             }
         };
         let answer = answer.await;
@@ -166,13 +184,20 @@ impl Server {
     }
 
     /// Lets the request in, and counts it until its answer is made.
-    async fn admit(&self, parts: &Parts, ask: &Ask, now: Now) -> Result<Turn<'_>, Refusal> {
+    async fn admit(
+        &self,
+        parts: &Parts,
+        (ask, selector): (&Ask, &Selector),
+        now: Now,
+    ) -> Result<(Turn<'_>, User), Refusal> {
         let turn = Turn::take(ask, &self.documents)?;
-        let attributes = ask.attributes(&parts.method, parts.uri.path());
+        let attributes = ask.attributes(&parts.method, parts.uri.path(), selector);
         let stranger = Peer::default();
         let peer = parts.extensions.get::<Arc<Peer>>().map_or(&stranger, AsRef::as_ref);
         let admitted = self.face.door.admit(peer, &parts.headers, &attributes, now).await;
-        admitted.map(|_| turn).map_err(|refusal| Refusal::at_the_door(&refusal, &attributes))
+        admitted
+            .map(|user| (turn, user))
+            .map_err(|refusal| Refusal::at_the_door(&refusal, &attributes))
     }
 
     /// The answer of a rule, where `ask` is for a metric of one that no policy publishes.
@@ -190,6 +215,21 @@ impl Server {
         self.face.on_demand.find(ask, query, &world).await
     }
 
+    /// The answer of another server, where there is one and `asked` is for nothing that is known here.
+    async fn passed_on(
+        &self,
+        external: &External,
+        asked: Asked<'_>,
+        now: Now,
+    ) -> Result<Option<Answer>, Refusal> {
+        if external.fallback.is_none() {
+            return Ok(None);
+        }
+        let snapshot = self.face.published.load();
+        let world = World { snapshot: &snapshot, pods: &*self.face.pods, now: now.time };
+        external.passed_on(asked, &world, &self.face.metrics).await
+    }
+
     fn of_rule(
         &self,
         demanded: &Demanded,
@@ -204,7 +244,7 @@ impl Server {
 
     fn answer(
         &self,
-        parts: &Parts,
+        (headers, external): (&HeaderMap, &External),
         ask: &Ask,
         query: &Query<'_>,
         form: Form,
@@ -231,7 +271,10 @@ impl Server {
                 };
                 report.map(Answer::report).ok_or_else(Refusal::unmatched)
             }
-            Ask::Document(document) => self.document(document, &parts.headers, form, &snapshot),
+            Ask::Document(document) => {
+                let served = Group::served(external.is_served);
+                self.document(document, (headers, served), form, &snapshot)
+            }
             Ask::Malformed => Err(Refusal::bad_request(
                 "invalid request path: an object's metric is at \
                  namespaces/NAMESPACE/RESOURCE/NAME/METRIC, a namespace's own at \
@@ -239,7 +282,8 @@ impl Server {
             )),
             Ask::Unmatched { is_api: true } => Err(Refusal::unmatched()),
             Ask::Unmatched { is_api: false } => {
-                let body = wire::to_bytes(&discovery::paths(), form.layout())?;
+                let served = Group::served(external.is_served);
+                let body = wire::to_bytes(&discovery::paths(served), form.layout())?;
                 Ok(Answer::json(body).with(StatusCode::NOT_FOUND))
             }
         }
@@ -248,15 +292,16 @@ impl Server {
     fn document(
         &self,
         document: &Document,
-        headers: &HeaderMap,
+        (headers, served): (&HeaderMap, &'static [Group]),
         form: Form,
         snapshot: &Arc<Snapshot>,
     ) -> Result<Answer, Refusal> {
-        self.look(snapshot);
+        self.look(snapshot, served);
         let json = Form::Json(Layout::Compact);
         let (title, form) = match document {
             Document::Root => {
-                return wire::to_bytes(&discovery::paths(), form.layout()).map(Answer::json);
+                let paths = discovery::paths(served);
+                return wire::to_bytes(&paths, form.layout()).map(Answer::json);
             }
             Document::Build => {
                 return wire::to_bytes(&discovery::build(), form.layout()).map(Answer::json);
@@ -280,9 +325,9 @@ impl Server {
     }
 
     /// Takes note of what there is to list, and says once what is not.
-    fn look(&self, snapshot: &Arc<Snapshot>) {
+    fn look(&self, snapshot: &Arc<Snapshot>, served: &'static [Group]) {
         let rules = Arc::clone(&self.face.on_demand.board.load().catalogue);
-        let listed = self.shelf.look(snapshot, &rules, (self.face.listed_max.0)());
+        let listed = self.shelf.look(snapshot, &rules, ((self.face.listed_max.0)(), served));
         let Some(listed) = listed else { return };
         for group in Group::ALL {
             let left_out = listed.group(group).left_out;
@@ -294,36 +339,12 @@ impl Server {
     }
 }
 
-/// A place among the requests for documents; other requests need none.
-#[derive(Debug)]
-struct Turn<'a>(Option<&'a AtomicUsize>);
-
-impl<'a> Turn<'a> {
-    fn take(ask: &Ask, taken: &'a AtomicUsize) -> Result<Self, Refusal> {
-        match ask {
-            // A probe must come through, and a metric above all.
-            Ask::Custom(_)
-            | Ask::External(_)
-            | Ask::Malformed
-            | Ask::Document(Document::Health { .. }) => return Ok(Self(None)),
-            Ask::Document(_) | Ask::Unmatched { .. } => {}
-        }
-        let before = taken.fetch_add(1, Ordering::Relaxed);
-        let turn = Self(Some(taken));
-        if before < limits::documents::DOCUMENTS_AT_ONCE {
-            Ok(turn)
-        } else {
-            Err(Refusal::too_many())
-        }
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        if let Some(taken) = self.0 {
-            taken.fetch_sub(1, Ordering::Relaxed);
-        }
-    }
+/// What a list demands of labels, as far as it can be read; what cannot is refused later, to those who may
+/// ask at all.
+fn selector(ask: &Ask, query: Option<&Query<'_>>) -> Selector {
+    let text = query.filter(|_| matches!(ask, Ask::External(_)));
+    let text = text.and_then(|it| it.first("labelSelector"));
+    text.and_then(|it| Selector::parse(it).ok()).unwrap_or_default()
 }
 
 /// Refuses methods and media types that are not served.

@@ -9,6 +9,7 @@ pub mod compare;
 pub mod configuration;
 pub mod demo;
 pub mod explain;
+mod external;
 mod files;
 pub mod import;
 mod keeper;
@@ -89,23 +90,17 @@ pub enum Mode {
         kubeconfig: Option<PathBuf>,
         /// For whom bearer tokens must be meant; the API server's own audience when empty.
         token_audiences: Vec<String>,
-        /// Where the serving certificate is kept, if Foresail is to make it.
-        serving: Option<ServingSecret>,
+        /// The Service in front of Foresail, which its certificate and its APIServices name.
+        service: String,
+        /// The Secret of Foresail's namespace where the serving certificate is kept, if Foresail is to
+        /// make it.
+        serving_secret: Option<String>,
     },
     /// On loopback, for whoever has the token.
     Standalone {
         /// Where the token is read.
         token_file: PathBuf,
     },
-}
-
-/// Where Foresail keeps a serving certificate of its own authority.
-#[derive(Clone, Debug)]
-pub struct ServingSecret {
-    /// The Secret, in Foresail's namespace.
-    pub secret: String,
-    /// The Service in front of Foresail, which the certificate names.
-    pub service: String,
 }
 
 /// Why the adapter cannot run.
@@ -205,7 +200,7 @@ impl App {
         // The configuration file is read once here and followed from then on.
         let metrics = Metrics::register(registries.own());
         let reach = files::reach(environment);
-        let named_files = Arc::clone(&reach.files);
+        let (named_files, outer_reach) = (Arc::clone(&reach.files), reach.clone());
         let (loaded, vault) =
             follow_configuration(config, reach, &metrics, &mut tasks, &stop_work)?;
 
@@ -233,6 +228,7 @@ impl App {
             on_demand::serve(needs, loaded.clone(), &mut tasks, &mut health, &stop_work);
         let board = Arc::clone(&on_demand.board);
 
+        let external = external::follow(loaded.clone(), outer_reach, &mut tasks, stop_work.clone());
         let listed = loaded.clone();
         let of_forecasts = OfForecasts::new(&loaded, &published, supply.as_ref());
 
@@ -263,6 +259,7 @@ impl App {
             metrics: api_metrics,
             clock: api::Clock::new(clock::both),
             listed_max: listed_max(listed),
+            external: api::ExternalRules::new(move || external.borrow().clone()),
         });
         let is_local = matches!(mode, Mode::Standalone { .. });
         let acceptor = Some(Acceptor::new(certificates).map_err(AppError::Tls)?);

@@ -142,7 +142,7 @@ struct ServeArgs {
     /// renewed and written into the APIServices by the replica that leads
     #[arg(long, value_name = "NAME", conflicts_with_all = ["tls_cert_file", "standalone"])]
     serving_secret: Option<String>,
-    /// The Service in front of Foresail, which that certificate names
+    /// The Service in front of Foresail, which its APIServices and that certificate name
     #[arg(long, value_name = "NAME", default_value = "foresail")]
     service_name: String,
     /// Serve on loopback only, without a cluster, to whoever has the token

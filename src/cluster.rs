@@ -3,12 +3,14 @@
 //! questions whose a token is and what a user may do.
 //!
 //! Written are the status of policies, the Lease of the replica that writes it and, where Foresail keeps
-//! its own serving certificate, one Secret and the `caBundle` of its own APIServices; nothing else. Of
+//! its own serving certificate, one Secret and the `caBundle` of its own APIServices; and events about the
+//! APIService of external metrics; nothing else. Of
 //! the pods only the metadata is read; whole pods where a policy has its lead time measured or reads
 //! their pages. Secrets are read one by one, where a policy refers to one and its namespace grants
 //! that.
 
 pub mod beside;
+pub mod external_api;
 pub mod hpas;
 pub mod lease;
 mod namespaces;

@@ -7,6 +7,7 @@
 pub mod duration;
 pub mod environment;
 pub mod error_chain;
+pub mod fallback;
 pub mod finite;
 pub mod hpa;
 pub mod identity;

@@ -8,6 +8,7 @@ pub mod access;
 pub mod capacity;
 pub mod crd;
 pub mod expression;
+pub mod external;
 pub mod forecast;
 mod keep_good;
 pub mod partial;
@@ -31,6 +32,7 @@ use crate::domain::supply::{LeadTime, Startup, Supply};
 use crate::policy::access::Access;
 use crate::policy::capacity::{Capacity, Emit};
 use crate::policy::expression::Expression;
+use crate::policy::external::ExternalMetrics;
 use crate::policy::forecast::Forecast;
 use crate::policy::partial::OnPartial;
 use crate::policy::pods::{PodPages, PodsAsk};
@@ -64,6 +66,8 @@ pub struct Config {
     pub aws_lending: Lending,
     /// How many metrics the list of each API group names, if the file says.
     pub discovery_metrics_max: Option<usize>,
+    /// What holds for external metrics beside another server of them.
+    pub external: ExternalMetrics,
     /// Everything that is wrong, each with its line, in the order of the file.
     pub faults: Vec<Fault>,
     /// What is not wrong and may mislead, likewise.

@@ -8,6 +8,7 @@
 mod access;
 mod breaker;
 mod engines;
+pub mod fallback;
 mod http;
 pub mod pods;
 mod prometheus;

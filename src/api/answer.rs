@@ -5,6 +5,7 @@ use crate::api::gzip;
 use crate::api::negotiation::{Form, Layout};
 use crate::api::refusal::{Reason, Refusal};
 use crate::api::wire;
+use crate::domain::fallback::Reply;
 use crate::telemetry::health::Report;
 use axum::body::Body;
 use axum::response::Response;
@@ -35,6 +36,12 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn of(body: Vec<u8>, form: Form) -> Self {
         Self::with_type(body.into(), form.content_type())
+    }
+
+    /// What another server answered; `None` if its type cannot be told.
+    pub(crate) fn passed_on(reply: Reply) -> Option<Self> {
+        let content_type = HeaderValue::try_from(reply.content_type).ok()?;
+        Some(Self::with_type(reply.body.into(), content_type))
     }
 
     pub(crate) fn json(body: Vec<u8>) -> Self {

@@ -16,11 +16,11 @@ const GROUP: &str = "APIGroup";
 const V1: &str = "v1";
 
 /// `/`: every path that is known without asking.
-pub(crate) fn paths() -> impl Serialize {
+pub(crate) fn paths(served: &[Group]) -> impl Serialize + use<> {
     let known = ["/", "/apis", "/openapi/v2", "/openapi/v3", "/version"];
     let mut paths: Vec<String> = known.map(str::to_owned).into();
     paths.extend(Probe::ALL.map(|it| format!("/{}", it.as_str())));
-    for group in Group::ALL {
+    for group in served {
         paths.push(format!("/apis/{}", group.as_str()));
         let versions = group.versions().iter().map(|it| it.api_version());
         paths.extend(
@@ -32,8 +32,8 @@ pub(crate) fn paths() -> impl Serialize {
 }
 
 /// `/apis`.
-pub(crate) fn groups() -> impl Kind {
-    let groups = Group::ALL.map(|it| ApiGroup::of(it, None)).into();
+pub(crate) fn groups(served: &[Group]) -> impl Kind + use<> {
+    let groups = served.iter().map(|it| ApiGroup::of(*it, None)).collect();
     ApiGroupList { kind: "APIGroupList", api_version: V1, groups }
 }
 

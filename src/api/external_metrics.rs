@@ -47,7 +47,7 @@ pub(crate) fn answer(
     wire::external(key.metric().as_str(), &served, form)
 }
 
-fn locate<'a>(
+pub(crate) fn locate<'a>(
     ask: &ExternalAsk,
     world: &World<'a>,
 ) -> Option<(MetricKey, &'a [std::sync::Arc<Entry>])> {

@@ -21,6 +21,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     left_out: Family<GroupLabels, Gauge>,
+    passed_on: Family<PassedOnLabels, Counter>,
 }
 
 /// Registers the metrics under their full names; the registry adds the endings of their types.
@@ -29,6 +30,7 @@ pub fn register(registry: &mut Registry) -> Metrics {
         requests: Family::default(),
         durations: Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
         left_out: Family::default(),
+        passed_on: Family::default(),
     };
     registry.register(
         "foresail_api_requests",
@@ -45,6 +47,15 @@ pub fn register(registry: &mut Registry) -> Metrics {
         "Metrics that are served but not listed, because there are too many",
         metrics.left_out.clone(),
     );
+    // Each from the start: whoever looks at a rate needs the zero before the first one.
+    for result in PassedOn::ALL {
+        drop(metrics.passed_on.get_or_create(&PassedOnLabels { result }));
+    }
+    registry.register(
+        "foresail_api_passed_on_requests",
+        "Requests for external metrics that are not known here, passed on to the other server, by result",
+        metrics.passed_on.clone(),
+    );
     metrics
 }
 
@@ -53,6 +64,11 @@ impl Metrics {
     pub(crate) fn begin(&self, ask: &Ask) -> Timer<'_> {
         let (route, group) = label(ask);
         Timer { metrics: self, route, group, started: Instant::now(), code: ABANDONED }
+    }
+
+    /// Counts a request that was passed on, or should have been.
+    pub(crate) fn pass_on(&self, result: PassedOn) {
+        self.passed_on.get_or_create(&PassedOnLabels { result }).inc();
     }
 
     /// Notes how many metrics a discovery document leaves out; true if that changed.
@@ -103,6 +119,57 @@ struct RequestLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteLabels {
     route: Route,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PassedOnLabels {
+    result: PassedOn,
+}
+
+/// What became of a request that was passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum PassedOn {
+    /// It has its answer.
+    Answered,
+    /// The other server has no such metric.
+    Absent,
+    /// The other server refused it.
+    Refused,
+    /// The other server could not answer.
+    Failed,
+    /// The other server was too slow.
+    TimedOut,
+    /// Too many were open.
+    TooMany,
+    /// It had been passed on before.
+    Looped,
+}
+
+impl PassedOn {
+    const ALL: [Self; 7] = [
+        Self::Answered,
+        Self::Absent,
+        Self::Refused,
+        Self::Failed,
+        Self::TimedOut,
+        Self::TooMany,
+        Self::Looped,
+    ];
+}
+
+impl EncodeLabelValue for PassedOn {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
+        match self {
+            Self::Answered => "answered",
+            Self::Absent => "absent",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed_out",
+            Self::TooMany => "too_many",
+            Self::Looped => "looped",
+        }
+        .encode(encoder)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

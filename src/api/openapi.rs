@@ -11,10 +11,10 @@ use schemas::{References, definitions};
 use serde_json::{Map, Value, json};
 
 /// `/openapi/v2`: everything in one document. kube-apiserver takes the paths of a group out of it.
-pub(crate) fn v2() -> Value {
+pub(crate) fn v2(served: &[Group]) -> Value {
     let mut paths = Map::new();
     let mut all = Map::new();
-    for version in versions() {
+    for version in versions(served) {
         for route in routes(version) {
             paths.insert(route.path(), json!({"get": route.v2()}));
         }
@@ -45,8 +45,8 @@ pub(crate) fn v3(version: Version) -> Value {
     })
 }
 
-fn versions() -> impl Iterator<Item = Version> {
-    Group::ALL.into_iter().flat_map(Group::versions).copied()
+fn versions(served: &[Group]) -> impl Iterator<Item = Version> {
+    served.iter().flat_map(|it| it.versions()).copied()
 }
 
 fn info() -> Value {

@@ -1,6 +1,7 @@
 //! From a request's path to what is asked for, and to the attributes that its user needs.
 
 use crate::domain::identity::Attributes;
+use crate::domain::selector::{Requirement, Selector};
 use crate::telemetry::health::Probe;
 use http::Method;
 use percent_encoding::percent_decode_str;
@@ -109,6 +110,11 @@ pub(crate) enum Group {
 
 impl Group {
     pub(crate) const ALL: [Self; 2] = [Self::Custom, Self::External];
+
+    /// The groups that are served.
+    pub(crate) const fn served(is_external_served: bool) -> &'static [Self] {
+        if is_external_served { &Self::ALL } else { &[Self::Custom] }
+    }
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -253,9 +259,28 @@ fn custom(version: Version, below: &[&str]) -> Option<Ask> {
 }
 
 impl Ask {
+    /// The group that is asked for, where it is one alone.
+    pub(crate) fn group(&self) -> Option<Group> {
+        match self {
+            Self::Custom(_) => Some(Group::Custom),
+            Self::External(_) => Some(Group::External),
+            Self::Document(Document::Group(group)) => Some(*group),
+            Self::Document(Document::Resources(version) | Document::OpenApiV3Of(version)) => {
+                Some(version.group())
+            }
+            Self::Document(_) | Self::Malformed | Self::Unmatched { .. } => None,
+        }
+    }
+
     /// What the user must be allowed to do, by the rules that the generic API server has for such
-    /// paths; existing RBAC rules are written for them.
-    pub(crate) fn attributes(&self, method: &Method, path: &str) -> Attributes {
+    /// paths; existing RBAC rules are written for them. Only a list has a `selector`: what it demands of
+    /// fields is nobody's condition, since no answer goes by it.
+    pub(crate) fn attributes(
+        &self,
+        method: &Method,
+        path: &str,
+        selector: &Selector,
+    ) -> Attributes {
         match self {
             Self::Custom(ask) => verb(method, "get").map(|verb| ask.attributes(verb)),
             Self::External(ask) => verb(method, "list").map(|verb| Attributes::Resource {
@@ -266,6 +291,7 @@ impl Ask {
                 resource: ask.metric.clone(),
                 subresource: String::new(),
                 name: String::new(),
+                selector: if verb == "list" { by_key(selector) } else { Vec::new() },
             }),
             Self::Document(_) | Self::Malformed | Self::Unmatched { .. } => None,
         }
@@ -294,8 +320,16 @@ impl CustomAsk {
             resource,
             subresource,
             name,
+            selector: Vec::new(),
         }
     }
+}
+
+/// The same demands in the same order, however they were written, so that they are one question.
+fn by_key(selector: &Selector) -> Vec<Requirement> {
+    let mut requirements = selector.requirements().to_vec();
+    requirements.sort_by(|a, b| a.key.cmp(&b.key));
+    requirements
 }
 
 /// The verb of a request for a resource; `None` for methods that Kubernetes has no verb for.

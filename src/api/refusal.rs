@@ -34,6 +34,7 @@ pub(crate) enum Reason {
     NotAcceptable,
     TooManyRequests,
     InternalError,
+    Timeout,
 }
 
 impl Reason {
@@ -47,6 +48,7 @@ impl Reason {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::InternalError => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
 
@@ -60,6 +62,7 @@ impl Reason {
             Self::NotAcceptable => "NotAcceptable",
             Self::TooManyRequests => "TooManyRequests",
             Self::InternalError => "InternalError",
+            Self::Timeout => "Timeout",
         }
     }
 }

@@ -4,6 +4,7 @@
 use crate::app::choices::Choices;
 use crate::app::clock;
 use crate::app::configuration::Loaded;
+use crate::app::external::OwnerWatch;
 use crate::app::files::look_every;
 use crate::app::keeper::Keeper;
 use crate::app::metrics::Metrics;
@@ -96,7 +97,7 @@ pub(super) async fn connect(
     health: &mut Health,
     registries: &mut Registries,
 ) -> Result<Outside, AppError> {
-    let (kubeconfig, token_audiences, serving) = match mode {
+    let (kubeconfig, token_audiences, service, serving_secret) = match mode {
         Mode::Standalone { token_file } => {
             let token = Token::load(token_file).map_err(AppError::Token)?;
             let look = |it: &mut Arc<Token>| _ = it.reload_once();
@@ -107,8 +108,8 @@ pub(super) async fn connect(
             let (loaded, mapping) = (own.loaded, usual_resources());
             return Ok(Outside { door, pods, places, loaded, mapping, supply: None, choices });
         }
-        Mode::Cluster { kubeconfig, token_audiences, serving } => {
-            (kubeconfig, token_audiences, serving)
+        Mode::Cluster { kubeconfig, token_audiences, service, serving_secret } => {
+            (kubeconfig, token_audiences, service, serving_secret)
         }
     };
     let client = cluster::connect(kubeconfig.as_deref()).await.map_err(AppError::Cluster)?;
@@ -133,12 +134,16 @@ pub(super) async fn connect(
     let choices = Arc::new(Choices::start(&index, &loaded, leading.clone(), tasks, stop));
 
     // The serving certificate, where it is kept in the cluster.
-    if let Some(serving) = serving {
-        let store = ServingStore::new(client.clone(), &serving.secret, &serving.service);
+    if let Some(secret) = serving_secret {
+        let store = ServingStore::new(client.clone(), &secret, &service);
         let is_served = health.add_ready("serving-certificate");
         let keeper = Keeper::new(store, certificates, leading.clone(), is_served);
         tasks.spawn("serving-certificate", keeper.run(stop.clone()));
     }
+
+    // Who owns the APIService of external metrics, which a cluster has one of.
+    let of_owner = OwnerWatch::new(&client, service, &loaded, &leading);
+    self_metrics::external(registries.own(), of_owner.start(tasks, stop));
 
     // Pods are watched in the namespaces that have a Pods metric, or are asked for one of a rule.
     let pods = Arc::new(PodIndex::default());

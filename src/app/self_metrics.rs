@@ -1,9 +1,11 @@
 //! What the rooms count for themselves, put into one exposition page.
 
+mod external;
 mod forecasts;
 mod pod_pages;
 mod supply;
 
+pub(super) use external::external;
 pub(super) use forecasts::{OfForecasts, forecasts};
 pub(super) use pod_pages::{places, pod_pages};
 pub(super) use supply::supply;

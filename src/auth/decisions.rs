@@ -4,6 +4,7 @@ use crate::auth::counters::Asked;
 use crate::auth::memory::{self, Bounds, Memory};
 use crate::domain::identity::{Attributes, User};
 use crate::domain::ports::{Access, ReviewFailed, Reviews};
+use crate::domain::selector::Requirement;
 use futures::FutureExt;
 use std::sync::Arc;
 use std::time::Instant;
@@ -54,8 +55,9 @@ impl memory::Question for Question {
         let uid = user.uid.as_ref().map_or(0, String::len);
         let asked = match attributes {
             Attributes::Path { verb, path } => verb.len() + path.len(),
-            Attributes::Resource { namespace, resource, subresource, name, .. } => {
-                namespace.len() + resource.len() + subresource.len() + name.len()
+            Attributes::Resource { namespace, resource, subresource, name, selector, .. } => {
+                let selector: usize = selector.iter().map(Requirement::bytes).sum();
+                namespace.len() + resource.len() + subresource.len() + name.len() + selector
             }
         };
         user.name.len() + uid + of_all(&user.groups) + extra + asked

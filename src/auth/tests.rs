@@ -349,6 +349,7 @@ async fn whoever_is_no_master_is_asked_about() {
         resource: "pods".into(),
         subresource: "queue".into(),
         name: "*".into(),
+        selector: Vec::new(),
     };
     let ask = async |name: &str| {
         let headers = headers(&[("x-remote-user", name.as_bytes())]);

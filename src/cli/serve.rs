@@ -6,7 +6,7 @@ use super::{Exit, Printer, ServeArgs};
 use crate::app::configuration::ConfigFiles;
 use crate::app::import::Server;
 use crate::app::on_demand::Pace;
-use crate::app::{App, AppError, Mode, ServingSecret, Settings};
+use crate::app::{App, AppError, Mode, Settings};
 use crate::domain::error_chain::ErrorChain;
 use crate::tls::certificates::Origin;
 use anyhow::Context;
@@ -66,12 +66,12 @@ fn settings(args: ServeArgs) -> anyhow::Result<Settings> {
         metrics_max_age,
         ignored_flags: _,
     } = args;
-    let serving = serving_secret.map(|secret| ServingSecret { secret, service: service_name });
-    let is_kept = serving.is_some();
+    let is_kept = serving_secret.is_some();
     let mode = if standalone {
         Mode::Standalone { token_file: token_file.context("--standalone needs --token-file")? }
     } else {
-        Mode::Cluster { kubeconfig, token_audiences: token_audience, serving }
+        let (token_audiences, service) = (token_audience, service_name);
+        Mode::Cluster { kubeconfig, token_audiences, service, serving_secret }
     };
     let certificate = match tls_cert_file.zip(tls_private_key_file) {
         Some((certificate, key)) => Origin::Files { certificate, key },

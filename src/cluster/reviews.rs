@@ -3,9 +3,12 @@
 use crate::cluster::{Client, ClusterError, whole};
 use crate::domain::identity::{Attributes, User};
 use crate::domain::ports::{Access, ReviewFailed, Reviews};
+use crate::domain::selector::{Condition, Requirement};
 use k8s_openapi::api::authorization::v1::{
-    NonResourceAttributes, ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
+    LabelSelectorAttributes, NonResourceAttributes, ResourceAttributes, SubjectAccessReview,
+    SubjectAccessReviewSpec,
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement;
 use kube::Api;
 use kube::api::PostParams;
 use std::fmt;
@@ -62,8 +65,19 @@ fn question(user: &User, attributes: &Attributes) -> SubjectAccessReview {
             spec.non_resource_attributes =
                 Some(NonResourceAttributes { path: Some(path.clone()), verb: Some(verb.clone()) });
         }
-        Attributes::Resource { verb, group, version, namespace, resource, subresource, name } => {
+        Attributes::Resource {
+            verb,
+            group,
+            version,
+            namespace,
+            resource,
+            subresource,
+            name,
+            selector,
+        } => {
             let text = |text: &String| some(text.clone(), String::is_empty);
+            let requirements = selector.iter().filter_map(requirement).collect();
+            let requirements = some(requirements, Vec::is_empty);
             spec.resource_attributes = Some(ResourceAttributes {
                 verb: Some((*verb).to_owned()),
                 group: Some((*group).to_owned()),
@@ -72,11 +86,31 @@ fn question(user: &User, attributes: &Attributes) -> SubjectAccessReview {
                 resource: text(resource),
                 subresource: text(subresource),
                 name: text(name),
+                // API servers before 1.31 know no such field and leave it out.
+                label_selector: requirements.map(|it| LabelSelectorAttributes {
+                    raw_selector: None,
+                    requirements: Some(it),
+                }),
                 ..Default::default()
             });
         }
     }
     SubjectAccessReview { spec, ..Default::default() }
+}
+
+/// A demand in the words of Kubernetes, which has none for sizes here: as a selector only narrows, less of
+/// it may be told, and its own authorizer does the same.
+fn requirement(of: &Requirement) -> Option<LabelSelectorRequirement> {
+    let (operator, values) = match &of.condition {
+        Condition::In(values) => ("In", Some(values)),
+        Condition::NotIn(values) => ("NotIn", Some(values)),
+        Condition::Exists => ("Exists", None),
+        Condition::Absent => ("DoesNotExist", None),
+        Condition::Above(_) | Condition::Below(_) => return None,
+    };
+    let values = values.map(|it| it.iter().map(|it| it.to_string()).collect());
+    let (key, operator) = (of.key.to_string(), operator.to_owned());
+    Some(LabelSelectorRequirement { key, operator, values })
 }
 
 /// What is empty is left out, as Kubernetes writes it.
@@ -87,6 +121,7 @@ fn some<T>(value: T, is_empty: impl FnOnce(&T) -> bool) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::selector::Selector;
     use serde_json::{Value, json};
     use std::collections::BTreeMap;
 
@@ -100,7 +135,28 @@ mod tests {
             resource,
             subresource,
             name,
+            selector: Vec::new(),
         }
+    }
+
+    #[test]
+    fn what_a_list_demands_of_labels_is_told_as_far_as_there_are_words_for_it() {
+        let text = "tier in (b,a),app=llama,x!=1,y notin (2),z,!w,rank>3,rank<5";
+        let selector = Selector::parse(text).unwrap();
+        let mut attributes = resource("list", EXTERNAL, ["ns", "demand", "", ""]);
+        if let Attributes::Resource { selector: demanded, .. } = &mut attributes {
+            *demanded = selector.requirements().to_vec();
+        }
+        let body = serde_json::to_value(question(&User::anonymous(), &attributes)).unwrap();
+        let expected = json!({"requirements": [
+            {"key": "tier", "operator": "In", "values": ["a", "b"]},
+            {"key": "app", "operator": "In", "values": ["llama"]},
+            {"key": "x", "operator": "NotIn", "values": ["1"]},
+            {"key": "y", "operator": "NotIn", "values": ["2"]},
+            {"key": "z", "operator": "Exists"},
+            {"key": "w", "operator": "DoesNotExist"},
+        ]});
+        assert_eq!(body["spec"]["resourceAttributes"]["labelSelector"], expected);
     }
 
     const CUSTOM: &str = "custom.metrics.k8s.io";

@@ -1,5 +1,6 @@
 //! Who asks, and what for: the words of authentication and authorization.
 
+use crate::domain::selector::Requirement;
 use std::collections::BTreeMap;
 
 /// An authenticated user, as Kubernetes describes one.
@@ -75,6 +76,9 @@ pub enum Attributes {
         subresource: String,
         /// The object's name or `*`; else empty.
         name: String,
+        /// What is demanded of the labels of what a list names, by key: an authorizer may grant less than
+        /// everything.
+        selector: Vec<Requirement>,
     },
     /// A request for anything else.
     Path {

@@ -3,6 +3,7 @@
 
 pub mod documents;
 pub mod door;
+pub mod external;
 pub mod on_demand;
 pub mod pods;
 pub mod profile;
@@ -21,8 +22,7 @@ pub const LABEL_VALUE_BYTES_MAX: usize = 1024;
 
 /// The configuration file. A ConfigMap holds at most 1 MiB.
 pub const CONFIG_BYTES_MAX: usize = 1024 * 1024;
-/// Nodes of a YAML document with its aliases written out, so that a few lines of aliases of
-/// aliases cannot fill the memory.
+/// Nodes of a YAML document with its aliases written out: a few lines of them must not fill the memory.
 pub const DOCUMENT_NODES_MAX: usize = 200_000;
 /// How deep a YAML document or a query may be nested; bounds the stack of whoever walks it.
 pub const DOCUMENT_DEPTH_MAX: usize = 64;

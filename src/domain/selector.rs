@@ -10,7 +10,7 @@ use std::fmt;
 pub struct Selector(Vec<Requirement>);
 
 /// What a selector demands of one label.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Requirement {
     /// The label.
     pub key: Box<str>,
@@ -19,7 +19,7 @@ pub struct Requirement {
 }
 
 /// What must hold for a label.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Condition {
     /// It has one of these values.
     In(BTreeSet<Box<str>>),
@@ -90,6 +90,18 @@ impl Selector {
 }
 
 impl Requirement {
+    /// How many bytes its texts have.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let values = match &self.condition {
+            Condition::In(values) | Condition::NotIn(values) => {
+                values.iter().map(|it| it.len() + size_of::<Box<str>>()).sum()
+            }
+            Condition::Exists | Condition::Absent | Condition::Above(_) | Condition::Below(_) => 0,
+        };
+        size_of::<Self>() + self.key.len() + values
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         if let Some(key) = text.strip_prefix('!') {
             return Ok(Self { key: checked_key(key)?, condition: Condition::Absent });

@@ -2,6 +2,7 @@
 //! parts usable whatever is wrong beside them.
 
 mod discovery;
+mod external;
 mod hosts;
 mod lending;
 mod metric_policy;
@@ -66,7 +67,11 @@ pub fn load_with(text: &str, profiles: &Arc<Profiles>) -> Result<Config, Vec<Fau
     let allowed_hosts = hosts::listed(&document, &mut whole);
     let aws_lending = lending::listed(&document, &mut whole);
     let discovery_metrics_max = discovery::metrics_max(&document, &mut whole);
-    let config = Config { allowed_hosts, aws_lending, discovery_metrics_max, ..resolver.resolve() };
+    let mut misleading = Vec::new();
+    let external = external::settle(&document, &mut whole, &mut misleading);
+    let mut config = resolver.resolve();
+    config.warnings.extend(misleading);
+    let config = Config { allowed_hosts, aws_lending, discovery_metrics_max, external, ..config };
     let faults = whole.iter().cloned().chain(config.faults.iter().cloned());
     let faults = placed(&document, faults);
     let warnings = placed(&document, config.warnings.iter().cloned());

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod capacity;
 pub mod discovery;
+pub mod external;
 pub mod forecast;
 pub mod pods;
 pub mod profile;
@@ -54,6 +55,8 @@ pub struct AdapterConfig {
     pub resource_rules: Option<serde_json::Value>,
     /// What the API says about itself.
     pub discovery: Option<discovery::DiscoveryRules>,
+    /// What holds for external metrics beside another server of them.
+    pub external_metrics: Option<external::ExternalMetrics>,
 }
 
 /// A place to read from: exactly one kind.

@@ -81,6 +81,11 @@ impl Caller {
         })
     }
 
+    /// The same for a server whose answers are no larger.
+    pub(super) fn at_most(self, body_bytes_max: usize) -> Self {
+        Self { clients: self.clients.at_most(body_bytes_max), ..self }
+    }
+
     /// Sends the request that `make` makes, with what proves who asks; answers also what must not be
     /// seen in anything that is told about the answer.
     pub(super) async fn send(

@@ -15,6 +15,8 @@ use std::time::Duration;
 pub(super) struct Http {
     pub(super) client: Client,
     pub(super) timeout: Duration,
+    /// How large an answer may be.
+    pub(super) body_bytes_max: usize,
 }
 
 /// A client whose requests end within `timeout`, bodies included.
@@ -30,7 +32,7 @@ pub(super) fn client(
     // A plain source needs no authorities, and must not fail on a machine that has none.
     let builder = if url.starts_with("https:") { builder } else { builder.tls_certs_only([]) };
     let client = usual(configure(builder)).timeout(timeout).connect_timeout(timeout).build()?;
-    Ok(Http { client, timeout })
+    Ok(Http { client, timeout, body_bytes_max: limits::SOURCE_BODY_BYTES_MAX })
 }
 
 /// Whose certificates a client takes.
@@ -94,7 +96,7 @@ impl Http {
         refuse_redirection(status)?;
         let content_type = content_type(&response);
         let body = if status.is_success() {
-            let most = limits::SOURCE_BODY_BYTES_MAX;
+            let most = self.body_bytes_max;
             let (body, is_whole) = self.body(response, most).await?;
             if !is_whole {
                 return Err(ReadError::TooLarge(most, "bytes"));
@@ -124,7 +126,7 @@ impl Http {
             return Err(ReadError::Refused { status: status.as_u16(), message });
         }
         let content_type = content_type(&response);
-        let most = limits::SOURCE_BODY_BYTES_MAX;
+        let most = self.body_bytes_max;
         let mut taken = 0_usize;
         while let Some(chunk) = response.chunk().await.map_err(|error| self.read_error(&error))? {
             taken = taken.saturating_add(chunk.len());

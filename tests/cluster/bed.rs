@@ -19,6 +19,7 @@ pub(crate) mod exporter;
 pub(crate) mod http;
 pub(crate) mod keeper;
 pub(crate) mod kubectl;
+pub(crate) mod neighbour;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod prometheus;
@@ -33,6 +34,7 @@ use exporter::Exporter;
 use http::Http;
 use keeper::Keeper;
 use kubectl::Kubectl;
+use neighbour::Neighbour;
 use prometheus::Prometheus;
 use registration::Registration;
 use tools::Tools;
@@ -139,6 +141,14 @@ impl Bed {
     /// The program that reads metrics with Kubernetes' own clients; built when there is none yet.
     pub(crate) fn clients(&self) -> PathBuf {
         tools::clients(&self.keeper)
+    }
+
+    /// Starts another server of external metrics; its program is built when there is none yet.
+    #[track_caller]
+    pub(crate) fn start_neighbour(&self) -> Neighbour {
+        let program = tools::neighbour(&self.keeper);
+        let authority = &self.certificates.authority;
+        Neighbour::start((&self.keeper, &program), &self.kubectl, authority, &self.http)
     }
 
     /// Has kube-apiserver ask this adapter, waits until the three API services are Available, and

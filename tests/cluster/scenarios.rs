@@ -3,6 +3,7 @@
 mod api_is_served;
 mod broken_policies;
 mod clients_read;
+mod coexistence;
 mod door;
 mod gpus_scale;
 mod hpa_agrees;

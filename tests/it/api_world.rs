@@ -1,7 +1,7 @@
 //! A small published world behind the API face, and a client that asks it.
 #![expect(clippy::unwrap_used, reason = "a test fails loudly")]
 
-use foresail::api::{Clock, Face, ListedMax, OnDemand, metrics, router};
+use foresail::api::{Clock, ExternalRules, Face, ListedMax, OnDemand, metrics, router};
 use foresail::auth::peer::Peer;
 use foresail::auth::token::Token;
 use foresail::auth::{Door, Now};
@@ -90,6 +90,7 @@ impl World {
             metrics: metrics::register(&mut registry),
             clock: Clock::new(move || Now { instant, time: now() }),
             listed_max: ListedMax::default(),
+            external: ExternalRules::default(),
         };
         let service = TowerToHyperService::new(router(face));
         Self { service, published, registry, peer, headers: HeaderMap::new() }

@@ -14,6 +14,7 @@ mod demo;
 mod door;
 mod emit;
 mod explain;
+mod fallback;
 mod files;
 mod history;
 mod import;

@@ -8,12 +8,12 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// `APIGroupDiscoveryList`; both versions have the same fields.
-pub(crate) fn document(version: Aggregated, listed: &Listed) -> impl Serialize {
+pub(crate) fn document(version: Aggregated, listed: &Listed, served: &[Group]) -> impl Serialize {
     List {
         kind: Aggregated::KIND,
         api_version: format!("{}/{}", Aggregated::GROUP, version.as_str()),
         metadata: Empty {},
-        items: Group::ALL.map(|group| GroupDiscovery::of(group, listed)),
+        items: served.iter().map(|group| GroupDiscovery::of(*group, listed)).collect(),
     }
 }
 
@@ -23,7 +23,7 @@ struct List<'a> {
     kind: &'static str,
     api_version: String,
     metadata: Empty,
-    items: [GroupDiscovery<'a>; 2],
+    items: Vec<GroupDiscovery<'a>>,
 }
 
 #[derive(Debug, Serialize)]

@@ -54,6 +54,7 @@ struct Kept {
     /// The metrics of rules that were looked at last.
     rules: Weak<Catalogue>,
     lines_max: usize,
+    served: &'static [Group],
     listed: Arc<Listed>,
     /// At most one for each title and form.
     pages: Vec<(Title, Form, Page)>,
@@ -69,9 +70,13 @@ impl Shelf {
         &self,
         snapshot: &Arc<Snapshot>,
         rules: &Arc<Catalogue>,
-        lines_max: usize,
+        (lines_max, served): (usize, &'static [Group]),
     ) -> Option<Arc<Listed>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.served != served {
+            kept.served = served;
+            kept.pages.clear();
+        }
         let is_seen = Weak::as_ptr(&kept.seen) == Arc::as_ptr(snapshot)
             && Weak::as_ptr(&kept.rules) == Arc::as_ptr(rules);
         if is_seen && kept.lines_max == lines_max {
@@ -99,28 +104,28 @@ impl Shelf {
         if let Some((.., page)) = kept.pages.iter().find(is_it) {
             return Ok(page.clone());
         }
-        let body = Bytes::from(write(title, form, &kept.listed)?);
+        let body = Bytes::from(write(title, form, &kept.listed, kept.served)?);
         let page = Page { etag: etag(&body), body };
         kept.pages.push((title, form, page.clone()));
         Ok(page)
     }
 }
 
-fn write(title: Title, form: Form, listed: &Listed) -> Result<Vec<u8>, Refusal> {
+fn write(title: Title, form: Form, listed: &Listed, served: &[Group]) -> Result<Vec<u8>, Refusal> {
     match title {
-        Title::Groups => wire::encode(&discovery::groups(), form),
+        Title::Groups => wire::encode(&discovery::groups(served), form),
         Title::Aggregated(version) => {
-            wire::to_bytes(&aggregated::document(version, listed), form.layout())
+            wire::to_bytes(&aggregated::document(version, listed, served), form.layout())
         }
         Title::Group(group) => wire::encode(&discovery::group(group), form),
         Title::Resources(version) => wire::encode(&discovery::resources(version, listed), form),
-        Title::OpenApiV2 => wire::to_bytes(&openapi::v2(), Layout::Compact),
+        Title::OpenApiV2 => wire::to_bytes(&openapi::v2(served), Layout::Compact),
         Title::OpenApiV3 => {
             let hashed = |version: &Version| {
                 let body = wire::to_bytes(&openapi::v3(*version), Layout::Compact)?;
                 Ok((*version, hash(&body)))
             };
-            let versions = Group::ALL.iter().flat_map(|it| it.versions());
+            let versions = served.iter().flat_map(|it| it.versions());
             let hashes: Result<Vec<(Version, String)>, Refusal> = versions.map(hashed).collect();
             wire::to_bytes(&openapi::v3_root(&hashes?), Layout::Compact)
         }

@@ -124,11 +124,42 @@ fn whatever_else_there_is_is_not_there() {
 }
 
 fn wish(method: &Method, path: &str) -> String {
-    match parse(path).attributes(method, path) {
+    match parse(path).attributes(method, path, &Selector::default()) {
         Attributes::Path { verb, path } => format!("{verb} {path}"),
-        Attributes::Resource { verb, group, version, namespace, resource, subresource, name } => {
+        Attributes::Resource {
+            verb,
+            group,
+            version,
+            namespace,
+            resource,
+            subresource,
+            name,
+            selector,
+        } => {
+            assert!(selector.is_empty(), "{selector:?}");
             format!("{verb} {group}/{version} [{namespace}] [{resource}] [{subresource}] [{name}]")
         }
+    }
+}
+
+#[test]
+fn only_a_list_is_asked_about_with_its_selector_and_by_key() {
+    let selector = Selector::parse("tier in (b,a),app=llama").unwrap();
+    let keys = |method: &Method, path: &str| match parse(path).attributes(method, path, &selector) {
+        Attributes::Resource { selector, .. } => {
+            selector.iter().map(|it| it.key.to_string()).collect::<Vec<_>>()
+        }
+        Attributes::Path { .. } => Vec::new(),
+    };
+    let external = format!("{E}/namespaces/ns/m");
+    assert_eq!(keys(&Method::GET, &external), ["app", "tier"]);
+    for (method, path) in [
+        (Method::POST, external),
+        (Method::GET, format!("{P}/namespaces/ns/pods/*/m")),
+        (Method::GET, format!("{P}/nodes/n1/m")),
+        (Method::GET, "/version".to_owned()),
+    ] {
+        assert!(keys(&method, &path).is_empty(), "{method} {path}");
     }
 }
 
@@ -179,7 +210,7 @@ proptest! {
     fn no_path_breaks_the_parser(path in "[/%*.a-c0-9\\PC]{0,80}") {
         let ask = parse(&path);
         let is_metric = matches!(ask, Ask::Custom(_) | Ask::External(_));
-        let attributes = ask.attributes(&Method::GET, &path);
+        let attributes = ask.attributes(&Method::GET, &path, &Selector::default());
         prop_assert_eq!(is_metric, matches!(attributes, Attributes::Resource { .. }));
     }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::auth::memory::QUESTION_BYTES_MAX;
 use crate::domain::limits;
+use crate::domain::selector::Selector;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -226,4 +227,36 @@ async fn a_question_of_unusual_length_is_answered_but_not_kept() {
         assert_eq!(reviews.calls(), calls);
     }
     assert!(decisions.memory.table().known.is_empty());
+}
+
+fn listing(selector: &str) -> Question {
+    let Question { user, .. } = question("/a");
+    let selector = Selector::parse(selector).unwrap().requirements().to_vec();
+    let attributes = Attributes::Resource {
+        verb: "list",
+        group: "external.metrics.k8s.io",
+        version: "v1beta1",
+        namespace: "inference".into(),
+        resource: "demand".into(),
+        subresource: String::new(),
+        name: String::new(),
+        selector,
+    };
+    Question { user, attributes }
+}
+
+#[tokio::test]
+async fn each_selector_is_a_question_of_its_own_and_a_long_one_is_not_kept() {
+    let reviews = Counted::new(PLENTY, false, true);
+    let (decisions, _) = decisions(&reviews);
+    let now = Instant::now();
+    for selector in ["", "app=llama", "app!=llama", "app in (llama,mistral)", "app=llama"] {
+        decisions.decide(listing(selector), now).await.1.unwrap();
+    }
+    assert_eq!((reviews.calls(), decisions.memory.table().known.len()), (4, 4));
+    let long: Vec<String> = (0..100).map(|it| format!("label-{it:030}=value-{it}")).collect();
+    for _ in 0..2 {
+        decisions.decide(listing(&long.join(",")), now).await.1.unwrap();
+    }
+    assert_eq!((reviews.calls(), decisions.memory.table().known.len()), (6, 4));
 }

@@ -118,7 +118,7 @@ fn checked_label<'l>(label: &'l str, path: &Path, faults: &mut Faults) -> Option
     is_label.then_some(label)
 }
 
-fn checked_url(url: &str, path: &Path, faults: &mut Faults) -> Option<String> {
+pub(super) fn checked_url(url: &str, path: &Path, faults: &mut Faults) -> Option<String> {
     let fault = |problem: &str| Fault::new(path.clone(), problem);
     let parsed: http::Uri = match url.parse() {
         Ok(parsed) => parsed,

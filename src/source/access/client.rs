@@ -3,6 +3,7 @@
 
 use super::Reach;
 use crate::domain::error_chain::ErrorChain;
+use crate::domain::limits;
 use crate::policy::access::Tls;
 use crate::source::ReadError;
 use crate::source::http::{self, Answer, Http};
@@ -20,6 +21,7 @@ pub(super) struct Clients {
     tls: Tls,
     reach: Reach,
     elsewhere: Option<Elsewhere>,
+    body_bytes_max: usize,
     made: Mutex<Option<(Material, Http)>>,
 }
 
@@ -63,7 +65,14 @@ impl Clients {
             None
         };
         let (tls, reach) = (tls.clone(), reach.clone());
-        Ok(Self { url: url.into(), timeout, tls, reach, elsewhere, made: Mutex::new(made) })
+        let made = Mutex::new(made);
+        let body_bytes_max = limits::SOURCE_BODY_BYTES_MAX;
+        Ok(Self { url: url.into(), timeout, tls, reach, elsewhere, body_bytes_max, made })
+    }
+
+    /// The same for a server whose answers are no larger.
+    pub(super) fn at_most(self, body_bytes_max: usize) -> Self {
+        Self { body_bytes_max, ..self }
     }
 
     /// What requests call the server, where its certificate has another name.
@@ -100,6 +109,10 @@ impl Clients {
 
     /// The client that fits what stands in the files now.
     pub(super) fn current(&self) -> Result<Http, ReadError> {
+        Ok(Http { body_bytes_max: self.body_bytes_max, ..self.usual()? })
+    }
+
+    fn usual(&self) -> Result<Http, ReadError> {
         let material = self.material().map_err(ReadError::NoCredentials)?;
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, http)) = made.as_ref()

@@ -4,6 +4,7 @@
 mod named;
 
 use crate::domain::error_chain::ErrorChain;
+use crate::domain::limits;
 use crate::domain::ports::Files;
 use crate::policy::access::HeaderText;
 use crate::policy::pods::{PodAuth, PodPage, PodTls};
@@ -71,7 +72,15 @@ impl Clients {
         let client = self.client(Trust { tls: page.tls.clone(), authorities, own })?;
         let mut hidden = Hidden::default();
         let headers = self.headers(page, &mut hidden)?;
-        Ok(Caller { http: Http { client, timeout: page.timeout }, headers, hidden })
+        Ok(Caller {
+            http: Http {
+                client,
+                timeout: page.timeout,
+                body_bytes_max: limits::SOURCE_BODY_BYTES_MAX,
+            },
+            headers,
+            hidden,
+        })
     }
 
     fn headers(&self, page: &PodPage, hidden: &mut Hidden) -> Result<HeaderMap, String> {

@@ -100,11 +100,19 @@ fn built(keeper: &Arc<Keeper>) -> PathBuf {
 
 /// The program that reads metrics with Kubernetes' own clients, built from its one file.
 pub(crate) fn clients(keeper: &Arc<Keeper>) -> PathBuf {
-    let folder =
-        cache::made_once(&format!("clients-{}", module_key(&["clients/main.go"])), |partial| {
-            build(keeper, &go(), "./clients", "a reader of metrics once", partial);
-        });
-    folder.join("clients")
+    own(keeper, "clients", "a reader of metrics once")
+}
+
+/// A server of external metrics that is a generic API server, likewise.
+pub(crate) fn neighbour(keeper: &Arc<Keeper>) -> PathBuf {
+    own(keeper, "neighbour", "a server of metrics once")
+}
+
+/// The program of one file in a folder beside go.mod.
+fn own(keeper: &Arc<Keeper>, name: &str, what: &str) -> PathBuf {
+    let key = format!("{name}-{}", module_key(&[&format!("{name}/main.go")]));
+    cache::made_once(&key, |partial| build(keeper, &go(), &format!("./{name}"), what, partial))
+        .join(name)
 }
 
 fn go() -> PathBuf {
