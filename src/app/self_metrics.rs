@@ -1,10 +1,12 @@
 //! What the rooms count for themselves, put into one exposition page.
 
 mod forecasts;
+mod objects;
 mod pod_pages;
 mod supply;
 
 pub(super) use forecasts::{OfForecasts, forecasts};
+pub(super) use objects::of_rules;
 pub(super) use pod_pages::{places, pod_pages};
 pub(super) use supply::supply;
 
