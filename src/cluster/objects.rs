@@ -328,3 +328,6 @@ fn advice(collection: &Collection, error: &kube::Error) -> String {
         _ => format!("listing them failed: {}", whole(error)),
     }
 }
+
+#[cfg(test)]
+mod tests;

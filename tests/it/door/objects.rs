@@ -1,6 +1,6 @@
 //! Objects other than pods, followed when somebody asks, against an API server of the test's own.
 
-#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
+#![expect(clippy::panic, reason = "a test fails loudly")]
 
 use super::cluster::{Server, list, until};
 use foresail::cluster::objects::ObjectIndex;
@@ -29,7 +29,8 @@ fn object(name: &str, tier: &str) -> Value {
 }
 
 fn names(index: &ObjectIndex, of: &Collection, selector: &str) -> Result<String, ObjectsUnknown> {
-    let names = index.matching(of, &Selector::parse(selector).unwrap())?;
+    let selector = Selector::parse(selector).unwrap_or_else(|error| panic!("{error}"));
+    let names = index.matching(of, &selector)?;
     Ok(names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" "))
 }
 

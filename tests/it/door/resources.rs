@@ -1,7 +1,5 @@
 //! The cluster's resources, as an API server of the test's own tells them.
 
-#![expect(clippy::unwrap_used, reason = "a test fails loudly")]
-
 use super::cluster::{Server, until};
 use foresail::cluster::resources::Discovery;
 use foresail::domain::object::GroupResource;
