@@ -137,7 +137,7 @@ impl ObjectIndex {
         let mut tasks = JoinSet::new();
         let mut running: BTreeMap<Collection, AbortHandle> = BTreeMap::new();
         loop {
-            let wanted = self.still_wanted();
+            let wanted = self.still_wanted(self.seconds());
             running.retain(|collection, task| {
                 let stays = wanted.contains(collection);
                 if !stays {
@@ -167,9 +167,8 @@ impl ObjectIndex {
     }
 
     /// What somebody asked for lately; the rest is let go.
-    fn still_wanted(&self) -> Vec<Collection> {
-        let idle = COLLECTION_IDLE_MAX.as_secs();
-        let since = self.seconds().saturating_sub(idle);
+    fn still_wanted(&self, now: u64) -> Vec<Collection> {
+        let since = now.saturating_sub(COLLECTION_IDLE_MAX.as_secs());
         let mut followed = self.write();
         followed.retain(|_, it| it.asked.load(Ordering::Relaxed) >= since);
         followed.keys().cloned().collect()

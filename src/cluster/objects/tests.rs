@@ -8,13 +8,6 @@ fn services() -> Collection {
     Collection { resource: GroupResource::parse("services"), kind: Arc::new(kind), namespace: None }
 }
 
-/// An index that is older than anything is followed unasked.
-fn old() -> ObjectIndex {
-    let age = COLLECTION_IDLE_MAX * 2;
-    let begun = Instant::now().checked_sub(age).expect("the machine has been up for a while");
-    ObjectIndex { begun, ..ObjectIndex::default() }
-}
-
 fn object(name: &str) -> Metadata {
     let object =
         serde_json::json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}});
@@ -23,19 +16,19 @@ fn object(name: &str) -> Metadata {
 
 #[test]
 fn what_nobody_asks_for_any_more_is_let_go() {
-    let (index, services) = (old(), services());
+    let (index, services) = (ObjectIndex::default(), services());
+    let idle = COLLECTION_IDLE_MAX.as_secs();
     index.take_up(&services);
-    assert_eq!(index.still_wanted(), [services.clone()]);
-    let forget = |index: &ObjectIndex| {
-        for it in index.write().values() {
-            it.asked.store(0, Ordering::Relaxed);
-        }
-    };
-    forget(&index);
-    assert!(index.matching(&services, &Selector::default()).is_err(), "asked for, and not listed");
-    assert_eq!(index.still_wanted().len(), 1, "a request counts, whatever it was answered");
-    forget(&index);
-    assert!(index.still_wanted().is_empty());
+    let long_ago = || index.read().values().for_each(|it| it.asked.store(0, Ordering::Relaxed));
+    long_ago();
+    assert_eq!(index.still_wanted(idle).len(), 1);
+    assert!(index.still_wanted(idle + 1).is_empty());
+    index.take_up(&services);
+    index.read().values().for_each(|it| it.asked.store(idle, Ordering::Relaxed));
+    assert!(index.matching(&services, &Selector::default()).is_err(), "not listed yet");
+    assert_eq!(index.still_wanted(2 * idle).len(), 1, "an earlier request takes nothing back");
+    long_ago();
+    assert!(index.still_wanted(2 * idle).is_empty());
     let mut listing = BTreeMap::new();
     index.take(Event::InitDone, &services, &mut listing);
     assert_eq!(index.n_collections(), 0, "a watch that is being ended brings nothing back");
