@@ -210,20 +210,21 @@ impl App {
         // The door and the pods, from the cluster or without one.
         let (asked_pods, asked) = watch::channel(AskedPods::new());
         let own = Own::new(loaded, &metrics, &published, vault, &certificates, asked);
-        let Outside { door, pods, places, loaded, mapping, supply, choices } = outside::connect(
-            mode.clone(),
-            own,
-            &mut tasks,
-            &stop_work,
-            &mut health,
-            &mut registries,
-        )
-        .await?;
+        let Outside { door, pods, objects, places, loaded, mapping, supply, choices } =
+            outside::connect(
+                mode.clone(),
+                own,
+                &mut tasks,
+                &stop_work,
+                &mut health,
+                &mut registries,
+            )
+            .await?;
         let door = Arc::new(door);
 
         // What rules make is listed again and again, and read once somebody asks.
         let (asked_pods, known) = (Arc::new(asked_pods), Arc::clone(&pods));
-        let needs = Needs { pace: settings.relists, mapping, pods: known, asked_pods };
+        let needs = Needs { pace: settings.relists, mapping, pods: known, asked_pods, objects };
         let on_demand =
             on_demand::serve(needs, loaded.clone(), &mut tasks, &mut health, &stop_work);
         let board = Arc::clone(&on_demand.board);

@@ -1,22 +1,24 @@
 //! The cluster: the only room that holds a Kubernetes client. In comes what kube-apiserver knows
-//! about policies, pods, HPAs and what they scale, and about whom to trust; out go the
-//! questions whose a token is and what a user may do.
+//! about policies, pods, HPAs and what they scale, about its resources and their objects, and about whom
+//! to trust; out go the questions whose a token is and what a user may do.
 //!
 //! Written are the status of policies, the Lease of the replica that writes it and, where Foresail keeps
 //! its own serving certificate, one Secret and the `caBundle` of its own APIServices; and events about the
 //! APIService of external metrics; nothing else. Of
-//! the pods only the metadata is read; whole pods where a policy has its lead time measured or reads
-//! their pages. Secrets are read one by one, where a policy refers to one and its namespace grants
-//! that.
+//! the pods and of what else rules are about only the metadata is read; whole pods where a policy has its
+//! lead time measured or reads their pages. Secrets are read one by one, where a policy refers to one
+//! and its namespace grants that.
 
 pub mod beside;
 pub mod external_api;
 pub mod hpas;
 pub mod lease;
 mod namespaces;
+pub mod objects;
 pub mod places;
 pub mod pods;
 pub mod policies;
+pub mod resources;
 pub mod reviews;
 pub mod secrets;
 pub mod serving;

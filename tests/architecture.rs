@@ -120,7 +120,7 @@ const ROOMS: &[Room] = &[
     Room {
         name: "cluster",
         level: 5,
-        may_name: &["domain", "policy"],
+        may_name: &["domain", "policy", "rules"],
         outside: &["k8s_openapi", "kube", "serde", "serde_json", "tokio", "tokio_util"],
     },
     Room {

@@ -10,10 +10,12 @@ use crate::api::wire::{self, Found, Item};
 use crate::api::world::{World, cut};
 use crate::domain::metric::MetricKey;
 use crate::domain::name::{MetricName, Namespace, ObjectName};
-use crate::domain::object::GroupResource;
-use crate::domain::ports::PodsUnknown;
+use crate::domain::object::{Collection, GroupResource, ObjectKind};
+use crate::domain::ports::{Objects, ObjectsUnknown, PodsUnknown};
+use crate::domain::selector::Selector;
 use crate::on_demand::Question;
 use crate::on_demand::board::{Answer, Board, Numbers, State, Wants};
+use crate::rules::catalogue::Entry;
 use crate::rules::selector::SeriesSelector;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -25,6 +27,8 @@ pub struct OnDemand {
     pub board: Arc<Board>,
     /// `None` where nobody reads any.
     pub wants: Option<Arc<dyn Wants>>,
+    /// Which objects there are apart from pods; `None` without a cluster.
+    pub objects: Option<Arc<dyn Objects>>,
 }
 
 /// A request for a metric of a rule, with its answer.
@@ -34,6 +38,8 @@ pub(crate) struct Demanded {
     answer: Arc<Answer>,
     /// The objects that are wanted, sorted; `None` for all that have a value.
     names: Option<Vec<ObjectName>>,
+    /// What they are; `None` for an external metric.
+    kind: Option<Arc<ObjectKind>>,
 }
 
 impl OnDemand {
@@ -52,25 +58,35 @@ impl OnDemand {
         let state = self.board.load();
         let asked = match ask {
             Ask::External(ask) => external_question(ask, query, world, &state)?,
-            Ask::Custom(ask) => match custom_question(ask, query, world, &state) {
-                Err(Missing::Pods(namespace, _)) => {
-                    wants.want_pods(namespace).await;
-                    custom_question(ask, query, world, &state).map_err(Missing::refusal)?
-                }
-                asked => asked.map_err(Missing::refusal)?,
-            },
+            Ask::Custom(ask) => {
+                let objects = self.objects.as_deref();
+                let asked = || custom_question(ask, query, world, &state, objects);
+                let asked = match (asked(), objects) {
+                    (Err(Missing::Pods(namespace, _)), _) => {
+                        wants.want_pods(namespace).await;
+                        asked()
+                    }
+                    (Err(Missing::Objects(collection, _)), Some(objects)) => {
+                        objects.want(&collection).await;
+                        asked()
+                    }
+                    (at_once, _) => at_once,
+                };
+                asked.map_err(Missing::refusal)?
+            }
             Ask::Document(_) | Ask::Malformed | Ask::Unmatched { .. } => None,
         };
         let Some((question, names)) = asked else { return Ok(None) };
+        let kind = state.entry(&question).and_then(|it| it.kind.clone());
         if let Some(answer) = state.answer(&question, world.now) {
-            return Ok(Some(Demanded { question, answer, names }));
+            return Ok(Some(Demanded { question, answer, names, kind }));
         }
         let late = |why: String| Refusal::not_found(format!("{}: {why}", question.key()));
         wants.want(question.clone()).await.map_err(late)?;
         // What a failure left is told, too, and that may be older than what serves.
         let answer = self.board.load().answers.get(&question).cloned();
         let answer = answer.ok_or_else(|| late("its rule changed meanwhile".to_owned()))?;
-        Ok(Some(Demanded { question, answer, names }))
+        Ok(Some(Demanded { question, answer, names, kind }))
     }
 }
 
@@ -111,13 +127,13 @@ impl Demanded {
     }
 
     fn custom(&self, ask: &CustomAsk, query: &Query<'_>, form: Form) -> Result<Vec<u8>, Refusal> {
-        let Self { question, answer, names } = self;
-        let (Question::Custom { namespace, resource, metric, .. }, Ok(Numbers::Objects(values))) =
-            (question, &answer.said)
+        let Self { question, answer, names, kind } = self;
+        let (Question::Custom { namespace, metric, .. }, Ok(Numbers::Objects(values)), Some(kind)) =
+            (question, &answer.said, kind)
         else {
             return Err(Refusal::unmatched());
         };
-        let object = kind_of(resource).ok_or_else(|| unknown_kind(resource))?;
+        let object = (&*kind.kind, &*kind.api_version);
         let metrics = custom_metrics::parsed(query, "metricLabelSelector")?;
         let echo = custom_metrics::echo(&metrics)?;
         let namespace = namespace.as_ref().map(Namespace::as_str);
@@ -151,6 +167,8 @@ impl Demanded {
 enum Missing {
     /// It is not known which pods the namespace has; what to say if that stays so.
     Pods(Namespace, Box<Refusal>),
+    /// It is not known which other objects there are; likewise.
+    Objects(Collection, Box<Refusal>),
     /// It cannot be answered.
     Refused(Refusal),
 }
@@ -158,7 +176,7 @@ enum Missing {
 impl Missing {
     fn refusal(self) -> Refusal {
         match self {
-            Self::Pods(_, refusal) => *refusal,
+            Self::Pods(_, refusal) | Self::Objects(_, refusal) => *refusal,
             Self::Refused(refusal) => refusal,
         }
     }
@@ -196,24 +214,24 @@ fn custom_question(
     query: &Query<'_>,
     world: &World<'_>,
     state: &State,
+    objects: Option<&dyn Objects>,
 ) -> Result<Option<Asked>, Missing> {
     if custom_metrics::locate(ask, world).is_some() {
         return Ok(None);
     }
     let Ok(metric) = MetricName::new(&ask.metric) else { return Ok(None) };
-    let Some((resource, is_namespaced)) = resource(ask, state) else { return Ok(None) };
+    let Some((resource, entry)) = resource(ask, state) else { return Ok(None) };
     let namespace = match &ask.scope {
         Scope::Namespace(namespace) => Namespace::new(namespace).ok(),
         Scope::Root | Scope::Namespaces => None,
     };
-    if namespace.is_some() != is_namespaced {
+    let (Some(kind), true) = (&entry.kind, namespace.is_some() == entry.is_namespaced) else {
         return Ok(None);
-    }
-    if kind_of(&resource).is_none() {
-        return Err(unknown_kind(&resource).into());
-    }
+    };
     let selector = series_selector(query, "metricLabelSelector")?;
-    let names = wanted_names(ask, query, (namespace.as_ref(), &resource), world)?;
+    let kind = Arc::clone(kind);
+    let of = Collection { resource: resource.clone(), kind, namespace: namespace.clone() };
+    let names = wanted_names(ask, query, &of, world, objects)?;
     let why = state.named.get(&(resource.clone(), metric.clone()));
     let objects = match (why, &names) {
         (None, _) => None,
@@ -233,22 +251,22 @@ fn custom_question(
     Ok(Some((Question::Custom { namespace, resource, metric, selector, objects }, names)))
 }
 
-/// The resource that is meant, as the catalogue has it, and whether its objects live in namespaces.
-fn resource(ask: &CustomAsk, state: &State) -> Option<(GroupResource, bool)> {
+/// The resource that is meant, as the catalogue has it, and what makes its metric.
+fn resource<'a>(ask: &CustomAsk, state: &'a State) -> Option<(GroupResource, &'a Entry)> {
     let sent = GroupResource::parse(&ask.resource);
     let plural = GroupResource::guess(&sent.resource, &sent.group);
     let names = [sent.resource.clone(), plural.resource.clone()];
     let is_without_group = sent.group.is_empty();
     for resource in [sent, plural] {
         if let Some(entry) = state.catalogue.custom(&resource, &ask.metric) {
-            return Some((resource, entry.is_namespaced));
+            return Some((resource, entry));
         }
     }
     let mut others = state.catalogue.customs().filter(|(resource, metric, _)| {
         is_without_group && names.contains(&resource.resource) && metric.as_str() == ask.metric
     });
     match (others.next(), others.next()) {
-        (Some((resource, _, entry)), None) => Some((resource.clone(), entry.is_namespaced)),
+        (Some((resource, _, entry)), None) => Some((resource.clone(), entry)),
         _ => None,
     }
 }
@@ -257,22 +275,46 @@ fn resource(ask: &CustomAsk, state: &State) -> Option<(GroupResource, bool)> {
 fn wanted_names(
     ask: &CustomAsk,
     query: &Query<'_>,
-    (namespace, resource): (Option<&Namespace>, &GroupResource),
+    of: &Collection,
     world: &World<'_>,
+    objects: Option<&dyn Objects>,
 ) -> Result<Option<Vec<ObjectName>>, Missing> {
+    // As with prometheus-adapter, nobody looks whether an object that is named exists: it has a
+    // value or it has none.
     if let Some(name) = custom_metrics::wanted_name(ask, query)? {
         let name = ObjectName::new(&name);
         let name = name.map_err(|error| Refusal::bad_request(error.to_string()))?;
         return Ok(Some(vec![name]));
     }
     let labels = custom_metrics::parsed(query, "labelSelector")?;
-    let Some(namespace) = namespace.filter(|_| resource.is_pods()) else {
+    if let Some(namespace) = of.namespace.as_ref().filter(|_| of.resource.is_pods()) {
+        return pods(ask, (namespace, &labels), world);
+    }
+    let Some(objects) = objects else {
         if labels.is_empty() {
+            // Whatever has a value is there, as far as anybody can tell.
             return Ok(None);
         }
-        return Err(custom_metrics::unwatched(&resource.to_string()).into());
+        return Err(custom_metrics::unwatched(&of.resource.to_string()).into());
     };
-    match world.pods.matching(namespace, &labels) {
+    objects.matching(of, &labels).map(Some).map_err(|error| {
+        let text = format!("metric {} of {of}: {error}", cut(&ask.metric));
+        match error {
+            ObjectsUnknown::NotSynced => {
+                Missing::Objects(of.clone(), Box::new(Refusal::not_found(text)))
+            }
+            ObjectsUnknown::Unlisted(_) => Refusal::new(Reason::InternalError, text).into(),
+        }
+    })
+}
+
+/// The pods that are wanted; `None` for all that have a value.
+fn pods(
+    ask: &CustomAsk,
+    (namespace, labels): (&Namespace, &Selector),
+    world: &World<'_>,
+) -> Result<Option<Vec<ObjectName>>, Missing> {
+    match world.pods.matching(namespace, labels) {
         Ok(pods) => Ok(Some(pods)),
         // Whatever has a value is there, as far as anybody can tell.
         Err(PodsUnknown::NoCluster) if labels.is_empty() => Ok(None),
@@ -290,27 +332,4 @@ fn wanted_names(
 fn series_selector(query: &Query<'_>, parameter: &str) -> Result<SeriesSelector, Refusal> {
     SeriesSelector::parse(query.first(parameter).unwrap_or_default())
         .map_err(|error| Refusal::bad_request(format!("{parameter}: {error}")))
-}
-
-/// The kind of a resource's objects, and the version of its API.
-fn kind_of(resource: &GroupResource) -> Option<(&'static str, &'static str)> {
-    Some(match (&*resource.group, &*resource.resource) {
-        ("", "pods") => ("Pod", "v1"),
-        ("", "namespaces") => ("Namespace", "v1"),
-        ("", "nodes") => ("Node", "v1"),
-        ("", "services") => ("Service", "v1"),
-        ("", "persistentvolumes") => ("PersistentVolume", "v1"),
-        ("", "persistentvolumeclaims") => ("PersistentVolumeClaim", "v1"),
-        ("apps", "daemonsets") => ("DaemonSet", "apps/v1"),
-        ("apps", "deployments") => ("Deployment", "apps/v1"),
-        ("apps", "replicasets") => ("ReplicaSet", "apps/v1"),
-        ("apps", "statefulsets") => ("StatefulSet", "apps/v1"),
-        ("batch", "jobs") => ("Job", "batch/v1"),
-        ("networking.k8s.io", "ingresses") => ("Ingress", "networking.k8s.io/v1"),
-        _ => return None,
-    })
-}
-
-fn unknown_kind(resource: &GroupResource) -> Refusal {
-    Refusal::not_found(format!("metrics of {resource} are not served from rules by this version"))
 }

@@ -16,7 +16,7 @@ use crate::domain::limits::on_demand::{
     WAIT_MAX, WAITING_MAX,
 };
 use crate::domain::name::Namespace;
-use crate::domain::ports::{Pods, PodsUnknown};
+use crate::domain::ports::{Objects, Pods, PodsUnknown};
 use crate::domain::selector::Selector;
 use crate::on_demand::Question;
 use crate::on_demand::board::{Board, Refused, Wants};
@@ -77,6 +77,8 @@ pub(super) struct Needs {
     pub(super) mapping: watch::Receiver<Arc<RestMapping>>,
     pub(super) pods: Arc<dyn Pods>,
     pub(super) asked_pods: Arc<watch::Sender<AskedPods>>,
+    /// Other objects; `None` without a cluster.
+    pub(super) objects: Option<Arc<dyn Objects>>,
 }
 
 /// Where requests leave their questions.
@@ -163,7 +165,7 @@ pub(super) fn serve(
     health: &mut Health,
     stop: &CancellationToken,
 ) -> OnDemand {
-    let Needs { pace, mapping, pods, asked_pods } = needs;
+    let Needs { pace, mapping, pods, asked_pods, objects } = needs;
     let board = Arc::new(Board::default());
     let (sender, questions) = mpsc::channel(WAITING_MAX);
     let keeper = Keeper {
@@ -181,7 +183,7 @@ pub(super) fn serve(
     };
     tasks.spawn("rules", keeper.run(loaded, questions, stop.clone()));
     let counter = Counter { questions: sender, pods, asked_pods };
-    OnDemand { board, wants: Some(Arc::new(counter)) }
+    OnDemand { board, wants: Some(Arc::new(counter)), objects }
 }
 
 impl Keeper {

@@ -19,8 +19,10 @@ use crate::auth::Door;
 use crate::auth::token::Token;
 use crate::cluster;
 use crate::cluster::lease::Candidate;
+use crate::cluster::objects::ObjectIndex;
 use crate::cluster::places::PlaceIndex;
 use crate::cluster::pods::PodIndex;
+use crate::cluster::resources::Discovery;
 use crate::cluster::reviews::ClusterReviews;
 use crate::cluster::secrets::ClusterSecrets;
 use crate::cluster::serving::ServingStore;
@@ -30,7 +32,7 @@ use crate::domain::limits;
 use crate::domain::metric::Subject;
 use crate::domain::name::{Namespace, ObjectName};
 use crate::domain::pod_place::PodPlace;
-use crate::domain::ports::{Places, Pods, PodsUnknown};
+use crate::domain::ports::{Objects, Places, Pods, PodsUnknown};
 use crate::domain::selector::Selector;
 use crate::policy::Config;
 use crate::published::Published;
@@ -76,6 +78,8 @@ pub(super) struct Outside {
     pub(super) door: Door,
     /// Which pods exist.
     pub(super) pods: Arc<dyn Pods>,
+    /// Which objects of other kinds; `None` without a cluster.
+    pub(super) objects: Option<Arc<dyn Objects>>,
     /// Where their pages are.
     pub(super) places: Arc<dyn Places>,
     /// The file's policies, joined by those of the cluster.
@@ -106,7 +110,8 @@ pub(super) async fn connect(
             let (door, pods) = (Door::standalone(token), Arc::new(NoCluster));
             let (places, choices) = (Arc::new(NoCluster), Arc::new(Choices::alone()));
             let (loaded, mapping) = (own.loaded, usual_resources());
-            return Ok(Outside { door, pods, places, loaded, mapping, supply: None, choices });
+            let (objects, supply) = (None, None);
+            return Ok(Outside { door, pods, objects, places, loaded, mapping, supply, choices });
         }
         Mode::Cluster { kubeconfig, token_audiences, service, serving_secret } => {
             (kubeconfig, token_audiences, service, serving_secret)
@@ -181,10 +186,30 @@ pub(super) async fn connect(
     };
     tasks.spawn("status", status.run(stop.clone()));
 
+    let (mapping, objects) = of_rules(&client, tasks, stop, registries).await;
+    let objects: Option<Arc<dyn Objects>> = Some(objects);
+
     let tokens = Arc::new(ClusterTokens::new(client.clone(), token_audiences));
     let door = Door::delegated(trusted, tokens, Arc::new(ClusterReviews::new(client)));
-    let mapping = usual_resources();
-    Ok(Outside { door, pods, places, loaded, mapping, supply: Some(supply), choices })
+    let supply = Some(supply);
+    Ok(Outside { door, pods, objects, places, loaded, mapping, supply, choices })
+}
+
+/// What only rules need: the cluster's resources, and the objects that are asked for.
+async fn of_rules(
+    client: &cluster::Client,
+    tasks: &mut Tasks,
+    stop: &CancellationToken,
+    registries: &mut Registries,
+) -> (watch::Receiver<Arc<RestMapping>>, Arc<ObjectIndex>) {
+    let mut discovery = Discovery::new(client.clone(), limits::on_demand::DISCOVERY_INTERVAL);
+    let counts = discovery.counts();
+    let (found, mapping) = watch::channel(Arc::new(discovery.first().await));
+    tasks.spawn("discovery", discovery.follow(found, stop.clone()));
+    let objects = Arc::new(ObjectIndex::default());
+    tasks.spawn("objects", Arc::clone(&objects).watch(client.clone(), stop.clone()));
+    self_metrics::of_rules(registries.own(), counts, &objects);
+    (mapping, objects)
 }
 
 /// The resources that every cluster has.

@@ -2,11 +2,13 @@
 
 mod external;
 mod forecasts;
+mod objects;
 mod pod_pages;
 mod supply;
 
 pub(super) use external::external;
 pub(super) use forecasts::{OfForecasts, forecasts};
+pub(super) use objects::of_rules;
 pub(super) use pod_pages::{places, pod_pages};
 pub(super) use supply::supply;
 

@@ -2,6 +2,7 @@
 
 use crate::domain::name::{Namespace, ObjectName};
 use std::fmt;
+use std::sync::Arc;
 
 /// A resource of the API: `pods`, `deployments.apps`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +83,27 @@ impl ObjectKind {
     #[must_use]
     pub fn is_root_scoped(&self) -> bool {
         self.group().is_empty() && matches!(&*self.kind, "Namespace" | "Node" | "PersistentVolume")
+    }
+}
+
+/// The objects of one kind in one place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Collection {
+    /// The resource that holds them.
+    pub resource: GroupResource,
+    /// What they are.
+    pub kind: Arc<ObjectKind>,
+    /// Where they are; `None` for objects of the root scope.
+    pub namespace: Option<Namespace>,
+}
+
+/// `services in namespace shop`, `nodes`.
+impl fmt::Display for Collection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "{} in namespace {namespace}", self.resource),
+            None => self.resource.fmt(f),
+        }
     }
 }
 

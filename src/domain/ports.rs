@@ -2,6 +2,7 @@
 
 use crate::domain::identity::{Attributes, User};
 use crate::domain::name::{Namespace, ObjectName};
+use crate::domain::object::Collection;
 use crate::domain::pod_place::PodPlace;
 use crate::domain::secret::{Secret, SecretRef};
 use crate::domain::selector::Selector;
@@ -20,6 +21,37 @@ pub trait Pods: Debug + Send + Sync {
         namespace: &Namespace,
         selector: &Selector,
     ) -> Result<Vec<ObjectName>, PodsUnknown>;
+}
+
+/// Which objects of other kinds exist; they are followed once somebody wants to know.
+pub trait Objects: Debug + Send + Sync {
+    /// The names of the objects whose labels `selector` selects, sorted. They count as asked for.
+    ///
+    /// # Errors
+    /// `ObjectsUnknown` while nothing is known about them; callers must not take that for "none".
+    fn matching(
+        &self,
+        collection: &Collection,
+        selector: &Selector,
+    ) -> Result<Vec<ObjectName>, ObjectsUnknown>;
+
+    /// Has them followed; ends when it is known which there are, or why not, or when that took too
+    /// long.
+    fn want<'a>(
+        &'a self,
+        collection: &'a Collection,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+}
+
+/// Why it is not known which objects exist.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ObjectsUnknown {
+    /// The first list has not come in yet.
+    #[error("the list of them has not been read yet")]
+    NotSynced,
+    /// They cannot be listed; what an operator can do about it.
+    #[error("{0}")]
+    Unlisted(String),
 }
 
 /// Where the pods are, for whoever reads their pages.

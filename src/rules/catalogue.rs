@@ -5,10 +5,11 @@
 //! covered by that is told.
 
 use crate::domain::name::{BadName, MetricName};
-use crate::domain::object::GroupResource;
+use crate::domain::object::{GroupResource, ObjectKind};
 use crate::rules::resources::KnownResource;
 use crate::rules::{Bound, Kind};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// A series as far as rules look at it: its name, and which of the rule's labels it has. Its other
 /// labels, and the values of all, need not be known.
@@ -38,6 +39,8 @@ pub struct Entry {
     pub series: Box<str>,
     /// Whether the metric's objects live in namespaces, as the cluster says; true for external ones.
     pub is_namespaced: bool,
+    /// What the metric's objects are; `None` for external ones.
+    pub kind: Option<Arc<ObjectKind>>,
 }
 
 /// A metric that two rules make.
@@ -75,7 +78,7 @@ impl Catalogue {
                     }
                 }
                 Kind::External => {
-                    let entry = entry(bound.rule().place, shape, true);
+                    let entry = entry(bound.rule().place, shape, None);
                     let old = self.external.insert(metric.clone(), entry);
                     self.cover(old, bound.rule().place, metric, None);
                 }
@@ -92,7 +95,7 @@ impl Catalogue {
     ) {
         let resource = known.resource.clone();
         let metrics = self.custom.entry(resource.clone()).or_default();
-        let old = metrics.insert(metric.clone(), entry(rule, shape, known.is_namespaced));
+        let old = metrics.insert(metric.clone(), entry(rule, shape, Some(known)));
         self.cover(old, rule, metric.clone(), Some(resource));
     }
 
@@ -155,6 +158,8 @@ impl Bound {
     }
 }
 
-fn entry(rule: usize, shape: &SeriesShape, is_namespaced: bool) -> Entry {
-    Entry { rule, series: shape.name.clone(), is_namespaced }
+fn entry(rule: usize, shape: &SeriesShape, known: Option<&KnownResource>) -> Entry {
+    let is_namespaced = known.is_none_or(|it| it.is_namespaced);
+    let kind = known.map(|it| Arc::clone(&it.kind));
+    Entry { rule, series: shape.name.clone(), is_namespaced, kind }
 }

@@ -5,9 +5,10 @@
 //! backwards as a regular expression, too, which splits groups of several parts wrongly and takes
 //! labels that its queries then do not use.
 
-use crate::domain::object::GroupResource;
+use crate::domain::object::{GroupResource, ObjectKind};
 use crate::rules::template::{Fields, Shape, Template, Type, Value};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// The fields of a label's template.
 pub(super) const LABEL: Shape = &[("Group", Type::Text), ("Resource", Type::Text)];
@@ -26,6 +27,8 @@ pub struct KnownResource {
     pub singular: Box<str>,
     /// Whether its objects live in namespaces.
     pub is_namespaced: bool,
+    /// What its objects are, in the version that the server prefers.
+    pub kind: Arc<ObjectKind>,
 }
 
 impl RestMapping {
@@ -40,23 +43,22 @@ impl RestMapping {
     #[must_use]
     pub fn usual() -> Self {
         const USUAL: [(&str, &str, &str, bool); 12] = [
-            ("namespaces", "", "namespace", false),
-            ("nodes", "", "node", false),
-            ("persistentvolumeclaims", "", "persistentvolumeclaim", true),
-            ("persistentvolumes", "", "persistentvolume", false),
-            ("pods", "", "pod", true),
-            ("services", "", "service", true),
-            ("daemonsets", "apps", "daemonset", true),
-            ("deployments", "apps", "deployment", true),
-            ("replicasets", "apps", "replicaset", true),
-            ("statefulsets", "apps", "statefulset", true),
-            ("jobs", "batch", "job", true),
-            ("ingresses", "networking.k8s.io", "ingress", true),
+            ("namespaces", "v1", "Namespace", false),
+            ("nodes", "v1", "Node", false),
+            ("persistentvolumeclaims", "v1", "PersistentVolumeClaim", true),
+            ("persistentvolumes", "v1", "PersistentVolume", false),
+            ("pods", "v1", "Pod", true),
+            ("services", "v1", "Service", true),
+            ("daemonsets", "apps/v1", "DaemonSet", true),
+            ("deployments", "apps/v1", "Deployment", true),
+            ("replicasets", "apps/v1", "ReplicaSet", true),
+            ("statefulsets", "apps/v1", "StatefulSet", true),
+            ("jobs", "batch/v1", "Job", true),
+            ("ingresses", "networking.k8s.io/v1", "Ingress", true),
         ];
-        let known = USUAL.map(|(plural, group, singular, is_namespaced)| KnownResource {
-            resource: GroupResource { resource: plural.into(), group: group.into() },
-            singular: singular.into(),
-            is_namespaced,
+        let known = USUAL.map(|(plural, api_version, kind, is_namespaced)| {
+            let kind = ObjectKind { api_version: api_version.into(), kind: kind.into() };
+            KnownResource::of(plural, kind, is_namespaced)
         });
         Self(known.into())
     }
@@ -82,6 +84,16 @@ impl RestMapping {
     #[must_use]
     pub fn is_namespaced(&self, resource: &GroupResource) -> Option<bool> {
         self.0.iter().find(|it| it.resource == *resource).map(|it| it.is_namespaced)
+    }
+}
+
+impl KnownResource {
+    /// A resource whose singular is its kind, as nearly all are.
+    #[must_use]
+    pub fn of(plural: &str, kind: ObjectKind, is_namespaced: bool) -> Self {
+        let resource = GroupResource { resource: plural.into(), group: kind.group().into() };
+        let singular = kind.kind.to_lowercase().into();
+        Self { resource, singular, is_namespaced, kind: Arc::new(kind) }
     }
 }
 

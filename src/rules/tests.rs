@@ -9,7 +9,7 @@ mod resources;
 mod separable;
 
 use super::*;
-use crate::domain::object::GroupResource;
+use crate::domain::object::{GroupResource, ObjectKind};
 use crate::rules::catalogue::{Catalogue, SeriesShape};
 use crate::rules::load::load;
 use crate::rules::query::{Ask, CannotBuild, Objects};
@@ -25,10 +25,11 @@ const STD: &str = "overrides: {namespace: {resource: namespace}, pod: {resource:
 
 /// The resources of a cluster, in its order of preference.
 fn mapping() -> RestMapping {
-    let known = |(resource, singular, is_namespaced): (&str, &str, bool)| KnownResource {
-        resource: GroupResource::parse(resource),
-        singular: singular.into(),
-        is_namespaced,
+    let known = |(resource, singular, is_namespaced): (&str, &str, bool)| {
+        let resource = GroupResource::parse(resource);
+        let api_version = format!("{}/v1", resource.group).trim_start_matches('/').into();
+        let kind = Arc::new(ObjectKind { api_version, kind: singular.into() });
+        KnownResource { resource, singular: singular.into(), is_namespaced, kind }
     };
     let all = [
         ("namespaces", "namespace", false),

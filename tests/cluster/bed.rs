@@ -112,14 +112,32 @@ impl Bed {
         adapter
     }
 
-    /// The same without waiting.
+    /// The same with further arguments.
+    #[track_caller]
+    pub(crate) fn start_adapter_with(
+        &self,
+        binary: &Path,
+        config: &str,
+        arguments: &[String],
+    ) -> Adapter {
+        let mut adapter = self.spawn_adapter_with(binary, config, arguments);
+        adapter.wait_ready();
+        adapter
+    }
+
+    /// One that is not waited for.
     pub(crate) fn spawn_adapter(&self, binary: &Path, config: &str) -> Adapter {
+        self.spawn_adapter_with(binary, config, &[])
+    }
+
+    fn spawn_adapter_with(&self, binary: &Path, config: &str, arguments: &[String]) -> Adapter {
         self.install();
         let token = registration::service_account_token(&self.kubectl);
         let kubeconfig =
             self.control_plane.write_kubeconfig("foresail", &token, registration::NAMESPACE);
         let certificate = Some(&self.serving_certificate);
-        let setup = AdapterSetup { binary, config, kubeconfig: &kubeconfig, certificate };
+        let setup =
+            AdapterSetup { binary, config, kubeconfig: &kubeconfig, certificate, arguments };
         Adapter::spawn(&self.keeper, &self.http, &setup)
     }
 
@@ -132,7 +150,8 @@ impl Bed {
         let token = registration::service_account_token(&self.kubectl);
         let kubeconfig =
             self.control_plane.write_kubeconfig("foresail", &token, registration::NAMESPACE);
-        let setup = AdapterSetup { binary, config, kubeconfig: &kubeconfig, certificate: None };
+        let (kubeconfig, arguments) = (&kubeconfig, &[]);
+        let setup = AdapterSetup { binary, config, kubeconfig, certificate: None, arguments };
         let mut adapter = Adapter::spawn(&self.keeper, &self.http, &setup);
         adapter.wait_ready();
         adapter

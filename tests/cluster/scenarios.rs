@@ -16,4 +16,5 @@ mod pods_are_read;
 mod policy_objects;
 mod prometheus_outage;
 mod replicas_agree;
+mod rules_are_served;
 mod servers_compared;

@@ -29,7 +29,13 @@ impl<'a> Stage<'a> {
     /// Starts and registers an adapter.
     #[track_caller]
     pub(crate) fn new(bed: &'a Bed, config: &str) -> Self {
-        let adapter = bed.start_adapter(foresail(), config);
+        Self::with(bed, config, &[])
+    }
+
+    /// The same with further arguments.
+    #[track_caller]
+    pub(crate) fn with(bed: &'a Bed, config: &str, arguments: &[String]) -> Self {
+        let adapter = bed.start_adapter_with(foresail(), config, arguments);
         let registration = bed.register(&adapter);
         Self { bed, registration, adapter }
     }

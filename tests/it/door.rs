@@ -3,8 +3,10 @@
 
 mod cluster;
 mod identity;
+mod objects;
 mod own_certificate;
 mod policies;
 mod protocols;
+mod resources;
 mod supply;
 mod tls;

@@ -28,3 +28,25 @@ pub const RELIST_MIN: Duration = Duration::from_secs(1);
 pub const PODS_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Namespaces whose pods are followed because somebody asked for them.
 pub const POD_NAMESPACES_MAX: usize = 2_000;
+/// Kinds and namespaces whose objects, other than pods, are followed because somebody asked for all
+/// of them: each is a watch. HPAs ask for such objects by name, which needs none.
+pub const COLLECTIONS_MAX: usize = 64;
+/// How long such objects are followed after somebody asked for the last time.
+pub const COLLECTION_IDLE_MAX: Duration = Duration::from_secs(10 * 60);
+/// Objects of one kind in one place of which the labels are kept.
+pub const OBJECTS_MAX: usize = 20_000;
+/// How long the first to ask for all objects of a kind wait for the list of them.
+pub const OBJECTS_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How often it is asked whether the cluster has other resources. The API server answers that nothing
+/// changed, in a line.
+pub const DISCOVERY_INTERVAL: Duration = Duration::from_secs(15);
+/// The same for an API server that cannot say so: it is asked for dozens of lists.
+pub const OLD_DISCOVERY_INTERVAL: Duration = Duration::from_secs(5 * 60);
+/// The longest time that one look may take.
+pub const DISCOVERY_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long the start waits for the first one; without it, rules begin with what every cluster has.
+pub const FIRST_DISCOVERY_MAX: Duration = Duration::from_secs(2);
+/// The longest document of discovery: a cluster with thousands of definitions writes some MiB.
+pub const DISCOVERY_BYTES_MAX: usize = 16 << 20;
+/// Resources that rules know; each template of labels is run for each of them.
+pub const RESOURCES_MAX: usize = 5_000;

@@ -2,7 +2,7 @@
 
 use crate::document::fault::Fault;
 use crate::document::path::Path;
-use crate::domain::object::GroupResource;
+use crate::domain::object::{GroupResource, ObjectKind};
 use crate::rules::query::{Ask, Objects};
 use crate::rules::resources::{KnownResource, Resources, RestMapping};
 use crate::rules::selector::SeriesSelector;
@@ -58,7 +58,8 @@ fn assumed(resources: &Resources) -> RestMapping {
         let resource = GroupResource { resource: name.to_lowercase().into(), group: group.into() };
         let singular: Box<str> = resource.resource.trim_end_matches('s').into();
         let is_namespaced = !(group.is_empty() && ROOT.contains(&&*singular));
-        KnownResource { resource, singular, is_namespaced }
+        let kind = ObjectKind { api_version: group.into(), kind: singular.clone() };
+        KnownResource { resource, singular, is_namespaced, kind: Arc::new(kind) }
     };
     let named = resources.overrides.values().map(|(group, name)| known(group, name));
     let is_namespace = |it: &KnownResource| &*it.singular == "namespace";

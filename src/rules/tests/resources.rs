@@ -88,11 +88,8 @@ fn p16_a_rule_waits_for_the_resource_that_it_names() {
         missing.to_string(),
         "the cluster has no resource `gizmo.example.com`, which the label `gizmo` names"
     );
-    let gizmos = KnownResource {
-        resource: GroupResource::parse("gizmos.example.com"),
-        singular: "gizmo".into(),
-        is_namespaced: true,
-    };
+    let gizmo = ObjectKind { api_version: "example.com/v1".into(), kind: "Gizmo".into() };
+    let gizmos = KnownResource::of("gizmos", gizmo, true);
     let mut resources = mapping().resources().to_vec();
     resources.push(gizmos);
     let bound = Bound::new(rule, &RestMapping::new(resources)).unwrap();

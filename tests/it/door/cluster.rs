@@ -30,6 +30,8 @@ pub(super) struct Asked {
     pub(super) what: String,
     pub(super) accept: String,
     pub(super) body: Value,
+    /// `If-None-Match`.
+    pub(super) etag: Option<String>,
     answer: oneshot::Sender<Response<Body>>,
 }
 
@@ -44,13 +46,15 @@ impl Asked {
         self.answer(status, &body);
     }
 
-    fn send(self, status: StatusCode, body: Body) {
-        let response = Response::builder()
-            .status(status)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body)
-            .unwrap();
+    /// Answers with a tag by which the client can ask again.
+    pub(super) fn answer_tagged(self, etag: &str, body: &Value) {
+        let mut response = response(StatusCode::OK, Body::from(body.to_string()));
+        response.headers_mut().insert(header::ETAG, etag.parse().unwrap());
         drop(self.answer.send(response));
+    }
+
+    fn send(self, status: StatusCode, body: Body) {
+        drop(self.answer.send(response(status, body)));
     }
 
     /// Answers a watch: what is sent goes out as events, and dropping the sender ends the watch.
@@ -63,6 +67,11 @@ impl Asked {
         self.send(StatusCode::OK, Body::from_stream(lines));
         Events(sender)
     }
+}
+
+fn response(status: StatusCode, body: Body) -> Response<Body> {
+    let response = Response::builder().status(status);
+    response.header(header::CONTENT_TYPE, "application/json").body(body).unwrap()
 }
 
 pub(super) struct Events(mpsc::Sender<Value>);
@@ -90,7 +99,9 @@ impl Server {
             let body = body.collect().await.unwrap().to_bytes();
             let body = serde_json::from_slice(&body).unwrap_or_default();
             let (answer, answered) = oneshot::channel();
-            let asked = Asked { what: what.trim().to_owned(), accept, body, answer };
+            let etag = parts.headers.get(header::IF_NONE_MATCH);
+            let etag = etag.map(|it| it.to_str().unwrap().to_owned());
+            let asked = Asked { what: what.trim().to_owned(), accept, body, etag, answer };
             sender.send(asked).await.unwrap();
             answered.await.unwrap()
         });
