@@ -41,8 +41,8 @@ async fn a_token_for_a_clients_secret_is_asked_for_once_and_again_when_it_is_ref
     adapter.serves("source", "6").await;
     shows(&web, "/source", "authorization", "Bearer one").await;
     let asked = first(&web, "/token");
-    // RFC 6749, 2.3.1: both encoded as in a form, `me:p%2Fw%20d`.
-    let basic = format!("Basic {}", STANDARD.encode("me:p%2Fw%20d"));
+    // RFC 6749, 2.3.1: both encoded as in a form, `me:p%2Fw+d`.
+    let basic = format!("Basic {}", STANDARD.encode("me:p%2Fw+d"));
     assert_eq!(asked.headers["authorization"], basic);
     let parameters: Vec<_> = asked.parameters.iter().map(|it| (&**it.0, &**it.1)).collect();
     assert_eq!(

@@ -4,9 +4,10 @@
 use super::{Hidden, Reach, grant};
 use crate::policy::access::Tls;
 use crate::source::ReadError;
+use crate::source::http::Answer;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use grant::Token;
+use grant::{MESSAGE_CHARS_MAX, Token};
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde::Deserialize;
@@ -15,6 +16,18 @@ use std::time::Duration;
 
 /// How long an assertion is good: a token is asked for at once.
 const ASSERTION_SECONDS: i64 = 600;
+
+#[derive(Deserialize)]
+struct Good {
+    access_token: String,
+    expires_in: u64,
+}
+
+#[derive(Deserialize)]
+struct Bad {
+    error: String,
+    error_description: Option<String>,
+}
 
 #[derive(Deserialize)]
 struct KeyFile {
@@ -50,7 +63,7 @@ pub(super) async fn token(
             }
             let assertion = assertion(&key, scope, (reach.now)().as_second())
                 .ok_or_else(|| unfit("has no RSA key in PKCS#8 that can sign"))?;
-            grant::for_assertion(&key.token_uri, &assertion, timeout, reach).await
+            for_assertion(&key.token_uri, &assertion, timeout, reach).await
         }
     }
 }
@@ -65,7 +78,45 @@ async fn of_machine(scope: &str, timeout: Duration, reach: &Reach) -> Result<Tok
     };
     let answer = clients.send(make).await;
     let answer = answer.map_err(|error| grant::why("the metadata server", error))?;
-    grant::token(&answer, &Hidden::default())
+    received(&answer, &Hidden::default())
+}
+
+/// One that is given for an assertion that somebody signed (RFC 7523, 2.1).
+async fn for_assertion(
+    url: &str,
+    assertion: &str,
+    timeout: Duration,
+    reach: &Reach,
+) -> Result<Token, ReadError> {
+    let kind = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+    let form = [("grant_type", kind), ("assertion", assertion)];
+    let clients = grant::client(url, timeout, &Tls::default(), reach)?;
+    let make = |http: &reqwest::Client| http.post(url).form(&form);
+    let answer = clients.send(make).await;
+    let answer = answer.map_err(|error| grant::why(grant::TOKEN_ENDPOINT, error))?;
+    let mut hidden = Hidden::default();
+    hidden.add(assertion);
+    received(&answer, &hidden)
+}
+
+/// The token of an answer.
+fn received(answer: &Answer, hidden: &Hidden) -> Result<Token, ReadError> {
+    let told = |problem: String| ReadError::NoCredentials(hidden.without(problem));
+    if !(200..300).contains(&answer.status) {
+        let said = match serde_json::from_slice::<Bad>(&answer.body) {
+            Ok(Bad { error, error_description }) => {
+                let more = error_description.map(|it| format!(": {it}")).unwrap_or_default();
+                format!("{error}{more}")
+            }
+            // Whatever else it is, it may repeat what was asked.
+            Err(_) => "no error of OAuth 2.0".to_owned(),
+        };
+        let said: String = hidden.without(said).chars().take(MESSAGE_CHARS_MAX).collect();
+        return Err(told(format!("the token endpoint answered {}: {said}", answer.status)));
+    }
+    let Good { access_token, expires_in } = serde_json::from_slice(&answer.body)
+        .map_err(|_| told("the token endpoint answered no token".to_owned()))?;
+    Ok((access_token, Duration::from_secs(expires_in)))
 }
 
 /// A signed request for a token (RFC 7523), issued at `now` in seconds since 1970.
