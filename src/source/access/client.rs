@@ -8,7 +8,7 @@ use crate::source::ReadError;
 use crate::source::http::{self, Answer, Http};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HOST, HeaderValue};
-use reqwest::{Certificate, Client, ClientBuilder, Identity, Request, RequestBuilder};
+use reqwest::{Certificate, ClientBuilder, Identity, Request, RequestBuilder};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -83,18 +83,7 @@ impl Clients {
     }
 
     /// Sends one request that needs no other proof.
-    pub(super) async fn send(
-        &self,
-        make: impl Fn(&Client) -> RequestBuilder,
-    ) -> Result<Answer, ReadError> {
-        let request = make(&self.current()?.client)
-            .build()
-            .map_err(|_| ReadError::NoCredentials("the request cannot be made".to_owned()))?;
-        self.send_made(request).await
-    }
-
-    /// The same, for a request that somebody else has made.
-    pub(super) async fn send_made(&self, mut request: Request) -> Result<Answer, ReadError> {
+    pub(super) async fn send(&self, mut request: Request) -> Result<Answer, ReadError> {
         let http = self.current()?;
         self.named(request.url_mut());
         if let Some(host) = self.host() {

@@ -282,7 +282,7 @@ impl TokenServer for Server<'_> {
 
     async fn answer(&self, request: reqwest::Request) -> Result<Answer, ReadError> {
         let clients = client(self.url, self.timeout, self.tls, self.reach)?;
-        clients.send_made(request).await.map_err(|error| why(TOKEN_ENDPOINT, error))
+        clients.send(request).await.map_err(|error| why(TOKEN_ENDPOINT, error))
     }
 }
 
