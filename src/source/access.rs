@@ -195,7 +195,7 @@ impl Caller {
             Some(Authentication::Aws(of)) => {
                 let Some(signer) = &self.signer else { return Ok((Proof::Nothing, None)) };
                 let keys = signer.keys(now).await?;
-                keys.what.hide(hidden);
+                aws::hide(&keys.what, hidden);
                 let region = aws::region(of, reach)?.to_owned();
                 return Ok((Proof::Signature(Box::new(keys.what), region), Some(keys.at)));
             }

@@ -4,7 +4,7 @@
 use crate::domain::limits;
 use crate::source::ReadError;
 use crate::source::queue::Resolver;
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, StatusCode, redirect};
 use std::error::Error;
 use std::sync::Arc;
@@ -85,16 +85,19 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
     /// As the source declares it.
     pub(super) content_type: Option<String>,
+    /// All of them.
+    pub(super) headers: HeaderMap,
 }
 
 impl Http {
     /// Sends a request and reads the whole answer, up to the cap.
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<Answer, ReadError> {
-        let response = request.send().await.map_err(|error| self.read_error(&error))?;
+        let mut response = request.send().await.map_err(|error| self.read_error(&error))?;
         let status = response.status();
         let code = status.as_u16();
         refuse_redirection(status)?;
         let content_type = content_type(&response);
+        let headers = std::mem::take(response.headers_mut());
         let body = if status.is_success() {
             let most = self.body_bytes_max;
             let (body, is_whole) = self.body(response, most).await?;
@@ -106,7 +109,7 @@ impl Http {
             // The beginning of a long error page says as much as the whole.
             self.body(response, limits::SOURCE_ERROR_BYTES_MAX).await?.0
         };
-        Ok(Answer { status: code, body, content_type })
+        Ok(Answer { status: code, body, content_type, headers })
     }
 
     /// Sends a request and hands the body of a good answer over as it arrives, up to the cap; answers

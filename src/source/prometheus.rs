@@ -236,7 +236,7 @@ impl Prometheus {
                 QueryMethod::Get => client.get(&url).query(&parameters),
             }
         };
-        let (Answer { status, body, content_type: _ }, hidden) = self.caller.send(make).await?;
+        let (Answer { status, body, .. }, hidden) = self.caller.send(make).await?;
         let read = if (200..300).contains(&status) {
             parse(&body)
         } else {

@@ -68,7 +68,7 @@ impl Scrape {
     async fn fetch(&self) -> Fetched {
         let make = |client: &Client| client.get(&self.url).header("accept", ACCEPT);
         // What a server repeats of a secret is on no page that is read, and in no error.
-        let (Answer { status, body, content_type }, _) = self.caller.send(make).await?;
+        let (Answer { status, body, content_type, .. }, _) = self.caller.send(make).await?;
         if (200..300).contains(&status) {
             return Ok((body, Format::declared(content_type.as_deref())));
         }

@@ -41,8 +41,8 @@ async fn a_token_for_a_clients_secret_is_asked_for_once_and_again_when_it_is_ref
     adapter.serves("source", "6").await;
     shows(&web, "/source", "authorization", "Bearer one").await;
     let asked = first(&web, "/token");
-    // RFC 6749, 2.3.1: both encoded as in a form, `me:p%2Fw%20d`.
-    let basic = format!("Basic {}", STANDARD.encode("me:p%2Fw%20d"));
+    // RFC 6749, 2.3.1: both encoded as in a form, `me:p%2Fw+d`.
+    let basic = format!("Basic {}", STANDARD.encode("me:p%2Fw+d"));
     assert_eq!(asked.headers["authorization"], basic);
     let parameters: Vec<_> = asked.parameters.iter().map(|it| (&**it.0, &**it.1)).collect();
     assert_eq!(
@@ -119,45 +119,69 @@ async fn azure_is_shown_the_token_of_the_workload() {
 }
 
 #[tokio::test]
-async fn google_gives_the_token_of_the_machine_or_of_a_signed_assertion() {
+async fn google_takes_the_token_of_the_machine_a_signed_one_and_one_for_that_of_another_platform() {
     const KEY: &str = include_str!("keys/service-account.pem");
+    const SCOPE: &str = "https://www.googleapis.com/auth/monitoring.read";
     let web = world().await;
     let metadata = "/computeMetadata/v1/instance/service-accounts/default/token";
     gives(&web, metadata, "of-the-machine");
-    gives(&web, "/token", "of-the-account");
+    let given = json!({
+        "access_token": "of-the-federation", "token_type": "Bearer", "expires_in": 3600,
+        "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+    });
+    web.show("/sts", &given.to_string());
+    let by_file = |name: &str| format!("auth: {{google: {{credentialsFile: FOLDER/{name}.json}}}}");
+    let [account, federation, program] = ["account", "federation", "program"].map(by_file);
     let setup = setup(&[
         ("machine", web.url("/machine"), "auth: {google: {}}"),
-        ("account", web.url("/account"), "auth: {google: {credentialsFile: FOLDER/key.json}}"),
+        ("account", web.url("/account"), &account),
+        ("federation", web.url("/federation"), &federation),
+        ("program", web.url("/program"), &program),
     ]);
-    let account = "foresail@project.iam.gserviceaccount.com";
+    let email = "foresail@project.iam.gserviceaccount.com";
     let key = json!({
-        "type": "service_account", "client_email": account, "private_key": KEY,
-        "private_key_id": "1", "token_uri": web.url("/token"),
+        "type": "service_account", "project_id": "project", "client_email": email,
+        "private_key": KEY, "private_key_id": "1", "token_uri": web.url("/token"),
     });
-    write(&setup.file("key.json"), &key.to_string());
+    write(&setup.file("account.json"), &key.to_string());
+    write(&setup.file("subject"), "ey.subject");
+    let mut external = json!({
+        "type": "external_account", "audience": "//iam.googleapis.com/pools/p/providers/q",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt", "token_url": web.url("/sts"),
+        "credential_source": {"file": setup.file("subject")},
+    });
+    write(&setup.file("federation.json"), &external.to_string());
+    external["credential_source"] = json!({"executable": {"command": "/bin/true"}});
+    write(&setup.file("program.json"), &external.to_string());
     let host = web.url("").trim_start_matches("http://").to_owned();
     let adapter = setup.environment("GCE_METADATA_HOST", host).start().await;
-    for name in ["machine", "account"] {
+    for name in ["machine", "account", "federation"] {
         adapter.serves(name, "6").await;
     }
+    adapter.refuses("program", &["wants to run a program for its token"]).await;
     shows(&web, "/machine", "authorization", "Bearer of-the-machine").await;
-    shows(&web, "/account", "authorization", "Bearer of-the-account").await;
-    assert_eq!(first(&web, metadata).headers["metadata-flavor"], "Google");
+    let asked = first(&web, metadata);
+    assert_eq!(asked.headers["metadata-flavor"], "Google");
+    assert_eq!(asked.parameters["scopes"], SCOPE);
+    shows(&web, "/federation", "authorization", "Bearer of-the-federation").await;
+    let asked = first(&web, "/sts");
+    assert_eq!(asked.parameters["subject_token"], "ey.subject");
+    assert_eq!(asked.parameters["scope"], SCOPE);
 
-    let asked = first(&web, "/token");
-    let assertion = &asked.parameters["assertion"];
-    let (signed, signature) = assertion.rsplit_once('.').unwrap();
+    let shown = first(&web, "/account").headers["authorization"].clone();
+    let (signed, signature) = shown.strip_prefix("Bearer ").unwrap().rsplit_once('.').unwrap();
     let decoded = |text: &str| URL_SAFE_NO_PAD.decode(text).unwrap();
     let (header, claims) = signed.split_once('.').unwrap();
     let [header, claims] =
         [header, claims].map(|it| serde_json::from_slice::<Value>(&decoded(it)).unwrap());
     assert_eq!((&header["alg"], &header["kid"]), (&json!("RS256"), &json!("1")));
-    assert_eq!((&claims["iss"], &claims["aud"]), (&json!(account), &json!(web.url("/token"))));
-    assert_eq!(claims["scope"], "https://www.googleapis.com/auth/monitoring.read");
+    assert_eq!((&claims["iss"], &claims["sub"]), (&json!(email), &json!(email)));
+    assert_eq!(claims["scope"], SCOPE);
     let der: String = KEY.lines().filter(|it| !it.starts_with('-')).collect();
     let pair = RsaKeyPair::from_pkcs8(&STANDARD.decode(der).unwrap()).unwrap();
     let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref());
     public.verify(signed.as_bytes(), &decoded(signature)).unwrap();
+    assert_eq!(web.asked("/token").len(), 0, "Google takes what the account has signed");
 }
 
 /// Waits for a request with a good signature; answers the key's id, the scope and the request.
@@ -272,10 +296,10 @@ async fn the_node_gives_keys_to_who_asks_by_the_second_version_or_it_is_told_why
     web.show("/latest/api/token", "node-token");
     // A name that is none would lead elsewhere.
     web.show(node, "../../user-data");
-    adapter.refuses("source", &[&format!("{whose} names no role")]).await;
+    adapter.refuses("source", &[&format!("{whose}: it names no role")]).await;
     web.show(node, "reader\n");
     web.show(&format!("{node}/reader"), r#"{"Code": "AssumeRoleUnauthorizedAccess"}"#);
-    adapter.refuses("source", &[&format!("{whose} answered no keys")]).await;
+    adapter.refuses("source", &[&format!("{whose} answered no keys: does its role trust")]).await;
     assert_eq!(web.asked("/source").len(), 0);
     let keys = json!({
         "Code": "Success", "Type": "AWS-HMAC", "AccessKeyId": "ASIA4",
@@ -286,10 +310,8 @@ async fn the_node_gives_keys_to_who_asks_by_the_second_version_or_it_is_told_why
     let (id, _, _) = signed(&web, "/source", "secret-4").await;
     assert_eq!(id, "ASIA4");
     let asked = first(&web, "/latest/api/token");
-    assert_eq!(
-        (&*asked.method, &*asked.headers["x-aws-ec2-metadata-token-ttl-seconds"]),
-        ("PUT", "60")
-    );
+    let seconds: u32 = asked.headers["x-aws-ec2-metadata-token-ttl-seconds"].parse().unwrap();
+    assert!(asked.method == "PUT" && seconds > 0);
     assert_eq!(first(&web, node).headers["x-aws-ec2-metadata-token"], "node-token");
 }
 

@@ -4,27 +4,22 @@
 mod node;
 mod signature;
 mod sts;
+mod wire;
 
 pub(in crate::source) use signature::signed;
 
 use super::kept::{Fetched, Kept};
 use super::{Hidden, Reach};
-use crate::domain::secret::Secret;
 use crate::policy::access::Aws;
 use crate::source::ReadError;
-use jiff::Timestamp;
-use std::time::{Duration, Instant};
+use aws_credential_types::Credentials;
+use std::time::{Duration, Instant, SystemTime};
 
 /// How long keys are used that do not expire: as long as a file or the environment says the same.
 const FOREVER: Duration = Duration::ZERO;
 
-/// Keys that sign.
-#[derive(Clone, Debug)]
-pub(in crate::source) struct Keys {
-    id: String,
-    secret: Secret,
-    session: Option<Secret>,
-}
+/// Keys that sign. They show in no debug text.
+pub(in crate::source) type Keys = Credentials;
 
 /// Who asks Amazon: keys that are kept until they expire.
 #[derive(Debug)]
@@ -58,8 +53,8 @@ impl Identity {
         match &self.of.role {
             None => Ok((keys, lifetime)),
             Some(role) => {
-                let sts = sts::Sts { of: &self.of, timeout: self.timeout, reach: &self.reach };
-                sts.assumed(role, &keys).await
+                let sts = sts::Sts::new(&self.of, self.timeout, &self.reach, Some(keys))?;
+                sts.assumed(role).await
             }
         }
     }
@@ -69,22 +64,18 @@ impl Identity {
 async fn found(of: &Aws, timeout: Duration, reach: &Reach) -> Result<(Keys, Duration), ReadError> {
     let set = |name: &str| reach.environment.get(name);
     if let Some((path, profile)) = &of.credentials_file {
-        let keys = of_profile(&reach.text(path)?, profile).ok_or_else(|| {
-            ReadError::NoCredentials(format!("`{path}` has no keys for the profile {profile}"))
-        })?;
-        return Ok((keys, FOREVER));
+        return node::of_profile((path, profile), of, timeout, reach).await;
     }
     if let Some((id, secret)) = set("AWS_ACCESS_KEY_ID").zip(set("AWS_SECRET_ACCESS_KEY")) {
-        return Ok((Keys::new(id, secret, set("AWS_SESSION_TOKEN")), FOREVER));
+        return Ok((given(id, secret, set("AWS_SESSION_TOKEN")), FOREVER));
     }
     if let Some((path, role)) = set("AWS_WEB_IDENTITY_TOKEN_FILE").zip(set("AWS_ROLE_ARN")) {
         let token = reach.text(path)?;
-        return sts::Sts { of, timeout, reach }.of_web_identity(&token, role).await;
+        return sts::Sts::new(of, timeout, reach, None)?.of_web_identity(&token, role).await;
     }
-    let relative = set("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI");
-    let relative = relative.map(|it| format!("http://169.254.170.2{it}"));
-    if let Some(url) = set("AWS_CONTAINER_CREDENTIALS_FULL_URI").map(str::to_owned).or(relative) {
-        return node::of_agent(&url, timeout, reach).await;
+    let names = ["AWS_CONTAINER_CREDENTIALS_FULL_URI", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"];
+    if names.iter().any(|name| set(name).is_some()) {
+        return node::of_agent(timeout, reach).await;
     }
     if set("AWS_EC2_METADATA_DISABLED").is_some_and(|it| it.eq_ignore_ascii_case("true")) {
         let problem = "no keys: the environment names neither keys nor a web identity nor an agent";
@@ -105,61 +96,63 @@ pub(super) fn region<'r>(of: &'r Aws, reach: &'r Reach) -> Result<&'r str, ReadE
     })
 }
 
-impl Keys {
-    /// These, of which the last is there when they are temporary.
-    pub(in crate::source) fn new(id: &str, secret: &str, session: Option<&str>) -> Self {
-        let session = session.map(Secret::new);
-        Self { id: id.to_owned(), secret: Secret::new(secret), session }
-    }
-
-    /// What must not be seen of them.
-    pub(in crate::source) fn hide(&self, hidden: &mut Hidden) {
-        hidden.add(&self.id);
-        hidden.add(self.secret.reveal());
-        if let Some(session) = &self.session {
-            hidden.add(session.reveal());
-        }
-    }
+/// These keys, of which the last is there when they are temporary.
+pub(in crate::source) fn given(id: &str, secret: &str, session: Option<&str>) -> Keys {
+    // The line break that ends a file is no part of a key.
+    let whole = |it: &str| it.trim_end_matches(['\r', '\n']).to_owned();
+    Keys::new(whole(id), whole(secret), session.map(whole), None, "foresail")
 }
 
-/// The keys of a profile in a file as AWS' own tools write it.
-fn of_profile(text: &str, profile: &str) -> Option<Keys> {
-    let mut is_ours = false;
-    let (mut id, mut secret, mut session) = (None, None, None);
-    for line in text.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
-            is_ours = name.trim() == profile;
-        } else if let Some((key, text)) = line.split_once('=').filter(|_| is_ours) {
-            match key.trim() {
-                "aws_access_key_id" => id = Some(text.trim()),
-                "aws_secret_access_key" => secret = Some(text.trim()),
-                "aws_session_token" => session = Some(text.trim()),
-                _ => {}
-            }
-        }
+/// What must not be seen of keys.
+pub(in crate::source) fn hide(keys: &Keys, hidden: &mut Hidden) {
+    hidden.add(keys.access_key_id());
+    hidden.add(keys.secret_access_key());
+    if let Some(session) = keys.session_token() {
+        hidden.add(session);
     }
-    Some(Keys::new(id?, secret?, session))
 }
 
 /// How long something is good that expires then.
-fn left(expiration: Timestamp, reach: &Reach) -> Duration {
-    let left = expiration.duration_since((reach.now)());
-    Duration::try_from(left).unwrap_or_default()
+fn left(expiry: SystemTime, reach: &Reach) -> Duration {
+    expiry.duration_since(SystemTime::from((reach.now)())).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::environment::Environment;
+    use crate::domain::ports::Files;
+    use jiff::Timestamp;
+    use std::sync::Arc;
 
-    #[test]
-    fn keys_are_those_of_the_profile() {
-        let text = "[default]\naws_access_key_id = A\naws_secret_access_key=b=c\n\n[ other ]\n\
-            aws_access_key_id=D\n";
-        let keys = of_profile(text, "default").unwrap();
-        assert_eq!((keys.id.as_str(), keys.secret.reveal()), ("A", "b=c"));
-        assert!(keys.session.is_none());
-        assert!(of_profile(text, "other").is_none(), "half of the keys");
-        assert!(of_profile(text, "third").is_none());
+    const TEXT: &str = "[default]\naws_access_key_id = A\naws_secret_access_key=b=c\n\n[ other ]\n\
+        aws_access_key_id=D\n[program]\ncredential_process = echo {}\n";
+
+    #[derive(Debug)]
+    struct One;
+
+    impl Files for One {
+        fn content(&self, _: &str) -> Result<Arc<[u8]>, String> {
+            Ok(TEXT.as_bytes().into())
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_are_those_of_the_profile_and_no_profile_runs_a_program() {
+        let environment = Arc::new(Environment::default());
+        let reach = Reach { files: Arc::new(One), environment, now: Timestamp::now };
+        let of = Aws { region: None, service: "s".into(), credentials_file: None, role: None };
+        let get = async |profile| {
+            let found = node::of_profile(("keys", profile), &of, Duration::from_secs(5), &reach);
+            found.await
+        };
+        let (keys, lifetime) = get("default").await.unwrap();
+        assert_eq!((keys.access_key_id(), keys.secret_access_key()), ("A", "b=c"));
+        assert_eq!((keys.session_token(), lifetime), (None, FOREVER));
         assert!(!format!("{keys:?}").contains("b=c"));
+        for profile in ["other", "third", "program"] {
+            let problem = format!("`keys` has no keys for the profile {profile}");
+            assert_eq!(get(profile).await.map(|_| ()), Err(ReadError::NoCredentials(problem)));
+        }
     }
 }

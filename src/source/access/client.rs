@@ -9,7 +9,7 @@ use crate::source::ReadError;
 use crate::source::http::{self, Answer, Http};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HOST, HeaderValue};
-use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder};
+use reqwest::{Certificate, ClientBuilder, Identity, Request, RequestBuilder};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -92,14 +92,8 @@ impl Clients {
     }
 
     /// Sends one request that needs no other proof.
-    pub(super) async fn send(
-        &self,
-        make: impl Fn(&Client) -> RequestBuilder,
-    ) -> Result<Answer, ReadError> {
+    pub(super) async fn send(&self, mut request: Request) -> Result<Answer, ReadError> {
         let http = self.current()?;
-        let mut request = make(&http.client)
-            .build()
-            .map_err(|_| ReadError::NoCredentials("the request cannot be made".to_owned()))?;
         self.named(request.url_mut());
         if let Some(host) = self.host() {
             request.headers_mut().insert(HOST, host.clone());

@@ -1,33 +1,46 @@
-//! Tokens of Google: of the machine's own account, from its metadata server, or of a service account
-//! by its key file.
+//! Tokens of Google: of the machine's own account, of a service account by its key file, or for the
+//! token of another platform (workload identity federation). `google-cloud-auth` signs and asks.
 
-use super::{Hidden, Reach, grant};
-use crate::policy::access::Tls;
+use super::Reach;
+use super::grant::{self, MESSAGE_CHARS_MAX, Token};
+use crate::domain::error_chain::ErrorChain;
 use crate::source::ReadError;
-use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use grant::Token;
-use ring::rand::SystemRandom;
-use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
-use serde::Deserialize;
-use serde_json::json;
+use crate::source::http::innermost;
+use google_cloud_auth::build_errors::Error as BuildError;
+use google_cloud_auth::credentials::service_account::AccessSpecifier;
+use google_cloud_auth::credentials::{
+    AccessTokenCredentials, external_account, mds, service_account,
+};
+use google_cloud_auth::errors::CredentialsError;
+use serde_json::Value;
+use std::error::Error;
 use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::spawn_blocking;
+use tracing::subscriber::{NoSubscriber, with_default};
 
-/// How long an assertion is good: a token is asked for at once.
-const ASSERTION_SECONDS: i64 = 600;
+/// How long a token is used. The crate does not say how long it is good, but renews one for itself
+/// four minutes before it expires; Google's metadata server gives none that expires earlier.
+const LIFETIME: Duration = Duration::from_secs(240);
+/// How the machine's server is called in errors.
+const MACHINE: &str = "the metadata server";
 
-#[derive(Deserialize)]
-struct KeyFile {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    client_email: String,
-    #[serde(default)]
-    private_key: String,
-    #[serde(default)]
-    private_key_id: String,
-    #[serde(default)]
-    token_uri: String,
+/// Whose token.
+enum Account {
+    /// The machine's own, which this server tells.
+    Machine(Option<String>),
+    /// That of a key file.
+    Service(Box<Value>),
+    /// One of another platform.
+    External(Box<Value>),
+}
+
+/// Why there is no token.
+enum Failed {
+    Runtime,
+    Building,
+    Asking(CredentialsError),
+    Late,
 }
 
 /// A token for `scope`.
@@ -37,54 +50,137 @@ pub(super) async fn token(
     timeout: Duration,
     reach: &Reach,
 ) -> Result<Token, ReadError> {
-    let named = reach.environment.get("GOOGLE_APPLICATION_CREDENTIALS");
-    match credentials_file.or(named) {
-        None => of_machine(scope, timeout, reach).await,
-        Some(path) => {
-            let unfit = |why: &str| ReadError::NoCredentials(format!("`{path}` {why}"));
-            // What is wrong with the JSON may quote the key.
-            let key: KeyFile = serde_json::from_str(&reach.text(path)?)
-                .map_err(|_| unfit("is no key file of Google"))?;
-            if key.kind != "service_account" {
-                return Err(unfit("is not of a service account; use the machine's own account"));
-            }
-            let assertion = assertion(&key, scope, (reach.now)().as_second())
-                .ok_or_else(|| unfit("has no RSA key in PKCS#8 that can sign"))?;
-            grant::for_assertion(&key.token_uri, &assertion, timeout, reach).await
+    let set = |name| reach.environment.get(name);
+    let path = credentials_file.or(set("GOOGLE_APPLICATION_CREDENTIALS"));
+    let account = match path {
+        None => Account::Machine(set("GCE_METADATA_HOST").map(|it| format!("http://{it}"))),
+        Some(path) => of_file(path, reach)?,
+    };
+    let why = account.why(path.unwrap_or_default());
+    let scope = scope.to_owned();
+    // At its most talkative its HTTP tells the log about connections; a panic is the crate's way to
+    // say that the machine has no authorities.
+    let fetch = move || with_default(NoSubscriber::new(), || account.token(scope, timeout));
+    match spawn_blocking(fetch).await {
+        Ok(Ok(token)) => Ok((token, LIFETIME)),
+        Ok(Err(Failed::Late)) => Err(grant::why(why.whose, ReadError::TimedOut(timeout))),
+        Ok(Err(Failed::Building)) => Err(why.unfit()),
+        Ok(Err(Failed::Asking(error))) => Err(why.told(&error)),
+        Ok(Err(Failed::Runtime)) | Err(_) => {
+            Err(ReadError::NoCredentials("no client for tokens can be made".to_owned()))
         }
     }
 }
 
-/// On GKE the metadata server answers for the service account of the pod.
-async fn of_machine(scope: &str, timeout: Duration, reach: &Reach) -> Result<Token, ReadError> {
-    let host = reach.environment.get("GCE_METADATA_HOST").unwrap_or("metadata.google.internal");
-    let url = format!("http://{host}/computeMetadata/v1/instance/service-accounts/default/token");
-    let clients = grant::client(&url, timeout, &Tls::default(), reach)?;
-    let make = |http: &reqwest::Client| {
-        http.get(&url).query(&[("scopes", scope)]).header("Metadata-Flavor", "Google")
-    };
-    let answer = clients.send(make).await;
-    let answer = answer.map_err(|error| grant::why("the metadata server", error))?;
-    grant::token(&answer, &Hidden::default())
+/// What a file is of.
+fn of_file(path: &str, reach: &Reach) -> Result<Account, ReadError> {
+    let unfit = |why: &str| ReadError::NoCredentials(format!("`{path}` {why}"));
+    // What is wrong with the JSON may quote the key.
+    let file: Value =
+        serde_json::from_str(&reach.text(path)?).map_err(|_| unfit("is no key file of Google"))?;
+    match file.get("type").and_then(Value::as_str) {
+        Some("service_account") => Ok(Account::Service(Box::new(file))),
+        Some("external_account") => {
+            let source = file.get("credential_source");
+            // Whoever may write a file may not run programs by that.
+            if source.is_some_and(|it| it.get("executable").is_some()) {
+                return Err(unfit("wants to run a program for its token"));
+            }
+            Ok(Account::External(Box::new(file)))
+        }
+        Some(_) => Err(unfit("is of neither a service account nor an external account")),
+        None => Err(unfit("is no key file of Google")),
+    }
 }
 
-/// A signed request for a token (RFC 7523), issued at `now` in seconds since 1970.
-fn assertion(key: &KeyFile, scope: &str, now: i64) -> Option<String> {
-    let header = json!({"alg": "RS256", "typ": "JWT", "kid": key.private_key_id});
-    let claims = json!({
-        "iss": key.client_email,
-        "scope": scope,
-        "aud": key.token_uri,
-        "iat": now,
-        "exp": now.saturating_add(ASSERTION_SECONDS),
-    });
-    let [header, claims] = [header, claims].map(|it| URL_SAFE_NO_PAD.encode(it.to_string()));
-    let signed = format!("{header}.{claims}");
-    let lines = key.private_key.lines().filter(|it| !it.starts_with("-----"));
-    let der = STANDARD.decode(lines.map(str::trim).collect::<String>()).ok()?;
-    let pair = RsaKeyPair::from_pkcs8(&der).ok()?;
-    let mut signature = vec![0; pair.public().modulus_len()];
-    let random = SystemRandom::new();
-    pair.sign(&RSA_PKCS1_SHA256, &random, signed.as_bytes(), &mut signature).ok()?;
-    Some(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
+impl Account {
+    /// A token, asked for in a runtime of its own: the crate asks without a deadline in a task of its
+    /// own, which renews the token for ever, and both end with the runtime.
+    fn token(self, scope: String, timeout: Duration) -> Result<String, Failed> {
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime: Runtime = runtime.map_err(|_| Failed::Runtime)?;
+        let asked = runtime.block_on(async {
+            let credentials = self.credentials(scope).map_err(|_| Failed::Building)?;
+            match tokio::time::timeout(timeout, credentials.access_token()).await {
+                Ok(answered) => answered.map(|it| it.token).map_err(Failed::Asking),
+                Err(_) => Err(Failed::Late),
+            }
+        });
+        runtime.shutdown_background();
+        asked
+    }
+
+    fn credentials(self, scope: String) -> Result<AccessTokenCredentials, BuildError> {
+        match self {
+            Self::Machine(server) => {
+                let builder = mds::Builder::default().with_scopes([scope]);
+                let builder = match server {
+                    Some(server) => builder.with_endpoint(server),
+                    None => builder,
+                };
+                builder.build_access_token_credentials()
+            }
+            Self::Service(key) => service_account::Builder::new(*key)
+                .with_access_specifier(AccessSpecifier::from_scopes([scope]))
+                .build_access_token_credentials(),
+            Self::External(file) => external_account::Builder::new(*file)
+                .with_scopes([scope])
+                .build_access_token_credentials(),
+        }
+    }
+
+    fn why(&self, path: &str) -> Why {
+        let (whose, unfit) = match self {
+            Self::Machine(_) => (MACHINE, "names no server for tokens"),
+            Self::Service(_) => ("the key", "has no RSA key in PKCS#8 that can sign"),
+            Self::External(_) => (grant::TOKEN_ENDPOINT, "is no file of an external account"),
+        };
+        Why {
+            whose,
+            unfit: format!("`{path}` {unfit}"),
+            is_signed: matches!(self, Self::Service(_)),
+        }
+    }
+}
+
+/// What is told when there is no token.
+struct Why {
+    whose: &'static str,
+    unfit: String,
+    /// Whether nobody is asked.
+    is_signed: bool,
+}
+
+impl Why {
+    fn unfit(&self) -> ReadError {
+        ReadError::NoCredentials(self.unfit.clone())
+    }
+
+    fn told(&self, error: &CredentialsError) -> ReadError {
+        let whose = self.whose;
+        if self.is_signed {
+            return self.unfit();
+        }
+        let mut http = None;
+        let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+        while let Some(it) = cause {
+            http = it.downcast_ref::<reqwest::Error>().or(http);
+            cause = it.source();
+        }
+        match http {
+            Some(error) => match error.status() {
+                Some(status) => {
+                    ReadError::NoCredentials(format!("{whose} answered {}", status.as_u16()))
+                }
+                None => grant::why(whose, ReadError::Unreachable(innermost(error))),
+            },
+            // The machine's server was shown nothing that is secret.
+            None if whose == MACHINE => {
+                let text: String =
+                    ErrorChain(error).to_string().chars().take(MESSAGE_CHARS_MAX).collect();
+                ReadError::NoCredentials(format!("{whose}: {text}"))
+            }
+            None => ReadError::NoCredentials(format!("{whose} gave no token")),
+        }
+    }
 }

@@ -6,7 +6,7 @@ use crate::policy::access::{Aws, Role, is_role};
 use crate::policy::queue::lending::borrower;
 use crate::policy::queue::{Credential, Place, Question, QueueServer, SqsSigner};
 use crate::source::ReadError;
-use crate::source::access::aws::{Identity, Keys, signed};
+use crate::source::access::aws::{Identity, Keys, given, hide, signed};
 use crate::source::access::{Hidden, Reach};
 use crate::source::http::Http;
 use jiff::Timestamp;
@@ -90,7 +90,7 @@ impl Protocol for Sqs {
         let http = web::client(endpoint, server, login, false)?;
         let get = |credential| login.get(credential).unwrap_or_default();
         let by = match signer {
-            SqsSigner::AccessKey => By::AccessKey(Keys::new(
+            SqsSigner::AccessKey => By::AccessKey(given(
                 get(Credential::AccessKeyId),
                 get(Credential::SecretAccessKey),
                 login.get(Credential::SessionToken),
@@ -144,7 +144,7 @@ impl Signer {
             _ = identity.refused(keys.at, Instant::now()).await;
         }
         let mut hidden = Hidden::default();
-        keys.what.hide(&mut hidden);
+        hide(&keys.what, &mut hidden);
         // The connection is as good as before: what was refused is kept elsewhere.
         answer.map_err(|failed| match failed {
             Failed::Answer(error) | Failed::Credentials(error) | Failed::Connection(error) => {

@@ -186,8 +186,16 @@ async fn answer(
         found.map(|(_, behaviour)| behaviour.clone())
     };
     let behaviour = behaviour.unwrap_or(Behaviour::Answer(404, b"no such path".to_vec()));
-    Ok(respond(behaviour, &asked).await)
+    let mut response = respond(behaviour, &asked).await;
+    // A node of Amazon says how long its token is good: as long as was asked for.
+    if let Some(seconds) = head.headers.get(NODE_TOKEN_SECONDS) {
+        response.headers_mut().insert(NODE_TOKEN_SECONDS, seconds.clone());
+    }
+    Ok(response)
 }
+
+/// How long a token is to be good that is for asking a node of Amazon.
+const NODE_TOKEN_SECONDS: &str = "x-aws-ec2-metadata-token-ttl-seconds";
 
 /// The label of the series that tell how old the samples of others are.
 const AGE: &str = "foresail_age";

@@ -123,7 +123,7 @@ impl Cloud {
         let (status, text) = match (received.method, received.path) {
             ("POST", "/") => self.sqs(&received),
             (_, _) if self.state.lock().unwrap().gives_none => (503, String::new()),
-            ("POST", "/sts") => self.sts(&received),
+            ("POST", "/sts/") => self.sts(&received),
             ("GET", "/agent") if header("authorization") == AGENT_TOKEN => {
                 (200, self.json("agent"))
             }
@@ -141,7 +141,11 @@ impl Cloud {
             }
             _ => (401, String::new()),
         };
-        Ok(Response::builder().status(status).body(text.into()).unwrap())
+        // How long a node's token is good: as long as was asked for.
+        let lasting = "x-aws-ec2-metadata-token-ttl-seconds";
+        let seconds = header(lasting);
+        let response = Response::builder().status(status).header(lasting, seconds);
+        Ok(response.body(text.into()).unwrap())
     }
 
     fn give(&self, whose: &'static str) -> (String, String, String, String) {

@@ -1,52 +1,60 @@
-//! Keys that the platform under the pod gives: the agent of EKS Pod Identity or ECS, or the node.
+//! Keys that stand in a file, or that the platform under the pod gives: the agent of EKS Pod Identity
+//! or ECS, or the node. `aws-config` reads and asks.
 
-use super::{FOREVER, Keys, left};
-use crate::policy::access::Tls;
+use super::wire::{Clock, Wire};
+use super::{FOREVER, Keys, left, region};
+use crate::policy::access::Aws;
 use crate::source::ReadError;
-use crate::source::access::{Reach, grant, header_value};
-use crate::source::http::Answer;
-use jiff::Timestamp;
-use reqwest::header::HeaderValue;
-use reqwest::{Client, RequestBuilder};
-use serde::Deserialize;
+use crate::source::access::Reach;
+use aws_config::ecs::EcsCredentialsProvider;
+use aws_config::imds;
+use aws_config::imds::credentials::ImdsCredentialsProvider;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_credential_types::provider::ProvideCredentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_sdk_sts::config::Region;
+use aws_smithy_async::rt::sleep::TokioSleep;
 use std::time::Duration;
 
-/// Where a node of Amazon tells about itself.
-const METADATA: &str = "http://169.254.169.254";
-/// How long a token for that is good, in seconds: it is used at once.
-const TOKEN_SECONDS: &str = "60";
-/// How this is called in errors.
-const NODE: &str = "the node's metadata service (IMDSv2; the environment names no keys)";
-/// And the other one.
-const AGENT: &str = "the agent for credentials";
+/// Where a node of Amazon tells about itself, and where by IPv6.
+const METADATA: [&str; 2] = ["http://169.254.169.254", "http://[fd00:ec2::254]"];
 
-/// Keys as both answer them.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Answered {
-    access_key_id: String,
-    secret_access_key: String,
-    token: Option<String>,
-    expiration: Option<Timestamp>,
+/// Keys of a profile in a file as AWS' own tools write it, and how long they are good.
+pub(super) async fn of_profile(
+    (path, profile): (&str, &str),
+    of: &Aws,
+    timeout: Duration,
+    reach: &Reach,
+) -> Result<(Keys, Duration), ReadError> {
+    let wire = Wire::new("STS", timeout, reach);
+    let text = reach.text(path)?;
+    let files = EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Credentials, text);
+    let region = region(of, reach).ok().map(|it| Region::new(it.to_owned()));
+    let config = config(&wire, reach).with_region(region);
+    let provider = ProfileFileCredentialsProvider::builder()
+        .configure(&config)
+        .profile_name(profile)
+        .profile_files(files.build())
+        .build();
+    keys(&wire, &provider, reach).await.map_err(|error| match error {
+        // What is wrong with the file may quote a key.
+        Some(_) if !wire.was_used() => {
+            ReadError::NoCredentials(format!("`{path}` has no keys for the profile {profile}"))
+        }
+        _ => wire.why(None),
+    })
 }
 
 /// Keys that the agent of the pod gives, and how long they are good.
 pub(super) async fn of_agent(
-    url: &str,
     timeout: Duration,
     reach: &Reach,
 ) -> Result<(Keys, Duration), ReadError> {
-    let token = match reach.environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
-        Some(path) => Some(reach.text(path)?),
-        None => reach.environment.get("AWS_CONTAINER_AUTHORIZATION_TOKEN").map(str::to_owned),
-    };
-    let token = token.map(|it| header_value(&it, "the agent's token")).transpose()?;
-    let make = |http: &Client| match &token {
-        Some(token) => http.get(url).header("Authorization", token),
-        None => http.get(url),
-    };
-    let body = ask(AGENT, url, timeout, reach, make).await?;
-    keys(AGENT, &body, reach)
+    let wire = Wire::new("the agent for credentials", timeout, reach);
+    let provider = EcsCredentialsProvider::builder().configure(&config(&wire, reach)).build();
+    keys(&wire, &provider, reach).await.map_err(|it| wire.why(it.as_ref().map(|it| it as _)))
 }
 
 /// Keys of the role that the node has, by the second version of its service: the first one answers
@@ -55,55 +63,52 @@ pub(super) async fn of_node(
     timeout: Duration,
     reach: &Reach,
 ) -> Result<(Keys, Duration), ReadError> {
-    let base = reach.environment.get("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or(METADATA);
-    let base = base.trim_end_matches('/');
-    let url = format!("{base}/latest/api/token");
-    let make = |http: &Client| {
-        http.put(&url).header("X-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS)
-    };
-    let token = ask(NODE, &url, timeout, reach, make).await?;
-    let token = header_value(String::from_utf8_lossy(&token).trim(), NODE)?;
-    let roles = format!("{base}/latest/meta-data/iam/security-credentials/");
-    let read = |url: String| {
-        let token: HeaderValue = token.clone();
-        async move {
-            let make = |http: &Client| http.get(&url).header("X-aws-ec2-metadata-token", &token);
-            ask(NODE, &url, timeout, reach, make).await
+    let whose = "the node's metadata service (IMDSv2; the environment names no keys)";
+    let wire = Wire::new(whose, timeout, reach);
+    let set = |name| reach.environment.get(name);
+    let [of_four, of_six] = METADATA;
+    let is_six = set("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE")
+        .is_some_and(|it| it.eq_ignore_ascii_case("ipv6"));
+    let base = if is_six { of_six } else { of_four };
+    let base = set("AWS_EC2_METADATA_SERVICE_ENDPOINT").unwrap_or(base);
+    let config = config(&wire, reach);
+    let client = imds::Client::builder()
+        .configure(&config)
+        // A read that gets nothing asks again by its own rules.
+        .max_attempts(1)
+        .connect_timeout(timeout)
+        .read_timeout(timeout)
+        .operation_attempt_timeout(timeout)
+        .operation_timeout(timeout)
+        .endpoint(base.trim_end_matches('/'))
+        .map_err(|_| ReadError::NoCredentials(format!("{whose} has no URL")))?
+        .build();
+    let provider =
+        ImdsCredentialsProvider::builder().configure(&config).imds_client(client).build();
+    keys(&wire, &provider, reach).await.map_err(|error| match &error {
+        // The only one that says what to do.
+        Some(CredentialsError::InvalidConfiguration(_)) => {
+            let hint = "does its role trust ec2.amazonaws.com?";
+            ReadError::NoCredentials(format!("{whose} answered no keys: {hint}"))
         }
-    };
-    let listed = read(roles.clone()).await?;
-    let listed = String::from_utf8_lossy(&listed);
-    let role = listed.lines().next().map(str::trim).unwrap_or_default();
-    let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"+=,.@-_".contains(&it);
-    if role.is_empty() || !role.bytes().all(is_plain) {
-        return Err(ReadError::NoCredentials(format!("{NODE} names no role")));
-    }
-    keys(NODE, &read(format!("{roles}{role}")).await?, reach)
+        _ => wire.why(error.as_ref().map(|it| it as _)),
+    })
 }
 
-/// A good answer of the platform.
-async fn ask(
-    whose: &str,
-    url: &str,
-    timeout: Duration,
+/// What the crate needs to ask anybody.
+fn config(wire: &Wire, reach: &Reach) -> ProviderConfig {
+    ProviderConfig::empty()
+        .with_http_client(wire.clone())
+        .with_time_source(Clock(reach.clone()))
+        .with_sleep_impl(TokioSleep::new())
+}
+
+async fn keys(
+    wire: &Wire,
+    provider: &impl ProvideCredentials,
     reach: &Reach,
-    make: impl Fn(&Client) -> RequestBuilder,
-) -> Result<Vec<u8>, ReadError> {
-    let clients = grant::client(url, timeout, &Tls::default(), reach)?;
-    let answer = clients.send(make).await;
-    let Answer { status, body, content_type: _ } =
-        answer.map_err(|error| grant::why(whose, error))?;
-    if !(200..300).contains(&status) {
-        return Err(ReadError::NoCredentials(format!("{whose} answered {status}")));
-    }
-    Ok(body)
-}
-
-fn keys(whose: &str, body: &[u8], reach: &Reach) -> Result<(Keys, Duration), ReadError> {
-    // What is wrong with the JSON may quote a key.
-    let answered: Answered = serde_json::from_slice(body)
-        .map_err(|_| ReadError::NoCredentials(format!("{whose} answered no keys")))?;
-    let Answered { access_key_id, secret_access_key, token, expiration } = answered;
-    let keys = Keys::new(&access_key_id, &secret_access_key, token.as_deref());
-    Ok((keys, expiration.map_or(FOREVER, |it| left(it, reach))))
+) -> Result<(Keys, Duration), Option<CredentialsError>> {
+    let keys = wire.heard(provider.provide_credentials()).await?;
+    let lifetime = keys.expiry().map_or(FOREVER, |it| left(it, reach));
+    Ok((keys, lifetime))
 }

@@ -1,9 +1,7 @@
 //! Signatures of Amazon (SigV4).
 
 use super::Keys;
-use crate::domain::secret::Secret;
 use crate::source::ReadError;
-use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use jiff::Timestamp;
@@ -35,9 +33,7 @@ pub(in crate::source) fn signed(
     let own = own.filter_map(|(name, text)| Some((name.as_str(), text.to_str().ok()?)));
     let headers = std::iter::once(("host", host.as_str())).chain(own);
     let body = request.body().and_then(reqwest::Body::as_bytes).unwrap_or_default();
-    let session = keys.session.as_ref().map(Secret::reveal).map(str::to_owned);
-    let identity = Credentials::new(&keys.id, keys.secret.reveal(), session, None, "foresail");
-    let identity = identity.into();
+    let identity = keys.clone().into();
     let parameters = v4::SigningParams::builder()
         .identity(&identity)
         .region(region)

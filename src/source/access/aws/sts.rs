@@ -1,53 +1,77 @@
 //! Amazon's STS: keys for a token of the cluster, or for a role that the keys' owner may assume.
 
-use super::{Keys, left, region, signature};
-use crate::domain::secret::Secret;
-use crate::policy::access::{Aws, Role, Tls};
+use super::wire::{Clock, Wire};
+use super::{Keys, given, hide, left, region};
+use crate::policy::access::{Aws, Role};
 use crate::source::ReadError;
 use crate::source::access::{Hidden, Reach, grant};
-use crate::source::http::Answer;
-use std::time::Duration;
-
-const VERSION: (&str, &str) = ("Version", "2011-06-15");
+use aws_sdk_sts::Client;
+use aws_sdk_sts::config::retry::RetryConfig;
+use aws_sdk_sts::config::{BehaviorVersion, Config, IdentityCache, Region};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::types::Credentials;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use std::error::Error;
+use std::time::{Duration, SystemTime};
 
 /// The STS of a region.
 pub(super) struct Sts<'s> {
-    pub(super) of: &'s Aws,
-    pub(super) timeout: Duration,
-    pub(super) reach: &'s Reach,
+    client: Client,
+    wire: Wire,
+    reach: &'s Reach,
+    /// What no error may show.
+    hidden: Hidden,
 }
 
-impl Sts<'_> {
+impl<'s> Sts<'s> {
+    /// Asked as the owner of these keys, or as nobody.
+    pub(super) fn new(
+        of: &Aws,
+        timeout: Duration,
+        reach: &'s Reach,
+        keys: Option<Keys>,
+    ) -> Result<Self, ReadError> {
+        let wire = Wire::new("STS", timeout, reach);
+        let mut config = Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region(of, reach)?.to_owned()))
+            .http_client(wire.clone())
+            .time_source(Clock(reach.clone()))
+            .sleep_impl(TokioSleep::new())
+            .identity_cache(IdentityCache::no_cache())
+            // Who needs keys knows when to ask again.
+            .retry_config(RetryConfig::disabled());
+        config.set_endpoint_url(reach.environment.get("AWS_ENDPOINT_URL_STS").map(str::to_owned));
+        let mut hidden = Hidden::default();
+        if let Some(keys) = keys {
+            hide(&keys, &mut hidden);
+            config = config.credentials_provider(keys);
+        }
+        Ok(Self { client: Client::from_conf(config.build()), wire, reach, hidden })
+    }
+
     /// Keys of `role` for the token of the pod's service account, and how long they are good.
     pub(super) async fn of_web_identity(
-        &self,
+        mut self,
         token: &str,
         role: &str,
     ) -> Result<(Keys, Duration), ReadError> {
-        let form = [
-            ("Action", "AssumeRoleWithWebIdentity"),
-            VERSION,
-            ("RoleArn", role),
-            ("RoleSessionName", self.session()),
-            ("WebIdentityToken", token),
-        ];
-        self.keys(&form, None).await
+        self.hidden.add(token);
+        let request = self.client.assume_role_with_web_identity();
+        let request = request.role_arn(role).role_session_name(self.session());
+        let call = request.web_identity_token(token).send();
+        let answer = self.wire.heard(call).await.map_err(|error| self.why(error))?;
+        self.keys(answer.credentials())
     }
 
-    /// Keys of a role for `keys`, and how long they are good.
-    pub(super) async fn assumed(
-        &self,
-        role: &Role,
-        keys: &Keys,
-    ) -> Result<(Keys, Duration), ReadError> {
-        let mut form = vec![
-            ("Action", "AssumeRole"),
-            VERSION,
-            ("RoleArn", &*role.arn),
-            ("RoleSessionName", self.session()),
-        ];
-        form.extend(role.external_id.as_deref().map(|it| ("ExternalId", it)));
-        self.keys(&form, Some(keys)).await
+    /// Keys of a role, and how long they are good.
+    pub(super) async fn assumed(&self, role: &Role) -> Result<(Keys, Duration), ReadError> {
+        let request = self.client.assume_role().role_arn(&*role.arn);
+        let request = request.role_session_name(self.session());
+        let call = request.set_external_id(role.external_id.as_deref().map(str::to_owned)).send();
+        let answer = self.wire.heard(call).await.map_err(|error| self.why(error))?;
+        self.keys(answer.credentials())
     }
 
     /// As whom the owner of the role sees us.
@@ -55,72 +79,28 @@ impl Sts<'_> {
         self.reach.environment.get("AWS_ROLE_SESSION_NAME").unwrap_or("foresail")
     }
 
-    async fn keys(
-        &self,
-        form: &[(&str, &str)],
-        signer: Option<&Keys>,
-    ) -> Result<(Keys, Duration), ReadError> {
-        let region = region(self.of, self.reach);
-        let url = match self.reach.environment.get("AWS_ENDPOINT_URL_STS") {
-            Some(url) => url.to_owned(),
-            None => endpoint(region.clone()?),
-        };
-        let clients = grant::client(&url, self.timeout, &Tls::default(), self.reach)?;
-        let http = clients.current()?;
-        let request = http.client.post(&url).form(form).build().map_err(|_| {
-            ReadError::NoCredentials("the request for keys cannot be made".to_owned())
-        })?;
-        let request = match signer {
-            Some(keys) => signature::signed(request, keys, (region?, "sts"), (self.reach.now)())?,
-            None => request,
-        };
-        let request = reqwest::RequestBuilder::from_parts(http.client.clone(), request);
-        let Answer { status, body, content_type: _ } =
-            http.send(request).await.map_err(|error| grant::why("STS", error))?;
-        let text = String::from_utf8_lossy(&body);
-        if !(200..300).contains(&status) {
-            let code = element(&text, "Code").unwrap_or("no error of STS");
-            let mut hidden = Hidden::default();
-            form.iter().filter(|it| it.0 == "WebIdentityToken").for_each(|it| hidden.add(it.1));
-            if let Some(keys) = signer {
-                keys.hide(&mut hidden);
-            }
-            let code = hidden.without(code.chars().take(grant::MESSAGE_CHARS_MAX).collect());
-            return Err(ReadError::NoCredentials(format!("STS answered {status}: {code}")));
-        }
-        let keys = || {
-            let expiration = element(&text, "Expiration")?.parse().ok()?;
-            let keys = Keys {
-                id: element(&text, "AccessKeyId")?.to_owned(),
-                secret: Secret::new(element(&text, "SecretAccessKey")?),
-                session: Some(Secret::new(element(&text, "SessionToken")?)),
-            };
-            Some((keys, left(expiration, self.reach)))
-        };
-        keys().ok_or_else(|| ReadError::NoCredentials("STS answered no keys".to_owned()))
+    fn keys(&self, told: Option<&Credentials>) -> Result<(Keys, Duration), ReadError> {
+        let told = told.ok_or_else(|| self.wire.why(None))?;
+        let keys =
+            given(told.access_key_id(), told.secret_access_key(), Some(told.session_token()));
+        let expiry = SystemTime::try_from(*told.expiration()).map_err(|_| self.wire.why(None))?;
+        Ok((keys, left(expiry, self.reach)))
     }
-}
 
-/// Where the STS of a region is.
-fn endpoint(region: &str) -> String {
-    let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-    format!("https://sts.{region}.amazonaws.com{suffix}/")
-}
-
-/// The text of the first element of this name. What STS answers has no attributes and no entities
-/// here.
-fn element<'x>(xml: &'x str, name: &str) -> Option<&'x str> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    rest.split_once(&format!("</{name}>")).map(|(text, _)| text.trim())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sts_is_in_the_region_and_in_china_elsewhere() {
-        assert_eq!(endpoint("eu-west-1"), "https://sts.eu-west-1.amazonaws.com/");
-        assert_eq!(endpoint("cn-north-1"), "https://sts.cn-north-1.amazonaws.com.cn/");
+    /// The code of an error; its text may repeat what was asked.
+    fn why<E: ProvideErrorMetadata + Error + Send + Sync + 'static>(
+        &self,
+        error: Option<SdkError<E, HttpResponse>>,
+    ) -> ReadError {
+        let status = error.as_ref().and_then(SdkError::raw_response).map(|it| it.status());
+        match (status, &error) {
+            (Some(status), Some(error)) if !status.is_success() => {
+                let code = error.code().unwrap_or("no error of STS");
+                let code = self.hidden.without(code.to_owned());
+                let code: String = code.chars().take(grant::MESSAGE_CHARS_MAX).collect();
+                ReadError::NoCredentials(format!("STS answered {}: {code}", status.as_u16()))
+            }
+            _ => self.wire.why(error.as_ref().map(|it| it as _)),
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::source::access::grant::{self, Client, TOKEN_ENDPOINT, TokenServer};
 use crate::source::access::kept::{Fetched, Kept};
 use crate::source::http::{Answer, Http};
 use crate::source::queue::{Failed, Login, web};
+use reqwest::{Request, RequestBuilder};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -124,12 +125,12 @@ fn first(token: &str, extensions: &BTreeMap<Box<str>, Box<str>>) -> String {
 }
 
 impl TokenServer for Endpoint {
-    async fn answer(
-        &self,
-        form: &[(&str, &str)],
-        shown: Option<(&str, &str)>,
-    ) -> Result<Answer, ReadError> {
-        let request = grant::asked(self.http.client.post(&*self.url), form, shown);
+    fn url(&self) -> &str {
+        &self.url
+    }
+
+    async fn answer(&self, request: Request) -> Result<Answer, ReadError> {
+        let request = RequestBuilder::from_parts(self.http.client.clone(), request);
         self.http.send(request).await.map_err(|error| grant::why(TOKEN_ENDPOINT, error))
     }
 }
