@@ -2,10 +2,12 @@
 
 mod forecasts;
 mod pod_pages;
+mod rules;
 mod supply;
 
 pub(super) use forecasts::{OfForecasts, forecasts};
 pub(super) use pod_pages::{places, pod_pages};
+pub(super) use rules::rules;
 pub(super) use supply::supply;
 
 use crate::auth::Door;
