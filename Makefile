@@ -31,7 +31,7 @@ cluster: setup ## A control plane with Foresail registered, to look at by hand, 
 
 .PHONY: bench
 bench: setup-build ## The benchmarks
-	cargo bench --locked --bench api --bench forecast --bench judge --bench pods --bench scrape --bench tick
+	cargo bench --locked --bench api --bench forecast --bench judge --bench pods --bench rules --bench scrape --bench tick
 
 .PHONY: soak
 soak: setup-build ## 1,000 forecasting policies with two weeks of history: memory and processor time
@@ -75,7 +75,7 @@ doc-test: setup-build
 # Each benchmark once, unoptimised and untimed, so that none of them rots.
 .PHONY: bench-test
 bench-test: setup-build
-	cargo test --locked --bench api --bench forecast --bench forecast_tables --bench judge --bench pods --bench scrape --bench soak --bench tick
+	cargo test --locked --bench api --bench forecast --bench forecast_tables --bench judge --bench pods --bench rules --bench scrape --bench soak --bench tick
 
 # The page of `foresail simulate` in a headless browser.
 .PHONY: browser-test

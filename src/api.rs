@@ -210,8 +210,9 @@ impl Server {
         if !matches!(ask, Ask::Custom(_) | Ask::External(_)) {
             return Ok(None);
         }
-        let snapshot = self.face.published.load();
-        let world = World { snapshot: &snapshot, pods: &*self.face.pods, now: now.time };
+        let (snapshot, rules) = (self.face.published.load(), self.face.on_demand.board.load());
+        let pods = &*self.face.pods;
+        let world = World { snapshot: &snapshot, rules: &rules, pods, now: now.time };
         self.face.on_demand.find(ask, query, &world).await
     }
 
@@ -250,8 +251,9 @@ impl Server {
         form: Form,
         now: Now,
     ) -> Result<Answer, Refusal> {
-        let snapshot = self.face.published.load();
-        let world = World { snapshot: &snapshot, pods: &*self.face.pods, now: now.time };
+        let (snapshot, rules) = (self.face.published.load(), self.face.on_demand.board.load());
+        let pods = &*self.face.pods;
+        let world = World { snapshot: &snapshot, rules: &rules, pods, now: now.time };
         match ask {
             Ask::Custom(ask) => {
                 custom_metrics::answer(ask, query, form, &world).map(|it| Answer::of(it, form))

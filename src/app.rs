@@ -41,6 +41,7 @@ use crate::telemetry::health::{Check, Health};
 use crate::tls::certificates::{Certificates, Origin};
 use crate::tls::{Acceptor, TlsError};
 use crate::web;
+use crate::web::rules::RulesPage;
 use configuration::{ConfigError, ConfigFiles, Follower, Loaded};
 use files::look_every;
 use metrics::Metrics;
@@ -228,6 +229,7 @@ impl App {
         let on_demand =
             on_demand::serve(needs, loaded.clone(), &mut tasks, &mut health, &stop_work);
         let board = Arc::clone(&on_demand.board);
+        self_metrics::rules(registries.own(), &board);
 
         let external = external::follow(loaded.clone(), outer_reach, &mut tasks, stop_work.clone());
         let listed = loaded.clone();
@@ -268,7 +270,8 @@ impl App {
         let bind = async |port, served| Listener::bind(port, is_local, served, &servers).await;
         let secure =
             bind(settings.secure_port, Served { name: "secure", acceptor, router }).await?;
-        let router = web::router(registries.finish(), health, desk, board);
+        let rules = RulesPage { board, now: clock::now };
+        let router = web::router(registries.finish(), health, desk, rules);
         let served = Served { name: "observability", acceptor: None, router };
         let observability = bind(settings.observability_port, served).await?;
         Ok(Self { secure, observability, tasks, stop_work, serving, shutdown_delay })

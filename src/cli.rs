@@ -173,12 +173,15 @@ struct ServeArgs {
 
 #[derive(Debug, Args)]
 struct CheckArgs {
-    /// The configuration file, or one of manifests with MetricPolicy and ClusterMetricPolicy objects
+    /// The configuration file, one of prometheus-adapter, or one of manifests with MetricPolicy and
+    /// ClusterMetricPolicy objects
     #[arg(long, value_name = "FILE", default_value = CONFIG)]
     config: PathBuf,
     /// A folder with profiles that take the place of built-in ones
     #[arg(long, value_name = "DIR")]
     profiles: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "With a configuration of prometheus-adapter")]
+    server: import::ServerArgs,
 }
 
 #[derive(Debug, Args)]

@@ -5,6 +5,7 @@
 //! make, the waiters to wake, and `Board`, from which requests are answered. Does no I/O: `app` reads.
 
 pub mod board;
+pub mod counts;
 pub mod ledger;
 pub mod rule;
 

@@ -8,7 +8,9 @@
 //! Never does I/O; one broken rule never hides the good ones beside it.
 
 pub mod answer;
+pub mod askable;
 pub mod catalogue;
+mod keep_good;
 pub mod load;
 pub mod naming;
 pub mod pattern;
@@ -29,6 +31,7 @@ use crate::rules::naming::Naming;
 use crate::rules::resources::{ResourceLabels, Resources, RestMapping, UnknownResource};
 use crate::rules::template::Template;
 use crate::rules::wire::OnDuplicate;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// All rules of a configuration, with what is wrong in it.
@@ -93,6 +96,17 @@ pub struct BrokenRule {
 pub struct Bound {
     rule: Arc<Rule>,
     labels: ResourceLabels,
+}
+
+impl Rules {
+    /// How many the file has, broken ones included.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let places = |kind| self.of(kind).iter().map(move |it| (kind, it.place));
+        let broken = self.broken.iter().map(|it| (it.kind, it.place));
+        let all = Kind::ALL.into_iter().flat_map(places).chain(broken);
+        all.collect::<BTreeSet<_>>().len()
+    }
 }
 
 impl Kind {

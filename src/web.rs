@@ -5,11 +5,11 @@
 //! names, never what a source was asked, and takes nothing.
 
 pub mod explain;
-mod rules;
+pub mod rules;
 
-use crate::on_demand::board::Board;
 use crate::telemetry::health::{Health, Probe, Report};
 use crate::web::explain::Desk;
+use crate::web::rules::RulesPage;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -33,7 +33,7 @@ pub fn router(
     registry: Arc<Registry>,
     health: Arc<Health>,
     desk: Desk,
-    board: Arc<Board>,
+    rules: RulesPage,
 ) -> Router {
     let explain = Router::new()
         .route("/debug/explain", get(explain::list))
@@ -45,7 +45,7 @@ pub fn router(
         .route("/readyz", get(|State(page)| async move { probe(&page, Probe::Readyz) }))
         .with_state(Page { registry, health })
         .merge(explain)
-        .merge(Router::new().route("/debug/rules", get(rules::list)).with_state(board))
+        .merge(Router::new().route("/debug/rules", get(rules::list)).with_state(rules))
 }
 
 async fn metrics(State(page): State<Page>) -> Response {

@@ -184,7 +184,7 @@ fn unknown(ask: &CustomAsk, world: &World<'_>) -> Refusal {
     };
     let place = namespace.map(|it| format!(" in namespace {it}")).unwrap_or_default();
     let asked = format!("metric {} of {}{object}{place}", ask.metric, ask.resource);
-    world.unknown(&asked, namespace, &ask.metric)
+    world.unknown(&asked, namespace, (Some(&ask.resource), &ask.metric))
 }
 
 /// The pods that the selector selects, if it has to be applied at all: a single object is named

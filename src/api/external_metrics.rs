@@ -31,7 +31,8 @@ pub(crate) fn answer(
         .map_err(|error| Refusal::bad_request(error.to_string()))?;
     let Some((key, entries)) = locate(ask, world) else {
         let asked = format!("external metric {} in namespace {}", ask.metric, ask.namespace);
-        return Err(world.unknown(&asked, Some(&ask.namespace), &ask.metric));
+        let wanted = (None, &*ask.metric);
+        return Err(world.unknown(&asked, Some(&ask.namespace), wanted));
     };
     let mut served: Vec<Item<'_>> = Vec::new();
     let mut without: Vec<&Entry> = Vec::new();

@@ -55,12 +55,12 @@ impl OnDemand {
         world: &World<'_>,
     ) -> Result<Option<Demanded>, Refusal> {
         let Some(wants) = &self.wants else { return Ok(None) };
-        let state = self.board.load();
+        let state = world.rules;
         let asked = match ask {
-            Ask::External(ask) => external_question(ask, query, world, &state)?,
+            Ask::External(ask) => external_question(ask, query, world, state)?,
             Ask::Custom(ask) => {
                 let objects = self.objects.as_deref();
-                let asked = || custom_question(ask, query, world, &state, objects);
+                let asked = || custom_question(ask, query, world, state, objects);
                 let asked = match (asked(), objects) {
                     (Err(Missing::Pods(namespace, _)), _) => {
                         wants.want_pods(namespace).await;
@@ -84,7 +84,7 @@ impl OnDemand {
         let late = |why: String| Refusal::not_found(format!("{}: {why}", question.key()));
         wants.want(question.clone()).await.map_err(late)?;
         // What a failure left is told, too, and that may be older than what serves.
-        let answer = self.board.load().answers.get(&question).cloned();
+        let answer = self.board.load().awaited(&question);
         let answer = answer.ok_or_else(|| late("its rule changed meanwhile".to_owned()))?;
         Ok(Some(Demanded { question, answer, names, kind }))
     }

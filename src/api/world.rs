@@ -3,9 +3,11 @@
 use crate::api::refusal::Refusal;
 use crate::domain::limits;
 use crate::domain::metric::MetricKey;
-use crate::domain::name::ObjectName;
+use crate::domain::name::{MetricName, ObjectName};
+use crate::domain::object::GroupResource;
 use crate::domain::ports::Pods;
 use crate::domain::selector::Selector;
+use crate::on_demand::board::State as Rules;
 use crate::pipeline::outcome::Value;
 use crate::published::{Entry, Snapshot, State};
 use jiff::Timestamp;
@@ -16,6 +18,8 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct World<'a> {
     pub(crate) snapshot: &'a Snapshot,
+    /// What rules make.
+    pub(crate) rules: &'a Rules,
     pub(crate) pods: &'a dyn Pods,
     pub(crate) now: Timestamp,
 }
@@ -31,36 +35,88 @@ impl World<'_> {
         joined(entries.map(|it| it.refusal(self.now)), "; ")
     }
 
-    /// That `asked` is not published, with the names that may have been meant.
-    pub(crate) fn unknown(&self, asked: &str, namespace: Option<&str>, metric: &str) -> Refusal {
-        let near = self.near(namespace, metric);
+    /// That `asked` is not published, with the names that may have been meant. It is a metric of a
+    /// `resource`, or an external one.
+    pub(crate) fn unknown(
+        &self,
+        asked: &str,
+        namespace: Option<&str>,
+        (resource, metric): (Option<&str>, &str),
+    ) -> Refusal {
+        let near = self.near(namespace, resource, metric);
         let hint = if near.is_empty() {
             String::new()
         } else {
             format!("; near that: {}", joined(near.into_iter(), ", "))
         };
-        Refusal::not_found(format!("no policy publishes {}{hint}", cut(asked)))
+        let rules = if self.rules.rules.is_empty() { "" } else { ", and no rule makes it" };
+        Refusal::not_found(format!("no policy publishes {}{rules}{hint}", cut(asked)))
     }
 
-    /// What is published in the same place under the same or nearly the same name; only the nearest.
-    fn near(&self, namespace: Option<&str>, metric: &str) -> Vec<&MetricKey> {
+    /// What is published in the same place under the same or nearly the same name, and what rules make
+    /// under such; only the nearest.
+    fn near(&self, namespace: Option<&str>, resource: Option<&str>, metric: &str) -> Vec<String> {
         if metric.len() > NEAR_BYTES_MAX {
             return Vec::new();
         }
-        let mut near: Vec<(usize, &MetricKey)> = self
-            .snapshot
-            .keys()
-            .filter(|key| namespace_of(key) == namespace)
-            .filter(|key| key.metric().as_str().len() <= NEAR_BYTES_MAX)
+        let published = self.snapshot.keys().filter(|key| namespace_of(key) == namespace);
+        let published = published.map(|key| (key.metric(), Near::Published(key)));
+        let made = self.made(resource).take(limits::documents::METRICS_LISTED);
+        let mut near: Vec<(usize, Near<'_>, &MetricName)> = published
             .take(limits::documents::METRICS_LISTED)
-            .map(|key| (strsim::osa_distance(metric, key.metric().as_str()), key))
-            .filter(|(distance, _)| *distance <= (metric.len() / 4).max(2))
+            .chain(made)
+            .filter(|(name, _)| name.as_str().len() <= NEAR_BYTES_MAX)
+            .map(|(name, near)| (strsim::osa_distance(metric, name.as_str()), near, name))
+            .filter(|(distance, ..)| *distance <= (metric.len() / 4).max(2))
             .collect();
         near.sort();
-        let nearest = near.first().map(|(distance, _)| *distance);
-        let as_near = near.into_iter().filter(|(distance, _)| Some(*distance) == nearest);
-        as_near.map(|(_, key)| key).take(NEAR_NAMES_MAX).collect()
+        let nearest = near.first().map(|(distance, ..)| *distance);
+        let as_near = near.into_iter().filter(|(distance, ..)| Some(*distance) == nearest);
+        let shown = as_near.map(|(_, near, name)| match near {
+            Near::Published(key) => key.to_string(),
+            Near::Made { resource: Some(resource), .. } => format!("metric {name} of {resource}"),
+            Near::Made { resource: None, .. } => format!("external metric {name}"),
+        });
+        shown.take(NEAR_NAMES_MAX).collect()
     }
+
+    /// What rules make, of the resource that was asked for first; external metrics without one.
+    fn made(&self, resource: Option<&str>) -> impl Iterator<Item = (&MetricName, Near<'_>)> {
+        let sent = resource.map(GroupResource::parse);
+        let asked =
+            sent.map(|it| (GroupResource::guess(&it.resource, &it.group).resource, it.resource));
+        let is_external = asked.is_none();
+        let is_other = move |it: &GroupResource| {
+            asked
+                .as_ref()
+                .is_none_or(|(plural, sent)| it.resource != *plural && it.resource != *sent)
+        };
+        let catalogue = &self.rules.catalogue;
+        let customs =
+            catalogue.customs().filter(move |_| !is_external).map(move |(it, metric, _)| {
+                (metric, Near::Made { is_other: is_other(it), resource: Some(it) })
+            });
+        let (own, others): (Vec<_>, Vec<_>) =
+            customs.partition(|(_, near)| matches!(near, Near::Made { is_other: false, .. }));
+        let externals = catalogue.externals().filter(move |_| is_external);
+        let externals =
+            externals.map(|(metric, _)| (metric, Near::Made { is_other: false, resource: None }));
+        own.into_iter().chain(others).chain(externals)
+    }
+}
+
+/// Who has a metric whose name is near to the one asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Near<'a> {
+    /// A policy, under this key.
+    Published(&'a MetricKey),
+    /// A rule.
+    Made {
+        /// Whether it is about other objects than were asked for.
+        is_other: bool,
+        /// Which objects; `None` for an external metric.
+        resource: Option<&'a GroupResource>,
+    },
 }
 
 /// Longer names are not compared: the work grows with the square, and the client chooses.

@@ -2,6 +2,7 @@
 //! good. A bad edit is refused and the last good one keeps running.
 
 pub mod profiles;
+mod rules;
 
 use crate::app::metrics::Metrics;
 use crate::app::policies::Verdicts;
@@ -16,7 +17,7 @@ use crate::policy::crd::{self, Unsupported};
 use crate::policy::profile::Profiles;
 use crate::policy::resolve::objects::manifests::{self, Manifests};
 use crate::policy::{Config, SourceKind, SourceSettings, resolve};
-use crate::rules::{self, Rules};
+use crate::rules::Rules;
 use crate::source::{Reach, Source};
 use profiles::Written;
 use std::path::{Path, PathBuf};
@@ -84,7 +85,7 @@ pub fn read(files: &ConfigFiles) -> Result<Config, ConfigError> {
 ///
 /// # Errors
 /// When the file as a whole cannot be used.
-pub fn read_any(files: &ConfigFiles) -> Result<Manifests, ConfigError> {
+pub fn read_any(files: &ConfigFiles) -> Result<Read, ConfigError> {
     let contents = Contents::read(files)?;
     let faulty = |faults| ConfigError::Faulty { path: files.config.clone(), faults };
     if contents.config.len() <= limits::CONFIG_BYTES_MAX
@@ -92,9 +93,27 @@ pub fn read_any(files: &ConfigFiles) -> Result<Manifests, ConfigError> {
         && let Some(manifests) =
             manifests::load(text, &profiles::settle(&contents.profiles)?).map_err(faulty)?
     {
-        return Ok(manifests);
+        return Ok(Read { manifests, rules: Arc::default(), is_old: false });
     }
-    Ok(Manifests { config: contents.settle(files)?.config, ..Manifests::default() })
+    let is_old = contents.is_of_prometheus_adapter();
+    let mut files = files.clone();
+    if is_old {
+        // Who does not ask Prometheus need not know where it is.
+        files.server.get_or_insert_default();
+    }
+    let Settled { config, rules } = contents.settle(&files)?;
+    Ok(Read { manifests: Manifests { config, ..Manifests::default() }, rules, is_old })
+}
+
+/// What was read to be looked at, and not to be served.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// The policies and sources.
+    pub manifests: Manifests,
+    /// The rules.
+    pub rules: Arc<Rules>,
+    /// Whether it is a file of prometheus-adapter.
+    pub is_old: bool,
 }
 
 /// The definitions of the objects that hold policies in a cluster, as YAML.
@@ -119,13 +138,20 @@ impl Contents {
         Ok(Self { config: content(config)?, profiles })
     }
 
+    /// Whether the file is prometheus-adapter's.
+    fn is_of_prometheus_adapter(&self) -> bool {
+        let is_small = self.config.len() <= limits::CONFIG_BYTES_MAX;
+        let text = std::str::from_utf8(&self.config).ok().filter(|_| is_small);
+        text.is_some_and(prometheus_adapter::is_configuration)
+    }
+
     fn settle(&self, files: &ConfigFiles) -> Result<Settled, ConfigError> {
         let profiles = profiles::settle(&self.profiles)?;
         let path = &files.config;
         let text = text(path, &self.config)?;
         let faulty = |faults| ConfigError::Faulty { path: path.clone(), faults };
         let config = configured(text, &profiles, files.server.as_ref()).map_err(faulty)?;
-        with_rules(config, text).map_err(faulty)
+        rules::with_rules(config, text).map_err(faulty)
     }
 }
 
@@ -167,16 +193,6 @@ fn configured(
 struct Settled {
     config: Config,
     rules: Arc<Rules>,
-}
-
-/// The configuration with its rules, and with what is wrong in them.
-fn with_rules(mut config: Config, text: &str) -> Result<Settled, Vec<Fault>> {
-    let rules = rules::load::load(text)?;
-    config.faults.extend(rules.faults.iter().cloned());
-    config.warnings.extend(rules.warnings.iter().cloned());
-    config.faults.sort_by_key(|it| it.position);
-    config.warnings.sort_by_key(|it| it.position);
-    Ok(Settled { config, rules: Arc::new(rules) })
 }
 
 /// A file, one byte more than allowed, so that a larger one is found out without being read.
@@ -257,13 +273,16 @@ impl Follower {
 
     fn take_over(&self, Settled { config, rules }: Settled) {
         log_all(&self.files.config, &config);
-        let (config, kept) = config.keep_good(&self.loaded.borrow().config);
-        for what in kept {
+        let before = Arc::clone(&self.loaded.borrow());
+        let (config, kept) = config.keep_good(&before.config);
+        let (rules, kept_rules) = rules::keep_good(&rules, &before.rules, &config);
+        for what in kept.into_iter().chain(kept_rules) {
             tracing::warn!("{what} is broken in the new configuration and kept as it was");
         }
         self.metrics.config_loaded(&config);
         tracing::info!(policies = config.policies.len(), "configuration reloaded");
-        let loading = load(config, rules, &self.metrics, (&self.queues, &self.reach));
+        let queues = (&self.queues, &self.reach);
+        let loading = load(config, Arc::new(rules), &self.metrics, queues);
         self.loaded.send_replace(Arc::new(loading));
     }
 

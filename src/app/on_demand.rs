@@ -20,7 +20,7 @@ use crate::domain::ports::{Objects, Pods, PodsUnknown};
 use crate::domain::selector::Selector;
 use crate::on_demand::Question;
 use crate::on_demand::board::{Board, Refused, Wants};
-use crate::on_demand::ledger::{Ledger, Read, Wanted};
+use crate::on_demand::ledger::{Ledger, Listed, Read, Wanted};
 use crate::rules::Rule;
 use crate::rules::answer::Answer;
 use crate::rules::catalogue::SeriesShape;
@@ -146,6 +146,8 @@ struct Keeper {
     sources: Sources,
     reads: JoinSet<(Read, Result<Answer, Refused>)>,
     relists: JoinSet<Listing>,
+    /// Metrics that are put together of what was listed.
+    lists: JoinSet<Listed>,
     relist_at: Instant,
     begun: Instant,
 }
@@ -178,6 +180,7 @@ pub(super) fn serve(
         sources: Sources::default(),
         reads: JoinSet::new(),
         relists: JoinSet::new(),
+        lists: JoinSet::new(),
         relist_at: Instant::now(),
         begun: Instant::now(),
     };
@@ -212,7 +215,11 @@ impl Keeper {
                     tokio::time::sleep(limits::GATHER).await;
                     self.take(first);
                 }
-                Some(listing) = self.relists.join_next() => self.take_listing(listing),
+                Some(first) = self.relists.join_next() => {
+                    tokio::time::sleep(limits::GATHER).await;
+                    self.take_listings(first);
+                }
+                Some(listed) = self.lists.join_next() => self.take_listed(listed),
                 () = tokio::time::sleep(sleep) => {}
             }
         }
@@ -286,24 +293,55 @@ impl Keeper {
         }
     }
 
-    fn take_listing(&mut self, listing: Result<Listing, JoinError>) {
-        match listing {
-            Ok(Listing { rule, at, series }) => {
-                if let Err(why) = &series {
-                    let rule = crate::on_demand::rule::shown(rule.kind, rule.place);
-                    tracing::warn!(rule, why, "a rule's series were not listed; the last are kept");
+    fn take_listings(&mut self, first: Result<Listing, JoinError>) {
+        let (mut is_new, mut next) = (false, Some(first));
+        while let Some(listing) = next {
+            match listing {
+                Ok(Listing { rule, at, series }) => {
+                    if let Err(why) = &series {
+                        let rule = crate::on_demand::rule::shown(rule.kind, rule.place);
+                        tracing::warn!(
+                            rule,
+                            why,
+                            "a rule's series were not listed; the last are kept"
+                        );
+                    }
+                    is_new |= self.ledger.relisted(&rule, series, at);
                 }
-                self.ledger.relisted(&rule, series, at);
+                Err(error) if error.is_cancelled() => {}
+                Err(error) => {
+                    let error = ErrorChain(&error).to_string();
+                    tracing::error!(error, "listing the series of a rule broke off");
+                }
             }
-            Err(error) if error.is_cancelled() => {}
+            next = self.relists.try_join_next();
+        }
+        if is_new {
+            // Ten thousands of names take a while, and requests are answered meanwhile. What is made of
+            // older series is made in vain.
+            self.lists.detach_all();
+            let material = self.ledger.material();
+            self.lists.spawn_blocking(move || material.listed());
+        }
+        self.board.replace(self.ledger.state());
+        self.note_listed();
+    }
+
+    fn take_listed(&mut self, listed: Result<Listed, JoinError>) {
+        match listed {
+            Ok(listed) => self.ledger.take(listed),
             Err(error) => {
                 let error = ErrorChain(&error).to_string();
-                tracing::error!(error, "listing the series of a rule broke off");
+                tracing::error!(error, "putting metrics together broke off");
             }
         }
-        self.ledger.list();
         self.board.replace(self.ledger.state());
-        if self.relists.is_empty() {
+        self.note_listed();
+    }
+
+    /// Ready once all series were looked for.
+    fn note_listed(&self) {
+        if self.relists.is_empty() && self.lists.is_empty() {
             self.listed.set(true);
         }
     }

@@ -4,12 +4,14 @@ mod external;
 mod forecasts;
 mod objects;
 mod pod_pages;
+mod rules;
 mod supply;
 
 pub(super) use external::external;
 pub(super) use forecasts::{OfForecasts, forecasts};
 pub(super) use objects::of_rules;
 pub(super) use pod_pages::{places, pod_pages};
+pub(super) use rules::rules;
 pub(super) use supply::supply;
 
 use crate::auth::Door;

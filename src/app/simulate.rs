@@ -9,7 +9,7 @@ mod table;
 pub use self::table::Table;
 
 use crate::app::clock;
-use crate::app::configuration::{self, ConfigError, ConfigFiles};
+use crate::app::configuration::{self, ConfigError, ConfigFiles, Read};
 use crate::app::files;
 use crate::document::fault::Fault;
 use crate::domain::duration::{self, Shown};
@@ -37,6 +37,10 @@ use std::time::Duration;
 const LEAD_TIME_DEFAULT: Duration = Duration::from_secs(180);
 /// A recording of more than so many bytes; forty times what two weeks of requests need.
 const TRACE_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+/// A rule asks for what is, and keeps no history that could be replayed.
+const RULES_ONLY: &str = "the file has rules and no policy; a policy with the same query can be \
+                          replayed (signals.NAME.prometheus.query)";
 
 /// What is to be replayed, and how.
 #[derive(Clone, Debug)]
@@ -177,7 +181,11 @@ pub async fn simulate(
 ) -> Result<Simulation, SimulationError> {
     let (config, profiles) = (order.policy.clone(), order.profiles.clone());
     let files = ConfigFiles { config, profiles, server: None };
-    let Manifests { config, unknown_sources, .. } = configuration::read_any(&files)?;
+    let Read { manifests, rules, .. } = configuration::read_any(&files)?;
+    let Manifests { config, unknown_sources, .. } = manifests;
+    if config.policies.is_empty() && config.broken.is_empty() && rules.count() > 0 {
+        return Err(SimulationError::Policy(RULES_ONLY.to_owned()));
+    }
     let policy = chosen(&config, &order.policy, order.name.as_deref())?;
     let hpa = order.hpa.as_deref().map(|path| read_hpa(path, &policy)).transpose()?;
     let (demand, trace) = match &order.demand {

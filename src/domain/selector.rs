@@ -295,7 +295,33 @@ mod tests {
         assert!(Selector::parse(&long).unwrap_err().to_string().contains("longer than"));
     }
 
+    /// What selectors are made of, right and wrong.
+    fn piece() -> impl Strategy<Value = String> {
+        let known = [
+            "a", "b.c/d", "tier", "=", "==", "!=", "!", " in ", " notin ", "in", "(", ")", "()",
+            ",", " ", ">", "<", "5", "-1", "x", "y", "/", "-", "_", ".", "\t", "\n", "=~", "''",
+        ];
+        prop_oneof![
+            8 => prop::sample::select(known.to_vec()).prop_map(str::to_owned),
+            1 => "\\PC{0,3}",
+        ]
+    }
+
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+        /// Whatever is asked for: refused, or a decision about any labels, the same when it is read again.
+        #[test]
+        fn no_text_of_known_pieces_breaks_the_parser(pieces in prop::collection::vec(piece(), 0..12)) {
+            let text = pieces.concat();
+            if let Ok(selector) = Selector::parse(&text) {
+                prop_assert_eq!(selector.is_empty(), selector.requirements().is_empty());
+                let labels: Labels = [("a", "x"), ("tier", "5")].into_iter().collect();
+                let again = Selector::parse(&text).map(|it| it.matches(&labels));
+                prop_assert_eq!(again.ok(), Some(selector.matches(&labels)), "{}", text);
+            }
+        }
+
         #[test]
         fn no_text_breaks_the_parser(text in "\\PC*") {
             drop(Selector::parse(&text));

@@ -5,6 +5,7 @@ use crate::domain::metric::MetricKey;
 use crate::domain::name::{MetricName, Namespace};
 use crate::domain::object::GroupResource;
 use crate::on_demand::Question;
+use crate::on_demand::counts::Counts;
 use crate::on_demand::rule::Standing;
 use crate::rules::answer::{Item, NoValue};
 use crate::rules::catalogue::{Catalogue, Entry};
@@ -49,6 +50,21 @@ pub struct Answer {
     pub said: Result<Numbers, Refused>,
     /// When it was asked for last; shared by all answers to one question.
     pub asked: Asked,
+    /// What its rule counts.
+    pub counts: Arc<Counts>,
+}
+
+/// What is kept of one rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// The questions that are kept up to date.
+    pub questions: usize,
+    /// Those of them that have no numbers now.
+    pub refused: usize,
+    /// Why the first of them has none.
+    pub why: Option<String>,
+    /// The instant of the oldest numbers that are served.
+    pub oldest: Option<Timestamp>,
 }
 
 /// What an answer holds.
@@ -105,7 +121,37 @@ impl State {
     pub fn answer(&self, question: &Question, now: Timestamp) -> Option<Arc<Answer>> {
         let answer = self.answers.get(question).filter(|it| now <= it.serve_until)?;
         answer.asked.note(now);
+        answer.counts.note_served();
         Some(Arc::clone(answer))
+    }
+
+    /// The answer to a question for one who has waited for it; it may be older than what serves.
+    #[must_use]
+    pub fn awaited(&self, question: &Question) -> Option<Arc<Answer>> {
+        let answer = self.answers.get(question)?;
+        answer.counts.note_awaited();
+        Some(Arc::clone(answer))
+    }
+
+    /// What is kept of each rule that has answers, as the file has it.
+    #[must_use]
+    pub fn kept(&self) -> BTreeMap<&str, Kept> {
+        let mut all: BTreeMap<&str, Kept> = BTreeMap::new();
+        for answer in self.answers.values() {
+            let kept = all.entry(&answer.rule).or_default();
+            kept.questions += 1;
+            match &answer.said {
+                Ok(_) => {
+                    let older = kept.oldest.is_none_or(|it| answer.at < it);
+                    kept.oldest = if older { Some(answer.at) } else { kept.oldest };
+                }
+                Err(refused) => {
+                    kept.refused += 1;
+                    kept.why.get_or_insert_with(|| refused.why.clone());
+                }
+            }
+        }
+        all
     }
 
     /// What makes the metric of a question.

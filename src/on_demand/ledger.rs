@@ -3,26 +3,33 @@
 use crate::domain::limits::on_demand as limits;
 use crate::domain::name::{Namespace, ObjectName, SourceName};
 use crate::on_demand::Question;
-use crate::on_demand::board::{Answer, Asked, Named, Refused, State};
-use crate::on_demand::rule::{Relist, Ruled, Standing};
+use crate::on_demand::board::{Answer, Asked, Refused};
+use crate::on_demand::rule::Ruled;
 use crate::rules::answer::Answer as Answered;
-use crate::rules::catalogue::{Catalogue, Entry, SeriesShape};
+use crate::rules::catalogue::Entry;
 use crate::rules::query::{Ask, CannotBuild, Objects};
 use crate::rules::resources::RestMapping;
-use crate::rules::selector::SeriesSelector;
-use crate::rules::{Kind, Rule, Rules};
+use crate::rules::{Bound, BrokenRule, Kind, Rule, Rules};
 use crate::series::grid::Grid;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+mod listing;
+mod standing;
+
+pub use self::listing::{Listed, Material};
 
 /// All rules, questions and waiters; `W` is how a waiter is woken.
 #[derive(Debug)]
 pub struct Ledger<W> {
     custom: Vec<Ruled>,
     external: Vec<Ruled>,
-    catalogue: Arc<Catalogue>,
-    named: Arc<Named>,
+    /// The rules of the file that cannot be used.
+    broken: Vec<BrokenRule>,
+    listed: Listed,
+    /// How often rules were taken over.
+    configured: u64,
     slots: BTreeMap<Question, Slot<W>>,
     /// Of the read that was begun last.
     ticket: u64,
@@ -59,8 +66,9 @@ impl<W> Default for Ledger<W> {
         Self {
             custom: Vec::new(),
             external: Vec::new(),
-            catalogue: Arc::default(),
-            named: Arc::default(),
+            broken: Vec::new(),
+            listed: Listed::default(),
+            configured: 0,
             slots: BTreeMap::new(),
             ticket: 0,
         }
@@ -68,95 +76,45 @@ impl<W> Default for Ledger<W> {
 }
 
 impl<W> Ledger<W> {
-    /// Takes over the rules of a configuration for this cluster. What stays as it was keeps its series;
-    /// if anything changed, all answers are made anew, and that is told.
+    /// Takes over the rules of a configuration for this cluster. What stays as it was keeps its series
+    /// and its answers; whether anything changed is told.
     pub fn configure(&mut self, rules: &Rules, mapping: &RestMapping) -> bool {
         let taken = |list: &[Arc<Rule>], before: &[Ruled]| -> Vec<Ruled> {
             let made = list.iter().map(|rule| {
-                let before = before.iter().find(|it| it.rule == *rule);
+                let before = before.iter().find(|it| it.rule.says_the_same(rule));
                 Ruled::new(Arc::clone(rule), mapping, before)
             });
             made.collect()
         };
         let custom = taken(&rules.custom, &self.custom);
         let external = taken(&rules.external, &self.external);
+        self.broken.clone_from(&rules.broken);
         let is_same = |now: &[Ruled], before: &[Ruled]| {
-            let bound = |it: &Ruled| it.bound.clone();
-            now.len() == before.len() && now.iter().map(bound).eq(before.iter().map(bound))
+            now.len() == before.len() && now.iter().zip(before).all(|(a, b)| a.is_as(b))
         };
-        let is_new = !(is_same(&custom, &self.custom) && is_same(&external, &self.external));
-        if is_new {
-            for slot in self.slots.values_mut() {
-                // What is being read is of rules that are gone.
+        if is_same(&custom, &self.custom) && is_same(&external, &self.external) {
+            // Nothing is told of them that was not known.
+            (self.custom, self.external) = (custom, external);
+            return false;
+        }
+        let makers: Vec<_> = self.slots.keys().map(|it| self.made_by(it)).collect();
+        (self.custom, self.external) = (custom, external);
+        self.configured += 1;
+        self.list();
+        let now: Vec<_> = self.slots.keys().map(|it| self.made_by(it)).collect();
+        for (slot, (before, now)) in self.slots.values_mut().zip(makers.iter().zip(&now)) {
+            if before.is_none() || before != now {
+                // What is being read, and what was, is of a rule that is gone.
                 (slot.reading, slot.begun, slot.kept) = (None, None, None);
             }
         }
-        (self.custom, self.external) = (custom, external);
-        self.list();
-        is_new
+        true
     }
 
-    /// What to ask to learn each rule's series.
-    #[must_use]
-    pub fn relists(&self) -> Vec<Relist> {
-        self.rules().filter_map(Ruled::relist).collect()
-    }
-
-    /// Takes in the series of one rule; when they could not be had, the last good ones stay.
-    pub fn relisted(
-        &mut self,
-        rule: &Rule,
-        series: Result<Vec<SeriesShape>, String>,
-        at: Timestamp,
-    ) {
-        let list = match rule.kind {
-            Kind::Custom => &mut self.custom,
-            Kind::External => &mut self.external,
-        };
-        // What is about a rule that changed meanwhile is nobody's.
-        let Some(known) = list.iter_mut().find(|it| *it.rule == *rule) else { return };
-        match series {
-            Ok(series) => {
-                known.listed_at = Some(at);
-                known.problem = None;
-                known.series = series.into();
-            }
-            Err(why) => known.problem = Some(why),
-        }
-    }
-
-    /// Puts the metrics together of which the rules' series are made.
-    pub fn list(&mut self) {
-        let mut catalogue = Catalogue::default();
-        for known in self.rules() {
-            if let Ok(bound) = &known.bound {
-                catalogue.add(bound, &known.series);
-            }
-        }
-        if catalogue != *self.catalogue {
-            self.catalogue = Arc::new(catalogue);
-            self.named = Arc::new(self.judged());
-        }
-    }
-
-    fn judged(&self) -> Named {
-        let mut named = Named::new();
-        for (resource, metric, entry) in self.catalogue.customs() {
-            let Some(Ruled { bound: Ok(bound), .. }) = self.ruled(Kind::Custom, entry.rule) else {
-                continue;
-            };
-            let ask = Ask {
-                series: &entry.series,
-                resource,
-                namespace: entry.is_namespaced.then_some("default"),
-                objects: Objects::All,
-                selector: &SeriesSelector::default(),
-            };
-            if let Err(reason) = bound.judge(&ask).separable {
-                named.insert((resource.clone(), metric.clone()), reason.to_string());
-            }
-        }
-        named
+    /// What an answer to a question is made by.
+    fn made_by(&self, question: &Question) -> Option<(Arc<Bound>, Entry)> {
+        let (ruled, entry) = self.maker(question)?;
+        Some((Arc::clone(ruled.bound.as_ref().ok()?), entry.clone()))
     }
 
     /// Somebody waits for the answer to a question. What comes back need not wait: it is answered, or
@@ -232,13 +190,17 @@ impl<W> Ledger<W> {
         if self.slots.get_mut(&read.question).filter(is_it).is_none() {
             return Vec::new();
         }
-        let (rule, said) = match self.maker(&read.question) {
-            Some((ruled, _)) => {
-                let said = answer.and_then(|it| ruled.numbers(&read.question, &it));
-                (ruled.shown(), said)
+        let mut rule = (String::new(), Arc::default());
+        let mut said = Err(Refused { is_of_request: false, why: GONE.to_owned() });
+        if let Some((kind, place)) = self.maker(&read.question).map(|(it, _)| it.place())
+            && let Some(ruled) = self.ruled_mut(kind, place)
+        {
+            said = answer.and_then(|it| ruled.numbers(&read.question, &it));
+            if read.query.is_ok() {
+                ruled.note(&said, read.at);
             }
-            None => (String::new(), Err(Refused { is_of_request: false, why: GONE.to_owned() })),
-        };
+            rule = (ruled.shown(), Arc::clone(&ruled.counts));
+        }
         let Some(slot) = self.slots.get_mut(&read.question) else { return Vec::new() };
         slot.reading = None;
         let is_good_now = |it: &&Arc<Answer>| it.said.is_ok() && now <= it.serve_until;
@@ -246,7 +208,8 @@ impl<W> Ledger<W> {
         if said.is_ok() || !has_good {
             let (at, asked) = (read.at, slot.asked.clone());
             let serve_until = at.checked_add(limits::SERVE).unwrap_or(Timestamp::MAX);
-            slot.kept = Some(Arc::new(Answer { rule, at, serve_until, said, asked }));
+            let (rule, counts) = rule;
+            slot.kept = Some(Arc::new(Answer { rule, at, serve_until, said, asked, counts }));
         }
         std::mem::take(&mut slot.waiters)
     }
@@ -259,53 +222,6 @@ impl<W> Ledger<W> {
             Question::Custom { .. } | Question::External { .. } => None,
         };
         self.slots.keys().filter_map(namespace).collect()
-    }
-
-    /// What requests are answered from.
-    #[must_use]
-    pub fn state(&self) -> State {
-        let answers = self.slots.iter();
-        let answers =
-            answers.filter_map(|(question, it)| Some((question.clone(), it.kept.clone()?)));
-        State {
-            catalogue: Arc::clone(&self.catalogue),
-            named: Arc::clone(&self.named),
-            answers: answers.collect(),
-            rules: self.rules().map(|it| self.standing(it)).collect(),
-        }
-    }
-
-    fn standing(&self, ruled: &Ruled) -> Standing {
-        let (kind, place) = (ruled.rule.kind, ruled.rule.place);
-        let is_its = |it: &&Entry| it.rule == place;
-        let customs = || self.catalogue.customs().filter(|(.., it)| is_its(it));
-        let n_metrics = match kind {
-            Kind::Custom => customs().count(),
-            Kind::External => self.catalogue.externals().filter(|(_, it)| is_its(it)).count(),
-        };
-        let named = |(resource, metric, _): (&_, &_, &Entry)| {
-            self.named.get(&(Clone::clone(resource), Clone::clone(metric))).cloned()
-        };
-        let named = match kind {
-            Kind::Custom => customs().find_map(named),
-            Kind::External => None,
-        };
-        let covered = self.catalogue.covered().iter();
-        let is_kind = |is_custom: bool| is_custom == (kind == Kind::Custom);
-        let n_covered =
-            covered.filter(|it| it.rule == place && is_kind(it.resource.is_some())).count();
-        let unbound = ruled.bound.as_ref().err().map(ToString::to_string);
-        let problem = unbound.or_else(|| ruled.problem.clone());
-        Standing {
-            kind,
-            place,
-            listed_at: ruled.listed_at,
-            n_series: ruled.series.len(),
-            n_metrics,
-            problem,
-            named,
-            n_covered,
-        }
     }
 
     fn rules(&self) -> impl Iterator<Item = &Ruled> {
@@ -321,14 +237,22 @@ impl<W> Ledger<W> {
         list.iter().find(|it| it.rule.place == place)
     }
 
+    fn ruled_mut(&mut self, kind: Kind, place: usize) -> Option<&mut Ruled> {
+        let list = match kind {
+            Kind::Custom => &mut self.custom,
+            Kind::External => &mut self.external,
+        };
+        list.iter_mut().find(|it| it.rule.place == place)
+    }
+
     /// The rule that makes a metric.
     fn maker(&self, question: &Question) -> Option<(&Ruled, &Entry)> {
         let (kind, entry) = match question {
             Question::External { metric, .. } => {
-                (Kind::External, self.catalogue.external(metric.as_str())?)
+                (Kind::External, self.listed.catalogue.external(metric.as_str())?)
             }
             Question::Custom { resource, metric, .. } => {
-                (Kind::Custom, self.catalogue.custom(resource, metric.as_str())?)
+                (Kind::Custom, self.listed.catalogue.custom(resource, metric.as_str())?)
             }
         };
         Some((self.ruled(kind, entry.rule)?, entry))

@@ -4,6 +4,7 @@
 
 use crate::domain::finite::Finite;
 use crate::domain::labels::Labels;
+use crate::rules::quote::quoted;
 use crate::rules::wire::OnDuplicate;
 use std::collections::BTreeMap;
 
@@ -33,6 +34,18 @@ pub enum NoValue {
     /// A negative value.
     #[error("the rule's query answers a negative number for it")]
     Negative,
+    /// No series at all.
+    #[error("the rule's query answers no series")]
+    Empty,
+    /// One series of several has no number.
+    #[error("series {series}, without which the others are not the whole")]
+    Part {
+        /// Its labels.
+        series: String,
+        /// Why it has none.
+        #[source]
+        cause: Box<Self>,
+    },
 }
 
 /// An item of an external metric.
@@ -72,24 +85,38 @@ pub fn by_object(
     Ok(values.into_iter().map(judged).collect())
 }
 
-/// The items of an external metric: one for each series that has a number, or one without labels.
+/// The items of an external metric: one for each series, or one without labels.
+///
+/// The HPA adds them up, so that one left out would count as zero: where one series has no number,
+/// there is no answer.
 ///
 /// # Errors
-/// When the answer is neither vector nor scalar, or a scalar that is no number.
+/// When the answer is neither vector nor scalar, has no series, or one that is no number.
 pub fn items(answer: &Answer) -> Result<Vec<Item>, NoValue> {
     match answer {
         Answer::Scalar(value) => {
             number(*value).map(|value| vec![Item { labels: Labels::default(), value }])
         }
+        Answer::Vector(series) if series.is_empty() => Err(NoValue::Empty),
         Answer::Vector(series) => {
-            let item = |(labels, value): &(Labels, f64)| {
-                let value = number(*value).ok()?;
-                Some(Item { labels: labels.clone(), value })
+            let item = |(labels, value): &(Labels, f64)| match number(*value) {
+                Ok(value) => Ok(Item { labels: labels.clone(), value }),
+                Err(cause) if series.len() == 1 => Err(cause),
+                Err(cause) => Err(NoValue::Part { series: shown(labels), cause: Box::new(cause) }),
             };
-            Ok(series.iter().filter_map(item).collect())
+            series.iter().map(item).collect()
         }
         Answer::Other(name) => Err(NoValue::WrongType(name.clone())),
     }
+}
+
+/// The labels as PromQL writes them; as many as one reads.
+fn shown(labels: &Labels) -> String {
+    const LABELS_SHOWN_MAX: usize = 8;
+    let pairs = labels.iter().take(LABELS_SHOWN_MAX);
+    let pairs: Vec<String> =
+        pairs.map(|(label, value)| format!("{label}={}", quoted(value))).collect();
+    format!("{{{}}}", pairs.join(","))
 }
 
 fn number(value: f64) -> Result<Finite, NoValue> {

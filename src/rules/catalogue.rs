@@ -27,7 +27,7 @@ pub struct Catalogue {
     custom: BTreeMap<GroupResource, BTreeMap<MetricName, Entry>>,
     external: BTreeMap<MetricName, Entry>,
     covered: Vec<Covered>,
-    unnamed: BTreeMap<usize, BadName>,
+    unnamed: BTreeMap<(Kind, usize), BadName>,
 }
 
 /// What answers for a metric.
@@ -67,7 +67,7 @@ impl Catalogue {
                 Ok(Some(metric)) => metric,
                 Ok(None) => continue,
                 Err(bad) => {
-                    self.unnamed.insert(bound.rule().place, bad);
+                    self.unnamed.insert((bound.rule().kind, bound.rule().place), bad);
                     continue;
                 }
             };
@@ -146,7 +146,7 @@ impl Catalogue {
 
     /// By rule, a name that it made of a series and that no metric can have.
     #[must_use]
-    pub fn unnamed(&self) -> &BTreeMap<usize, BadName> {
+    pub fn unnamed(&self) -> &BTreeMap<(Kind, usize), BadName> {
         &self.unnamed
     }
 }

@@ -9,6 +9,7 @@ use crate::document::path::Path;
 use crate::document::schema::Schema;
 use crate::document::yaml::{Node, Value};
 use crate::domain::limits;
+use crate::rules::askable::Askable;
 use crate::rules::wire::{self, KEYS};
 use crate::rules::{BrokenRule, Kind, Rule, Rules};
 use std::sync::Arc;
@@ -37,6 +38,14 @@ pub const RULES_MAX: usize = 1_000;
 /// All faults, when the file as a whole cannot be trusted: it is no YAML, or has an unknown key
 /// outside of rules.
 pub fn load(text: &str) -> Result<Rules, Vec<Fault>> {
+    load_asking(text, None)
+}
+
+/// The same where it is known which sources there are: a rule whose source is missing is broken.
+///
+/// # Errors
+/// As `load`.
+pub fn load_asking(text: &str, askable: Option<&Askable>) -> Result<Rules, Vec<Fault>> {
     if text.len() > limits::CONFIG_BYTES_MAX {
         let problem = format!("larger than {} bytes", limits::CONFIG_BYTES_MAX);
         return Err(vec![Fault::new(Path::default(), problem).hint("a ConfigMap holds no more")]);
@@ -48,14 +57,10 @@ pub fn load(text: &str) -> Result<Rules, Vec<Fault>> {
         fault.position = Some(error.at);
         vec![fault]
     })?;
-    of_document(&document)
+    of_document(&document, askable)
 }
 
-/// The same of a document that was read already.
-///
-/// # Errors
-/// As `load`.
-pub fn of_document(document: &Node) -> Result<Rules, Vec<Fault>> {
+fn of_document(document: &Node, askable: Option<&Askable>) -> Result<Rules, Vec<Fault>> {
     let own = own_keys(document);
     let schema = wire::schema();
     let found = Schema::new(&schema).check(&own);
@@ -69,7 +74,7 @@ pub fn of_document(document: &Node) -> Result<Rules, Vec<Fault>> {
     }
     let mut rules = Rules::default();
     for kind in Kind::ALL {
-        list(&own, kind, &inside, &mut rules);
+        list(&own, kind, &inside, askable, &mut rules);
     }
     if own.get("resourceRules").is_some_and(|it| it.value != Value::Null) {
         let path = Path::default().key("resourceRules");
@@ -96,7 +101,13 @@ fn own_keys(document: &Node) -> Node {
     Node { at: document.at, value }
 }
 
-fn list(document: &Node, kind: Kind, schema_faults: &[Fault], rules: &mut Rules) {
+fn list(
+    document: &Node,
+    kind: Kind,
+    schema_faults: &[Fault],
+    askable: Option<&Askable>,
+    rules: &mut Rules,
+) {
     let path = Path::default().key(kind.key());
     let nodes = document.get(kind.key()).map(Node::elements).unwrap_or_default();
     if nodes.len() > RULES_MAX {
@@ -111,7 +122,7 @@ fn list(document: &Node, kind: Kind, schema_faults: &[Fault], rules: &mut Rules)
         let mut notes = Vec::new();
         let rule = decode(node, &path, &mut own).and_then(|wire| {
             let mut resolver =
-                resolve::Resolver { path: &path, faults: &mut own, notes: &mut notes };
+                resolve::Resolver { path: &path, askable, faults: &mut own, notes: &mut notes };
             resolver.rule(&wire, kind, place)
         });
         match rule.filter(|_| own.is_empty()) {

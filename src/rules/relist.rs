@@ -15,13 +15,19 @@ impl Rule {
     #[must_use]
     pub fn names_query(&self, label: Option<&str>, window: Duration) -> Option<String> {
         let Ok(Expr::VectorSelector(mut selector)) = parse(&self.series_query) else { return None };
-        if !selector.matchers.or_matchers.is_empty() {
-            return None;
-        }
         if let Some(label) = label {
-            selector.matchers.matchers.push(Matcher::new(MatchOp::NotEqual, label, ""));
-            // In the order in which they are written.
-            selector.matchers.matchers.sort_by_key(ToString::to_string);
+            let matchers = &mut selector.matchers;
+            let alternatives = matchers.or_matchers.iter_mut();
+            // VictoriaMetrics takes several sets of matchers with `or` between; one is the usual.
+            let sets: Vec<&mut Vec<Matcher>> = match alternatives.len() {
+                0 => vec![&mut matchers.matchers],
+                _ => alternatives.collect(),
+            };
+            for set in sets {
+                set.push(Matcher::new(MatchOp::NotEqual, label, ""));
+                // In the order in which they are written.
+                set.sort_by_key(ToString::to_string);
+            }
         }
         let text = selector.to_string();
         let reads_back = parse(&text).is_ok_and(|it| it == Expr::VectorSelector(selector));

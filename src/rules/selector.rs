@@ -135,6 +135,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+
         /// The two readings of a selector never disagree about the labels that it speaks of.
         #[test]
         fn both_readings_speak_of_the_same_labels(text in "[a-c=!<>(), in]{0,24}") {

@@ -251,6 +251,85 @@ async fn the_past_is_what_was_read_at_each_instant() {
     }
 }
 
+#[tokio::test]
+async fn rules_are_listed_and_answered_by_each() {
+    let (bed, page) = (Bed::new(), Page::start());
+    page.add(
+        "queue_len{namespace=\"shop\",pod=\"a\",queue=\"x\"} 3\n\
+         queue_len{namespace=\"shop\",pod=\"a\",queue=\"y\"} 4\n\
+         queue_len{namespace=\"shop\",pod=\"b\",queue=\"x\"} 5\n\
+         queue_len{namespace=\"else\",pod=\"c\",queue=\"x\"} 9\n\
+         queue_age{namespace=\"shop\",queue=\"x\"} 60\n\
+         broken_len{namespace=\"shop\"} NaN\n",
+    );
+    let servers = servers(&bed, &page);
+    let rules = |list: &str, of: &dyn Fn(&str) -> String| {
+        let all: String = NAMES.iter().map(|it| of(it)).collect();
+        format!("{list}:\n{all}")
+    };
+    let custom = rules("rules", &|name| {
+        let series = "{__name__=~\"^queue_.*\",queue!=\"\"}";
+        let query = "sum(<<.Series>>{<<.LabelMatchers>>}) by (<<.GroupBy>>)";
+        format!(
+            "- {{seriesQuery: '{series}', source: {name}, resources: {{template: <<.Resource>>}}, name: \
+             {{matches: '^(.*)$', as: '${{1}}_{name}'}}, metricsQuery: '{query}'}}\n"
+        )
+    });
+    let external = rules("externalRules", &|name| {
+        let query = "sum(<<.Series>>{<<.LabelMatchers>>}) by (queue)";
+        let naming = format!("name: {{matches: '(.*)_len', as: '${{1}}_{name}'}}");
+        let labels = "resources: {overrides: {namespace: {resource: namespace}}}";
+        format!(
+            "- {{seriesQuery: '{{__name__=~\".+_len\"}}', source: {name}, {labels}, {naming}, \
+             metricsQuery: '{query}'}}\n"
+        )
+    });
+    let text = format!("{}{custom}{external}", config(&sources(&servers), &[]));
+    let adapter = Setup::new(&text).argument("--metrics-relist-interval=1s").start().await;
+    let custom = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/shop";
+    let external = "/apis/external.metrics.k8s.io/v1beta1/namespaces/shop";
+    for name in NAMES {
+        for (path, expected) in [
+            (format!("{custom}/pods/*/queue_len_{name}"), vec!["7", "5"]),
+            (format!("{custom}/pods/b/queue_len_{name}"), vec!["5"]),
+            (
+                format!("{custom}/pods/*/queue_len_{name}?metricLabelSelector=queue%3Dx"),
+                vec!["3", "5"],
+            ),
+            (format!("{custom}/metrics/queue_len_{name}"), vec!["12"]),
+            (format!("{custom}/metrics/queue_age_{name}"), vec!["60"]),
+            (format!("{external}/queue_{name}"), vec!["8", "4"]),
+            (format!("{external}/queue_{name}?labelSelector=queue%20in%20(y,z)"), vec!["4"]),
+        ] {
+            wait::until(&path, async || {
+                let mut values = adapter.get(&path).await?.values()?;
+                // Series of an answer come in an order that nobody promises.
+                values.sort_by(|a, b| b.cmp(a));
+                let mut expected = expected.clone();
+                expected.sort_by(|a, b| b.cmp(a));
+                wait::seen(values == expected, format!("{values:?}"))
+            })
+            .await;
+        }
+        for (path, expected) in [
+            // It has no label that names a pod, so that no such metric is made of it.
+            (format!("{custom}/pods/*/queue_age_{name}"), "no policy publishes metric queue_age_"),
+            // Prometheus answers NaN, which is no number; VictoriaMetrics stores none.
+            (format!("{external}/broken_{name}"), "broken_"),
+        ] {
+            let answer = adapter.get(&path).await.unwrap();
+            assert_eq!(answer.code, 404, "{name}: {}", answer.body);
+            let message = answer.message();
+            let is_told = message.contains(expected) || message.contains("answers no number");
+            assert!(is_told, "{name}: {message}");
+        }
+    }
+    let page = adapter.observe("/metrics").await.unwrap().body;
+    let ready = page.lines().filter(|it| it.starts_with("foresail_rule_ready{"));
+    let ready: Vec<&str> = ready.collect();
+    assert!(ready.len() == 6 && ready.iter().all(|it| it.ends_with("} 1.0")), "{ready:?}");
+}
+
 /// Compares each instant of the last seconds with what a read of that instant says; answers how many
 /// there were.
 async fn past_compared(source: &Source, query: &str) -> Result<usize, String> {

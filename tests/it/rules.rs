@@ -2,6 +2,8 @@
 //! what comes of it.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails loudly")]
 
+mod edits;
+
 use crate::support::adapter::{Adapter, Setup, config, prometheus};
 use crate::support::wait;
 use crate::support::web::{Answered, Behaviour, Web};
@@ -92,7 +94,7 @@ async fn an_external_rule_is_listed_and_read_once_for_all_who_ask_first() {
 async fn an_external_metric_without_a_number_says_which_rule_and_why() {
     let (adapter, _web) = adapter(EXTERNAL, external_answers()).await;
     for (metric, code, expected) in [
-        ("gone_depth", 404, "externalRules[2]: the rule's query answers no number"),
+        ("gone_depth", 404, "externalRules[2]: the rule's query answers no series"),
         ("depth?labelSelector=tier%3E5", 400, "series cannot be selected by `tier`"),
         ("depth?labelSelector=tier%20in", 400, "is not a label selector"),
         ("dept", 404, "no policy publishes external metric dept in namespace shop"),
@@ -120,10 +122,8 @@ async fn a_rule_whose_series_cannot_be_listed_takes_no_other_with_it() {
     let rules: Value = serde_json::from_str(&rules).unwrap();
     let (world, lost) = (&rules["rules"][1], &rules["rules"][3]);
     assert_eq!((&world["metrics"], &world["questions"]), (&1.into(), &1.into()), "{world}");
-    assert_eq!(
-        (&lost["metrics"], &lost["problem"]),
-        (&0.into(), &"there is no source `nobody`".into())
-    );
+    let why = "source: there is no source `nobody`";
+    assert_eq!((&lost["metrics"], &lost["refused"]), (&0.into(), &why.into()));
 }
 
 const CUSTOM: &str = "

@@ -21,14 +21,32 @@ async fn page() -> String {
     let web = Web::start().await;
     web.show("/page", "q 6\n");
     web.set("/prom", Behaviour::Answer(500, Vec::new()));
-    let sources = [scrape("page", &web.url("/page")), prometheus("prom", &web.url("/prom"))];
+    web.set(
+        "/rules",
+        Behaviour::Engines(vec![
+            ("last_over_time(depth", vec![("__name__", "depth")], 1.0),
+            ("sum(depth", vec![], 3.0),
+        ]),
+    );
+    let sources = [
+        scrape("page", &web.url("/page")),
+        prometheus("prom", &web.url("/prom")),
+        prometheus("rules", &web.url("/rules")),
+    ];
+    let rules = "externalRules:
+- seriesQuery: depth
+  source: rules
+  resources: {namespaced: false}
+  metricsQuery: sum(<<.Series>>{<<.LabelMatchers>>})
+";
     let policies = [
         external("good", "200ms", &page_signal("page"))
             .replace("interval", "capacity: {perPod: 2}, interval"),
         external("bad", "200ms", &query_signal("prom", "q")),
         foreseeing("ahead", &page_signal("page")),
     ];
-    let adapter = Adapter::start(&config(&sources, &policies)).await;
+    let adapter = Adapter::start(&format!("{}{rules}", config(&sources, &policies))).await;
+    adapter.serves("depth", "3").await;
     adapter.serves("good", "6").await;
     adapter.serves("ahead", "6").await;
     adapter.refuses("bad", &["answered 500"]).await;
@@ -69,6 +87,7 @@ async fn the_page_can_be_read_by_our_own_parser_and_has_help_for_everything() {
         r#"foresail_policy_ready{namespace="inference",policy="bad"} 0"#,
         r#"foresail_forecast_gate_open{namespace="inference",policy="ahead"} 0.0"#,
         r#"foresail_forecast_model_info{namespace="inference",policy="ahead",model="analog"} 1"#,
+        r#"foresail_rule_answers{rule="externalRules[0]"} 1.0"#,
         r#"foresail_config_loads_total{result="loaded"} 1"#,
         r#"foresail_refused_requests_total{reason="wrong_token"} 1"#,
     ] {

@@ -205,7 +205,72 @@ fn the_user_needs_what_existing_rbac_rules_grant() {
     }
 }
 
+/// What paths are made of, right and wrong.
+fn piece() -> impl Strategy<Value = String> {
+    let known = [
+        P,
+        E,
+        "/apis",
+        "/apis/",
+        "/namespaces",
+        "/namespaces/*",
+        "/metrics",
+        "/pods",
+        "/%2A",
+        "/*",
+        "/",
+        "//",
+        "/deployments.apps",
+        "/a%2Fb",
+        "%",
+        "%2",
+        "%zz",
+        "%00",
+        "/..",
+        "/.",
+        "/livez",
+        "/readyz",
+        "/openapi",
+        "/v2",
+        "/v3",
+        "/version",
+        "?",
+        "#",
+        "/%E2%82",
+        "/%e2%82%ac",
+    ];
+    prop_oneof![
+        4 => prop::sample::select(known.to_vec()).prop_map(str::to_owned),
+        1 => "/[a-z0-9.:_-]{1,12}",
+        1 => "/\\PC{0,6}",
+    ]
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+    /// Whatever is asked for: read as a metric only where it names one, and never with an empty name.
+    #[test]
+    fn no_path_of_known_pieces_breaks_the_parser(pieces in prop::collection::vec(piece(), 0..9)) {
+        let path = pieces.concat();
+        let ask = parse(&path);
+        let attributes = ask.attributes(&Method::GET, &path);
+        let is_metric = matches!(ask, Ask::Custom(_) | Ask::External(_));
+        prop_assert_eq!(is_metric, matches!(attributes, Attributes::Resource { .. }), "{}", path);
+        match &ask {
+            Ask::Custom(ask) => {
+                let names = [&ask.resource, &ask.metric];
+                prop_assert!(names.iter().all(|it| !it.is_empty()), "{}", path);
+                prop_assert!(ask.object != Wanted::One(String::new()), "{}", path);
+                prop_assert!(ask.scope != Scope::Namespace(String::new()), "{}", path);
+            }
+            Ask::External(ask) => {
+                prop_assert!(!ask.namespace.is_empty() && !ask.metric.is_empty(), "{}", path);
+            }
+            Ask::Document(_) | Ask::Malformed | Ask::Unmatched { .. } => {}
+        }
+    }
+
     #[test]
     fn no_path_breaks_the_parser(path in "[/%*.a-c0-9\\PC]{0,80}") {
         let ask = parse(&path);

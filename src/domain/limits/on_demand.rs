@@ -22,6 +22,9 @@ pub const WAITERS_MAX: usize = 256;
 pub const RELIST_INTERVAL: Duration = Duration::from_secs(60);
 /// How far back series are looked for: what is scraped every two minutes does not come and go.
 pub const RELIST_WINDOW: Duration = Duration::from_secs(5 * 60);
+/// Names of series that are held for all rules together: some 300 bytes each, and as much again for each
+/// metric that is made of one. A rule that finds more keeps those that it had.
+pub const NAMES_MAX: usize = 100_000;
 /// The shortest time between two relists, and the shortest window.
 pub const RELIST_MIN: Duration = Duration::from_secs(1);
 /// How long the first to ask for pods of a namespace wait for the list of its pods.

@@ -4,7 +4,9 @@ use super::*;
 use crate::domain::labels::Labels;
 use crate::domain::name::MetricName;
 use crate::on_demand::board::Numbers;
+use crate::rules::catalogue::SeriesShape;
 use crate::rules::load;
+use crate::rules::selector::SeriesSelector;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -150,6 +152,96 @@ fn series_that_cannot_be_listed_stay_as_they_were() {
     assert!(state.catalogue.external("depth").is_some());
     assert_eq!(state.rules[0].problem.as_deref(), Some("timed out"));
     assert_eq!((state.rules[0].n_metrics, state.rules[0].listed_at), (1, Some(at(0))));
+}
+
+/// An edit of one rule is no reason for the others to be asked for again.
+#[test]
+fn what_an_edit_does_not_touch_keeps_its_series_and_its_answers() {
+    let (mut ledger, read) = asked(0);
+    ledger.answered(&read, number(3.0), at(1));
+    let two = format!("{RULE}- {{seriesQuery: other, metricsQuery: x}}\n");
+    let rules = load::load(&two).unwrap();
+    assert!(ledger.configure(&rules, &RestMapping::usual()));
+    assert_eq!(found(&ledger, 2), Some(Ok(3.0)), "the rule stands where it stood");
+    let state = ledger.state();
+    assert_eq!((state.rules.len(), state.rules[0].good_at), (2, Some(at(0))));
+    // Somewhere else it has another name in messages; its series are known all the same.
+    let (_, own) = RULE.split_once('\n').unwrap();
+    let moved = format!("externalRules:\n- {{seriesQuery: other, metricsQuery: x}}\n{own}");
+    assert!(ledger.configure(&load::load(&moved).unwrap(), &RestMapping::usual()));
+    assert_eq!(found(&ledger, 3), None, "to be read again");
+    let state = ledger.state();
+    assert_eq!(state.catalogue.external("depth").map(|it| it.rule), Some(1));
+    assert_eq!((state.rules[1].n_series, state.rules[1].counts.queries()), (1, 1));
+}
+
+#[test]
+fn a_rule_tells_what_it_asked_and_what_came_of_it() {
+    let (mut ledger, read) = asked(0);
+    ledger.answered(&read, number(3.0), at(1));
+    for read in ledger.due(at(15)) {
+        ledger.answered(&read, away(), at(16));
+    }
+    assert_eq!(found(&ledger, 16), Some(Ok(3.0)));
+    let rule = ledger.relists()[0].rule.clone();
+    assert!(!ledger.relisted(&rule, Err("timed out".to_owned()), at(60)), "nothing is new");
+    let state = ledger.state();
+    let standing = &state.rules[0];
+    let counts = &standing.counts;
+    assert_eq!((counts.queries(), counts.query_failures(), counts.list_failures()), (1, 1, 1));
+    assert_eq!((counts.served(), counts.awaited()), (1, 0));
+    assert_eq!(standing.good_at, Some(at(0)));
+    let failed = standing.failed.as_ref().map(|it| (it.at, it.why.as_str()));
+    assert_eq!(failed, Some((at(15), "connection refused")), "although the last value is served");
+    let kept = state.kept();
+    let kept = &kept["externalRules[0]"];
+    assert_eq!((kept.questions, kept.refused, kept.oldest), (1, 0, Some(at(0))));
+    assert!(state.awaited(&question()).is_some());
+    assert_eq!(counts.awaited(), 1);
+}
+
+#[test]
+fn a_broken_rule_is_told_where_it_stands() {
+    let mut ledger = Ledger::<u32>::default();
+    let text = format!("{RULE}- {{seriesQuery: other, metricsQuery: <<.Wrong>>}}\n");
+    ledger.configure(&load::load(&text).unwrap(), &RestMapping::usual());
+    let state = ledger.state();
+    let told: Vec<_> = state.rules.iter().map(|it| (it.place, it.refused.is_some())).collect();
+    assert_eq!(told, [(0, false), (1, true)]);
+    let why = state.rules[1].refused.as_deref().unwrap();
+    assert!(why.contains("there is no field `.Wrong`"), "{why}");
+}
+
+#[test]
+fn metrics_that_were_put_together_of_older_rules_are_nobodys() {
+    let mut ledger = Ledger::<u32>::default();
+    configure(&mut ledger, RULE);
+    let material = ledger.material();
+    let other = RULE.replace("seriesQuery", "name: {as: other}\n  seriesQuery");
+    configure(&mut ledger, &other);
+    ledger.take(material.listed());
+    let state = ledger.state();
+    assert!(state.catalogue.external("other").is_some());
+    assert!(state.catalogue.external("depth").is_none());
+}
+
+#[test]
+fn names_of_series_have_a_limit_over_all_rules() {
+    let mut ledger = Ledger::<u32>::default();
+    let two = format!("{RULE}- {{seriesQuery: other, metricsQuery: x}}\n");
+    ledger.configure(&load::load(&two).unwrap(), &RestMapping::usual());
+    let names = |count: usize| {
+        let shape = |idx| SeriesShape { name: format!("s{idx}").into(), labels: BTreeSet::new() };
+        Ok((0..count).map(shape).collect())
+    };
+    let rules: Vec<_> = ledger.relists().into_iter().map(|it| it.rule).collect();
+    assert!(ledger.relisted(&rules[0], names(10), at(0)));
+    assert!(!ledger.relisted(&rules[1], names(limits::NAMES_MAX), at(0)));
+    let why =
+        format!("{} names of series, with room for {}", limits::NAMES_MAX, limits::NAMES_MAX - 10);
+    assert_eq!(ledger.state().rules[1].problem.as_ref(), Some(&why));
+    assert!(ledger.relisted(&rules[1], names(20), at(0)), "the room is not used up by trying");
+    assert!(!ledger.relisted(&rules[1], names(20), at(60)), "nothing is new");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::document::fault::{Advice, Fault};
 use crate::document::path::Path;
 use crate::domain::name::SourceName;
+use crate::rules::askable::Askable;
 use crate::rules::naming::{Filter, Naming};
 use crate::rules::pattern::{BadPattern, Pattern};
 use crate::rules::query::{CannotBuild, QUERY, fields, written};
@@ -16,6 +17,8 @@ use promql_parser::parser::Expr;
 /// Collects what is wrong (`faults`) and what may mislead (`notes`) in the rule at `path`.
 pub(super) struct Resolver<'r> {
     pub(super) path: &'r Path,
+    /// Which sources there are, if that is known.
+    pub(super) askable: Option<&'r Askable>,
     pub(super) faults: &'r mut Vec<Fault>,
     pub(super) notes: &'r mut Vec<Fault>,
 }
@@ -39,13 +42,7 @@ impl Resolver<'_> {
         if let Some(query) = &query {
             self.try_query(&at, query, kind);
         }
-        let source = source.as_ref().and_then(|name| match SourceName::new(name) {
-            Ok(name) => Some(name),
-            Err(bad) => {
-                self.fault(&self.path.key("source"), bad.problem(), Some(bad.advice()));
-                None
-            }
-        });
+        let source = self.source(source.as_deref());
         Some(Rule {
             kind,
             place,
@@ -58,6 +55,18 @@ impl Resolver<'_> {
         })
     }
 
+    fn source(&mut self, written: Option<&str>) -> Option<SourceName> {
+        let source = match written.map(SourceName::new).transpose() {
+            Ok(source) => source,
+            Err(bad) => {
+                self.fault(&self.path.key("source"), bad.problem(), Some(bad.advice()));
+                return None;
+            }
+        };
+        self.faults.extend(self.askable.and_then(|it| it.fault(source.as_ref(), self.path)));
+        source
+    }
+
     /// What `/api/v1/series` takes is a selector and nothing else.
     fn series_query(&mut self, text: &str) {
         let at = self.path.key("seriesQuery");
@@ -66,6 +75,11 @@ impl Resolver<'_> {
         match parse(text.trim()) {
             _ if text.trim().is_empty() => self.fault(&at, "no series are selected", example()),
             Ok(Expr::VectorSelector(it)) if it.offset.is_none() && it.at.is_none() => {}
+            Ok(Expr::Binary(_)) => {
+                let hint = "Prometheus takes one selector here: make a rule of each, or one selector of \
+                            all, like `{__name__=~\"a|b\"}`";
+                self.fault(&at, "this is more than one selector of series", Some(hint.to_owned()));
+            }
             Ok(_) => self.fault(&at, "this is a query, not a selector of series", example()),
             Err(error) => self.fault(&at, error.to_string(), example()),
         }

@@ -1,6 +1,7 @@
 //! P36 to P44: what answers are worth.
 
 use super::*;
+use crate::domain::error_chain::ErrorChain;
 use crate::domain::labels::Labels;
 use crate::domain::quantity;
 use crate::rules::answer::{Answer, NoValue, by_object, items};
@@ -58,19 +59,39 @@ fn p39_an_answer_that_is_no_vector_has_no_values_of_objects() {
 }
 
 #[test]
-fn p40_p41_external_metrics_have_as_many_items_as_numbers() {
+fn p40_p41_an_external_metric_has_an_item_for_each_series() {
     let scalar = items(&Answer::Scalar(2.0)).unwrap();
     let shown: Vec<_> = scalar.iter().map(|it| (it.labels.is_empty(), it.value.get())).collect();
     assert_eq!(shown, [(true, 2.0)], "P40");
-    assert_eq!(items(&Answer::Vector(Vec::new())), Ok(Vec::new()), "P41");
+    // Upstream an empty list, which the HPA takes for an error, too, and without a reason.
+    assert_eq!(items(&Answer::Vector(Vec::new())), Err(NoValue::Empty), "P41");
     assert_eq!(items(&Answer::Scalar(f64::NAN)), Err(NoValue::NotANumber));
-    let vector = items(&Answer::Vector(vec![series("a", 1.0), series("b", f64::NAN)])).unwrap();
+    let vector = items(&Answer::Vector(vec![series("a", 1.0), series("b", 2.0)])).unwrap();
     let labels: Vec<_> = vector.iter().flat_map(|it| it.labels.iter()).collect();
     assert_eq!(
         labels,
-        [("__name__", "q"), ("pod", "a")],
-        "all labels, and what is no number left out"
+        [("__name__", "q"), ("pod", "a"), ("__name__", "q"), ("pod", "b")],
+        "all labels"
     );
+}
+
+/// Upstream NaN is a huge negative number in the sum that the HPA makes of all items; left out, it
+/// would be a zero.
+#[test]
+fn one_series_without_a_number_leaves_an_external_metric_without_an_answer() {
+    for (bad, why) in [
+        (f64::NAN, "the rule's query answers no number for it"),
+        (f64::INFINITY, "the rule's query answers no number for it"),
+        (-1.0, "the rule's query answers a negative number for it"),
+    ] {
+        let error = items(&Answer::Vector(vec![series("a", 1.0), series("b", bad)])).unwrap_err();
+        let expected = format!(
+            "series {{__name__=\"q\",pod=\"b\"}}, without which the others are not the whole: {why}"
+        );
+        assert_eq!(ErrorChain(&error).to_string(), expected);
+        let error = items(&Answer::Vector(vec![series("b", bad)])).unwrap_err();
+        assert_eq!(error.to_string(), why);
+    }
 }
 
 #[test]

@@ -122,7 +122,14 @@ fn the_names_of_series_are_asked_for_without_their_labels() {
                 r#"group by (__name__) (last_over_time({__name__=~"^a_.*",pod!="",x!="y"}[60s]))"#,
             ),
         ),
-        (r#"up{a="b" or c="d"}"#, Some("pod"), None),
+        // VictoriaMetrics takes it, and refuses nothing that Prometheus does.
+        (
+            r#"{a="b" or c="d"}"#,
+            Some("pod"),
+            Some(
+                r#"group by (__name__) (last_over_time({a="b", pod!="" or c="d", pod!=""}[60s]))"#,
+            ),
+        ),
     ] {
         let quoted = selector.replace('\'', "''");
         let text = file("rules", STD, "", M1)
