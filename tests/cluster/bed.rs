@@ -33,6 +33,7 @@ use exporter::Exporter;
 use http::Http;
 use keeper::Keeper;
 use kubectl::Kubectl;
+use process::Process;
 use prometheus::Prometheus;
 use registration::Registration;
 use tools::Tools;
@@ -112,12 +113,22 @@ impl Bed {
 
     /// The same without waiting.
     pub(crate) fn spawn_adapter(&self, binary: &Path, config: &str) -> Adapter {
+        self.spawn_adapter_with(binary, config, &[])
+    }
+
+    /// The same with further flags of `serve`.
+    pub(crate) fn spawn_adapter_with(
+        &self,
+        binary: &Path,
+        config: &str,
+        flags: &[String],
+    ) -> Adapter {
         self.install();
         let token = registration::service_account_token(&self.kubectl);
         let kubeconfig =
             self.control_plane.write_kubeconfig("foresail", &token, registration::NAMESPACE);
         let certificate = Some(&self.serving_certificate);
-        let setup = AdapterSetup { binary, config, kubeconfig: &kubeconfig, certificate };
+        let setup = AdapterSetup { binary, config, kubeconfig: &kubeconfig, certificate, flags };
         Adapter::spawn(&self.keeper, &self.http, &setup)
     }
 
@@ -130,7 +141,8 @@ impl Bed {
         let token = registration::service_account_token(&self.kubectl);
         let kubeconfig =
             self.control_plane.write_kubeconfig("foresail", &token, registration::NAMESPACE);
-        let setup = AdapterSetup { binary, config, kubeconfig: &kubeconfig, certificate: None };
+        let kubeconfig = &kubeconfig;
+        let setup = AdapterSetup { binary, config, kubeconfig, certificate: None, flags: &[] };
         let mut adapter = Adapter::spawn(&self.keeper, &self.http, &setup);
         adapter.wait_ready();
         adapter
@@ -139,6 +151,22 @@ impl Bed {
     /// The program that reads metrics with Kubernetes' own clients; built when there is none yet.
     pub(crate) fn clients(&self) -> PathBuf {
         tools::clients(&self.keeper)
+    }
+
+    /// Starts another program; its output is in `NAME.log`.
+    pub(crate) fn start_program(
+        &self,
+        name: &str,
+        program: &Path,
+        arguments: &[String],
+    ) -> Process {
+        Process::start(&self.keeper, name, program, arguments)
+    }
+
+    /// The folder with the tools of `peers/NAME`, built when there are none yet, and in `yaml` the files
+    /// of a folder of one of its dependencies.
+    pub(crate) fn peer(&self, name: &str, yaml: Option<(&str, &str)>) -> PathBuf {
+        tools::peer(&self.keeper, name, yaml)
     }
 
     /// Has kube-apiserver ask this adapter, waits until the three API services are Available, and
@@ -154,7 +182,7 @@ impl Bed {
 
     /// Applies `deploy/` once (starting an adapter does it) and gives back the API services, which
     /// [`Bed::register`] applies.
-    fn install(&self) -> &str {
+    pub(crate) fn install(&self) -> &str {
         self.api_services.get_or_init(|| {
             registration::apply_manifests(
                 &self.kubectl,
