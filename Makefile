@@ -41,6 +41,10 @@ soak: setup-build ## 1,000 forecasting policies with two weeks of history: memor
 bench-forecast: setup-build ## What forecasts are worth: tables over recorded and generated series (some minutes)
 	cargo bench --locked --bench forecast_tables -- --traces $(TRACES) $(TABLES)
 
+.PHONY: bench-peer
+bench-peer: setup ## Foresail beside other adapters on one control plane: requests/s, CPU, memory (a quarter of an hour; PEERS=foresail,keda chooses)
+	PEERS=$(PEERS) cargo bench --locked --bench peer
+
 # Recorded traces; without the folder only generated series are judged.
 TRACES := ../shared/traces
 
@@ -87,9 +91,10 @@ browser-test: setup
 queues-test: setup
 	cargo test --locked --test queues
 
+# Foresail's own part of `make bench-peer`, small, too: so that it does not rot.
 .PHONY: cluster-test
 cluster-test: setup
-	cargo test --locked --test cluster
+	cargo test --locked --test cluster --bench peer
 
 # Real Prometheus 2 and 3 and VictoriaMetrics; the first time Prometheus 3 is built.
 .PHONY: backends-test

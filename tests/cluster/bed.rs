@@ -35,6 +35,7 @@ use http::Http;
 use keeper::Keeper;
 use kubectl::Kubectl;
 use neighbour::Neighbour;
+use process::Process;
 use prometheus::Prometheus;
 use registration::Registration;
 use tools::Tools;
@@ -130,14 +131,19 @@ impl Bed {
         self.spawn_adapter_with(binary, config, &[])
     }
 
-    fn spawn_adapter_with(&self, binary: &Path, config: &str, arguments: &[String]) -> Adapter {
+    /// The same with further flags of `serve`.
+    pub(crate) fn spawn_adapter_with(
+        &self,
+        binary: &Path,
+        config: &str,
+        flags: &[String],
+    ) -> Adapter {
         self.install();
         let token = registration::service_account_token(&self.kubectl);
         let kubeconfig =
             self.control_plane.write_kubeconfig("foresail", &token, registration::NAMESPACE);
         let certificate = Some(&self.serving_certificate);
-        let setup =
-            AdapterSetup { binary, config, kubeconfig: &kubeconfig, certificate, arguments };
+        let setup = AdapterSetup { binary, config, kubeconfig: &kubeconfig, certificate, flags };
         Adapter::spawn(&self.keeper, &self.http, &setup)
     }
 
@@ -150,8 +156,8 @@ impl Bed {
         let token = registration::service_account_token(&self.kubectl);
         let kubeconfig =
             self.control_plane.write_kubeconfig("foresail", &token, registration::NAMESPACE);
-        let (kubeconfig, arguments) = (&kubeconfig, &[]);
-        let setup = AdapterSetup { binary, config, kubeconfig, certificate: None, arguments };
+        let kubeconfig = &kubeconfig;
+        let setup = AdapterSetup { binary, config, kubeconfig, certificate: None, flags: &[] };
         let mut adapter = Adapter::spawn(&self.keeper, &self.http, &setup);
         adapter.wait_ready();
         adapter
@@ -170,6 +176,22 @@ impl Bed {
         Neighbour::start((&self.keeper, &program), &self.kubectl, authority, &self.http)
     }
 
+    /// Starts another program; its output is in `NAME.log`.
+    pub(crate) fn start_program(
+        &self,
+        name: &str,
+        program: &Path,
+        arguments: &[String],
+    ) -> Process {
+        Process::start(&self.keeper, name, program, arguments)
+    }
+
+    /// The folder with the tools of `peers/NAME`, built when there are none yet, and in `yaml` the files
+    /// of a folder of one of its dependencies.
+    pub(crate) fn peer(&self, name: &str, yaml: Option<(&str, &str)>) -> PathBuf {
+        tools::peer(&self.keeper, name, yaml)
+    }
+
     /// Has kube-apiserver ask this adapter, waits until the three API services are Available, and
     /// takes them away when the answer is dropped.
     pub(crate) fn register(&self, adapter: &Adapter) -> Registration {
@@ -183,7 +205,7 @@ impl Bed {
 
     /// Applies `deploy/` once (starting an adapter does it) and gives back the API services, which
     /// [`Bed::register`] applies.
-    fn install(&self) -> &str {
+    pub(crate) fn install(&self) -> &str {
         self.api_services.get_or_init(|| {
             registration::apply_manifests(
                 &self.kubectl,

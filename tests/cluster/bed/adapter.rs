@@ -40,14 +40,14 @@ pub(crate) struct AdapterSetup<'a> {
     pub(crate) kubeconfig: &'a Path,
     /// Its serving certificate; without one it keeps its own in the cluster.
     pub(crate) certificate: Option<&'a Identity>,
-    /// Further arguments.
-    pub(crate) arguments: &'a [String],
+    /// Further flags of `serve`.
+    pub(crate) flags: &'a [String],
 }
 
 impl Adapter {
     /// Starts it without waiting: for the cases in which it should refuse to start.
     pub(crate) fn spawn(keeper: &Arc<Keeper>, http: &Http, setup: &AdapterSetup<'_>) -> Self {
-        let AdapterSetup { binary, config, kubeconfig, certificate, arguments: further } = setup;
+        let AdapterSetup { binary, config, kubeconfig, certificate, flags } = setup;
         let name = format!("foresail-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = keeper.folder().join(&name);
         fs::create_dir(&folder).unwrap();
@@ -60,7 +60,7 @@ impl Adapter {
             format!("--secure-port={secure_port}"),
             format!("--observability-port={observability_port}"),
         ];
-        arguments.extend_from_slice(further);
+        arguments.extend_from_slice(flags);
         match certificate {
             Some(certificate) => {
                 let (certificate, key) = certificate.write(&folder, "serving");

@@ -122,6 +122,11 @@ impl ControlPlane {
         self.processes.iter().map(Process::pid).collect()
     }
 
+    /// The ids of whatever acts by itself: controllers, scheduler and KWOK.
+    pub(crate) fn actors(&self) -> Vec<u32> {
+        self.pids().split_off(2)
+    }
+
     fn write_files(&self, certificates: &Certificates) {
         let folder = self.keeper.folder();
         let Certificates {

@@ -18,7 +18,7 @@ const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster");
 /// The name that other projects' test environments gave to a folder with such programs.
 const READY_MADE: &str = "KUBEBUILDER_ASSETS";
 
-/// A cold build takes about five minutes on two cores; this is for a slow network on top of it.
+/// A cold build takes about five minutes on two cores, one of KEDA ten; this is for a slow network on top.
 const BUILD_DEADLINE: Duration = Duration::from_secs(45 * 60);
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -91,10 +91,33 @@ fn find(folders: &[PathBuf], names: &[&str]) -> Option<PathBuf> {
 /// The folder with the finished build of this go.mod and go.sum.
 fn built(keeper: &Arc<Keeper>) -> PathBuf {
     cache::made_once(&module_key(&[]), |partial| {
-        let go = go();
         let what = "etcd, Kubernetes and KWOK once (about 5 minutes on 2 cores)";
-        build(keeper, &go, "tool", what, partial);
-        copy_stages(&go, &partial.join(STAGES));
+        build(keeper, &Build { package: "tool", what, ..Build::default() }, partial);
+        let stages = ["node/fast", "pod/general"];
+        for folder in stages {
+            let source = Path::new("kustomize/stage").join(folder);
+            copy_yaml(
+                Path::new(MODULE),
+                "sigs.k8s.io/kwok",
+                &source,
+                &partial.join(STAGES).join(folder),
+            );
+        }
+    })
+}
+
+/// The folder with the tools of another module, `peers/NAME`, and YAML files of one of its dependencies:
+/// the name of the dependency and the folder in it, which is copied as `yaml`.
+pub(crate) fn peer(keeper: &Arc<Keeper>, name: &str, yaml: Option<(&str, &str)>) -> PathBuf {
+    let module = Path::new(MODULE).join("peers").join(name);
+    let key = format!("{name}-{:016x}", hash(&module, &[]).finish());
+    cache::made_once(&key, |partial| {
+        let what = format!("{name} once (up to 10 minutes on 2 cores)");
+        let of_module = Build { module: &module, flags: None, package: "tool", what: &what };
+        build(keeper, &of_module, partial);
+        if let Some((dependency, folder)) = yaml {
+            copy_yaml(&module, dependency, Path::new(folder), &partial.join("yaml"));
+        }
     })
 }
 
@@ -111,8 +134,11 @@ pub(crate) fn neighbour(keeper: &Arc<Keeper>) -> PathBuf {
 /// The program of one file in a folder beside go.mod.
 fn own(keeper: &Arc<Keeper>, name: &str, what: &str) -> PathBuf {
     let key = format!("{name}-{}", module_key(&[&format!("{name}/main.go")]));
-    cache::made_once(&key, |partial| build(keeper, &go(), &format!("./{name}"), what, partial))
-        .join(name)
+    let package = format!("./{name}");
+    let folder = cache::made_once(&key, |partial| {
+        build(keeper, &Build { package: &package, what, ..Build::default() }, partial);
+    });
+    folder.join(name)
 }
 
 fn go() -> PathBuf {
@@ -121,21 +147,36 @@ fn go() -> PathBuf {
     })
 }
 
-/// Builds what `package` names, which a person who waits is told as `what`.
-fn build(keeper: &Arc<Keeper>, go: &Path, package: &str, what: &str, into: &Path) {
+/// What is built.
+struct Build<'a> {
+    module: &'a Path,
+    flags: Option<String>,
+    package: &'a str,
+    /// What a person who waits is told.
+    what: &'a str,
+}
+
+impl Default for Build<'_> {
+    /// From the module beside, as Kubernetes builds it.
+    fn default() -> Self {
+        let module = Path::new(MODULE);
+        Self { module, flags: Some(version_flags()), package: "", what: "" }
+    }
+}
+
+fn build(keeper: &Arc<Keeper>, build: &Build<'_>, into: &Path) {
+    let Build { module, flags, package, what } = build;
     // The Go caches are the person's own: they are what makes the second build quick.
     let home = std::env::var_os("HOME").unwrap_or_default();
-    let arguments = [
+    let mut arguments = vec![
         format!("HOME={}", home.to_str().unwrap()),
-        text(go),
+        text(&go()),
         "-C".to_owned(),
-        MODULE.to_owned(),
+        text(module),
         "build".to_owned(),
-        version_flags(),
-        "-o".to_owned(),
-        format!("{}/", text(into)),
-        package.to_owned(),
     ];
+    arguments.extend(flags.clone());
+    arguments.extend(["-o".to_owned(), format!("{}/", text(into)), (*package).to_owned()]);
     let mut process = Process::start(keeper, "go-build", Path::new("env"), &arguments);
     let started = Instant::now();
     let mut told = Instant::now();
@@ -171,24 +212,23 @@ fn version_flags() -> String {
     format!("-ldflags={variable}Version=v{version} {variable}Major={major} {variable}Minor={minor}")
 }
 
-/// Copies KWOK's stage files beside the programs, so that a later run does not need its module.
-fn copy_stages(go: &Path, into: &Path) {
-    let output = Command::new(go)
-        .args(["-C", MODULE, "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kwok"])
+/// Copies YAML files of a dependency beside the programs, so that a later run does not need its module.
+fn copy_yaml(module: &Path, dependency: &str, folder: &Path, into: &Path) {
+    let output = Command::new(go())
+        .arg("-C")
+        .arg(module)
+        .args(["list", "-m", "-f", "{{.Dir}}", dependency])
         .output()
         .unwrap();
-    let folder =
-        PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()).join("kustomize/stage");
-    assert!(folder.is_dir(), "no KWOK module: {}", String::from_utf8_lossy(&output.stderr));
-    for stages in ["node/fast", "pod/general"] {
-        let target = into.join(stages);
-        fs::create_dir_all(&target).unwrap();
-        for entry in fs::read_dir(folder.join(stages)).unwrap() {
-            let source = entry.unwrap().path();
-            let name = source.file_name().unwrap();
-            if source.extension().is_some_and(|extension| extension == "yaml") {
-                fs::write(target.join(name), fs::read(&source).unwrap()).unwrap();
-            }
+    let source = PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()).join(folder);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(source.is_dir(), "no {} of {dependency}: {stderr}", folder.display());
+    fs::create_dir_all(into).unwrap();
+    for entry in fs::read_dir(source).unwrap() {
+        let source = entry.unwrap().path();
+        let name = source.file_name().unwrap();
+        if source.extension().is_some_and(|extension| extension == "yaml") {
+            fs::write(into.join(name), fs::read(&source).unwrap()).unwrap();
         }
     }
 }
@@ -196,12 +236,17 @@ fn copy_stages(go: &Path, into: &Path) {
 /// One name for each content of go.mod, go.sum and these sources, and for the way to build. The standard library's hash is stable for one
 /// release of Rust; a new release costs at most one more build.
 fn module_key(sources: &[&str]) -> String {
-    let mut hasher = DefaultHasher::new();
-    for file in ["go.mod", "go.sum"].iter().chain(sources) {
-        fs::read(Path::new(MODULE).join(file)).unwrap().hash(&mut hasher);
-    }
+    let mut hasher = hash(Path::new(MODULE), sources);
     version_flags().hash(&mut hasher);
     format!("{:016x}", hasher.finish())
+}
+
+fn hash(module: &Path, sources: &[&str]) -> DefaultHasher {
+    let mut hasher = DefaultHasher::new();
+    for file in ["go.mod", "go.sum"].iter().chain(sources) {
+        fs::read(module.join(file)).unwrap().hash(&mut hasher);
+    }
+    hasher
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {
