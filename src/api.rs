@@ -226,8 +226,9 @@ impl Server {
         if external.fallback.is_none() {
             return Ok(None);
         }
-        let snapshot = self.face.published.load();
-        let world = World { snapshot: &snapshot, pods: &*self.face.pods, now: now.time };
+        let (snapshot, rules) = (self.face.published.load(), self.face.on_demand.board.load());
+        let pods = &*self.face.pods;
+        let world = World { snapshot: &snapshot, rules: &rules, pods, now: now.time };
         external.passed_on(asked, &world, &self.face.metrics).await
     }
 

@@ -254,7 +254,7 @@ proptest! {
     fn no_path_of_known_pieces_breaks_the_parser(pieces in prop::collection::vec(piece(), 0..9)) {
         let path = pieces.concat();
         let ask = parse(&path);
-        let attributes = ask.attributes(&Method::GET, &path);
+        let attributes = ask.attributes(&Method::GET, &path, &Selector::default());
         let is_metric = matches!(ask, Ask::Custom(_) | Ask::External(_));
         prop_assert_eq!(is_metric, matches!(attributes, Attributes::Resource { .. }), "{}", path);
         match &ask {
