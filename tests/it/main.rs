@@ -30,6 +30,7 @@ mod source_access;
 mod source_ages;
 mod source_cost;
 mod source_engines;
+mod source_google;
 mod source_pages;
 mod source_partial;
 mod source_pods;

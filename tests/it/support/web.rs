@@ -188,7 +188,8 @@ async fn answer(
     let behaviour = behaviour.unwrap_or(Behaviour::Answer(404, b"no such path".to_vec()));
     let mut response = respond(behaviour, &asked).await;
     // A node of Amazon says how long its token is good: as long as was asked for.
-    if let Some(seconds) = head.headers.get(NODE_TOKEN_SECONDS) {
+    let seconds = head.headers.get(NODE_TOKEN_SECONDS).filter(|_| response.status().is_success());
+    if let Some(seconds) = seconds {
         response.headers_mut().insert(NODE_TOKEN_SECONDS, seconds.clone());
     }
     Ok(response)
