@@ -211,16 +211,9 @@ impl App {
         // The door and the pods, from the cluster or without one.
         let (asked_pods, asked) = watch::channel(AskedPods::new());
         let own = Own::new(loaded, &metrics, &published, vault, &certificates, asked);
+        let both = (&mut health, &mut registries);
         let Outside { door, pods, objects, places, loaded, mapping, supply, choices } =
-            outside::connect(
-                mode.clone(),
-                own,
-                &mut tasks,
-                &stop_work,
-                &mut health,
-                &mut registries,
-            )
-            .await?;
+            outside::connect(mode.clone(), own, &mut tasks, &stop_work, both).await?;
         let door = Arc::new(door);
 
         // What rules make is listed again and again, and read once somebody asks.
@@ -228,8 +221,8 @@ impl App {
         let needs = Needs { pace: settings.relists, mapping, pods: known, asked_pods, objects };
         let on_demand =
             on_demand::serve(needs, loaded.clone(), &mut tasks, &mut health, &stop_work);
-        let board = Arc::clone(&on_demand.board);
-        self_metrics::rules(registries.own(), &board);
+        let rules = RulesPage { board: Arc::clone(&on_demand.board), now: clock::now };
+        self_metrics::rules(registries.own(), &rules.board);
 
         let external = external::follow(loaded.clone(), outer_reach, &mut tasks, stop_work.clone());
         let listed = loaded.clone();
@@ -270,7 +263,6 @@ impl App {
         let bind = async |port, served| Listener::bind(port, is_local, served, &servers).await;
         let secure =
             bind(settings.secure_port, Served { name: "secure", acceptor, router }).await?;
-        let rules = RulesPage { board, now: clock::now };
         let router = web::router(registries.finish(), health, desk, rules);
         let served = Served { name: "observability", acceptor: None, router };
         let observability = bind(settings.observability_port, served).await?;

@@ -41,6 +41,7 @@ use crate::telemetry::health::{Check, Health};
 use crate::telemetry::process;
 use crate::tls::certificates::Certificates;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -92,27 +93,38 @@ pub(super) struct Outside {
     pub(super) choices: Arc<Choices>,
 }
 
+/// What there is without a cluster.
+fn standalone(
+    token_file: PathBuf,
+    loaded: watch::Receiver<Arc<Loaded>>,
+    tasks: &mut Tasks,
+    stop: &CancellationToken,
+) -> Result<Outside, AppError> {
+    let token = Token::load(token_file).map_err(AppError::Token)?;
+    let look = |it: &mut Arc<Token>| _ = it.reload_once();
+    tasks.spawn("token", look_every(Arc::clone(&token), look, stop.clone()));
+    Ok(Outside {
+        door: Door::standalone(token),
+        pods: Arc::new(NoCluster),
+        objects: None,
+        places: Arc::new(NoCluster),
+        loaded,
+        mapping: usual_resources(),
+        supply: None,
+        choices: Arc::new(Choices::alone()),
+    })
+}
+
 /// Starts the tasks that follow the cluster, or those that do without one.
 pub(super) async fn connect(
     mode: Mode,
     own: Own,
     tasks: &mut Tasks,
     stop: &CancellationToken,
-    health: &mut Health,
-    registries: &mut Registries,
+    (health, registries): (&mut Health, &mut Registries),
 ) -> Result<Outside, AppError> {
     let (kubeconfig, token_audiences, service, serving_secret) = match mode {
-        Mode::Standalone { token_file } => {
-            let token = Token::load(token_file).map_err(AppError::Token)?;
-            let look = |it: &mut Arc<Token>| _ = it.reload_once();
-            let run = look_every(Arc::clone(&token), look, stop.clone());
-            tasks.spawn("token", run);
-            let (door, pods) = (Door::standalone(token), Arc::new(NoCluster));
-            let (places, choices) = (Arc::new(NoCluster), Arc::new(Choices::alone()));
-            let (loaded, mapping) = (own.loaded, usual_resources());
-            let (objects, supply) = (None, None);
-            return Ok(Outside { door, pods, objects, places, loaded, mapping, supply, choices });
-        }
+        Mode::Standalone { token_file } => return standalone(token_file, own.loaded, tasks, stop),
         Mode::Cluster { kubeconfig, token_audiences, service, serving_secret } => {
             (kubeconfig, token_audiences, service, serving_secret)
         }
