@@ -58,8 +58,8 @@ pub struct Azure {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Google {
-    /// The key file of a service account; the machine's own account (workload identity) when left
-    /// out.
+    /// The key file of a service account, or that of an external account (workload identity
+    /// federation); the machine's own account when left out.
     pub credentials_file: Option<String>,
     /// What the token is for; reading metrics when left out.
     pub scope: Option<String>,

@@ -115,7 +115,7 @@ fn every_fault_of_a_server_is_told_with_its_place_and_a_hint() {
         ),
         (
             "{metricsApi: {url: 'https://a/', valueLocation: 'a.#.b'}}",
-            "s.metricsApi.valueLocation: `#` before the end leads to several values (write keys and positions, e.g. `queues.0.length`)",
+            "s.metricsApi.valueLocation: `#` before the end leads to several values (write keys and positions, e.g. `queues.0.length` or `$.queues[0].length`)",
         ),
         (
             "{metricsApi: {url: 'https://a/', valueLocation: n, authMode: bearer, apiKeyFrom: {file: /k}}}",
