@@ -5,7 +5,7 @@ use crate::series::{Bed, DAY, DRAIN, TARGET};
 use foresail::forecast::past::SEASON;
 use foresail::pipeline::forecast::Given;
 use foresail::simulate::auto::candidates::{self, Candidate};
-use foresail::simulate::auto::{DECAY, WARM_UP};
+use foresail::simulate::auto::{self, WARM_UP};
 use foresail::simulate::judge::choose::{self, Rule};
 use foresail::simulate::judge::{Run, Setting, held, run};
 use serde::Serialize;
@@ -29,7 +29,7 @@ pub(crate) fn lines(bed: &Bed<'_>) -> Vec<Line> {
         .step_by(bed.size.thinned)
         .collect();
     let naive: Vec<Candidate> = all.iter().copied().filter(Candidate::is_naive).collect();
-    let rule = Rule { late_share_max: TARGET, decay: DECAY };
+    let rule = auto::rule(TARGET);
     let alike = Rule { decay: 1.0, ..rule };
     let mut lines = Vec::new();
     for (drain, note) in [(None, ""), (Some(DRAIN), " + backlog")] {
@@ -67,7 +67,7 @@ fn line(
         .map(|(candidate, alone)| choose::Candidate {
             publish: Box::new(unheld(bed, candidate, drain)),
             hold_steps: bed.ground.hold_syncs(candidate),
-            alone,
+            record: bed.ground.record(candidate, alone),
         })
         .collect();
     let days = bed.series.demand.len() / DAY;

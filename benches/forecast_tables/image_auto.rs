@@ -10,8 +10,8 @@ use foresail::forecast::past::SEASON;
 use foresail::pipeline::forecast::{Chosen, Given};
 use foresail::simulate::auto::candidates::{self, Candidate};
 use foresail::simulate::auto::foretold::QUANTILES;
-use foresail::simulate::auto::{DECAY, Ground, SYNCS_PER_STEP, WARM_UP};
-use foresail::simulate::judge::choose::{self, Rule};
+use foresail::simulate::auto::{self, Ground, SYNCS_PER_STEP, WARM_UP};
+use foresail::simulate::judge::choose;
 use foresail::simulate::judge::requests::Requests;
 use foresail::simulate::judge::{Run, Seen, Setting};
 
@@ -37,11 +37,11 @@ pub(crate) fn rows(
     let all: Vec<Candidate> = std::iter::once(first()).chain(all).collect();
     let alone: Vec<Run> = all.iter().map(|it| ground.judge(it).unwrap()).collect();
     let forward = |late_share_max: f64, utilization: f64| {
-        let rule = Rule { late_share_max, decay: DECAY };
+        let rule = auto::rule(late_share_max);
         let way = |(candidate, alone)| choose::Candidate {
             publish: Box::new(publish(load, ground, candidate, utilization)),
             hold_steps: ground.hold_syncs(candidate),
-            alone,
+            record: ground.record(candidate, alone),
         };
         let mut ways: Vec<_> = all.iter().zip(&alone).map(way).collect();
         choose::forward(setting, &mut workload.clone(), &mut ways, &rule).unwrap().run

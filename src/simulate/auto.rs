@@ -24,6 +24,7 @@ use self::search::Search;
 use super::hpa::behavior::Behavior;
 use super::hpa::metric::{MetricSpec, TotalTarget};
 use super::hpa::{ControllerSettings, HpaSpec};
+use super::judge::choose::{Record, Rule};
 use super::judge::fluid::{Fluid, FluidSettings};
 use super::judge::lead_time::LeadTime;
 use super::judge::{Run, Seen, Setting, held, run};
@@ -36,7 +37,10 @@ pub const SYNCS_PER_STEP: usize = SYNCS as usize;
 const SYNCS: u32 = 4;
 /// How much a day counts relative to the day after it. Loads change, and a choice by all days alike
 /// follows too late; one by the last few days forgets what is rare. Found by simulation.
-pub const DECAY: f64 = 0.85;
+const DECAY: f64 = 0.85;
+/// As how many days before the first judged one it counts what a forecast is expected to make late.
+/// Found by simulation; anything from 10 to 12 does.
+const EXPECTED_DAYS: f64 = 10.0;
 /// Steps of history before the first forecast is judged: a season, and the moments that a model
 /// needs of the next.
 pub const WARM_UP: usize = 2 * SEASON;
@@ -96,6 +100,7 @@ pub struct Ground {
     demand: Vec<f64>,
     observed: Vec<f64>,
     foretold: Foretold,
+    lead_time: Duration,
     fluid: FluidSettings,
     drain: Option<Duration>,
     step: Duration,
@@ -139,8 +144,8 @@ impl Ground {
             backlog_max: question.step,
             step: sync,
         };
-        let Question { drain, step, given, .. } = *question;
-        Some(Self { setting, demand, observed, foretold, fluid, drain, step, given })
+        let Question { lead_time, drain, step, given, .. } = *question;
+        Some(Self { setting, demand, observed, foretold, lead_time, fluid, drain, step, given })
     }
 
     /// The seasons that are judged, counted from the ground's first.
@@ -196,6 +201,12 @@ impl Ground {
         run(&self.setting, &mut self.workload(&self.demand)?, self.publish(candidate))
     }
 
+    /// By what a candidate is chosen that was judged with this run.
+    #[must_use]
+    pub fn record<'r>(&self, candidate: &Candidate, alone: &'r Run) -> Record<'r> {
+        Record { alone, expected_late: candidate.expected_late(self.lead_time) }
+    }
+
     /// What a candidate publishes at each sync, its down window included.
     pub fn publish(&self, candidate: &Candidate) -> impl FnMut(usize, &Seen) -> Option<f64> + '_ {
         let candidate = *candidate;
@@ -242,6 +253,12 @@ impl Ground {
 pub fn choose(question: &Question<'_>) -> Result<Option<Choice>, SimulateError> {
     let Some(ground) = Ground::new(question) else { return Ok(None) };
     Search::new(&ground, question.late_share).choose(usize::MAX)
+}
+
+/// How `auto` chooses, where so much of the work may be late.
+#[must_use]
+pub fn rule(late_share_max: f64) -> Rule {
+    Rule { late_share_max, decay: DECAY, expected_days: EXPECTED_DAYS }
 }
 
 /// The history with every hole filled by the value before it: demand is never nothing.

@@ -11,7 +11,7 @@ use crate::simulate::judge::choose::Rule;
 use crate::simulate::judge::{Run, Totals};
 
 use super::candidates::Candidate;
-use super::{Choice, DECAY, Ground};
+use super::{Choice, Ground, rule};
 
 #[cfg(test)]
 mod tests;
@@ -42,7 +42,9 @@ struct Rung {
 struct Found {
     candidate: Candidate,
     past: Totals,
-    /// Whether it kept late work within the objective.
+    /// The share of late work that it is believed to have.
+    late_share: f64,
+    /// Whether that is within the objective.
     is_kept: bool,
 }
 
@@ -59,8 +61,7 @@ impl<'g> Search<'g> {
         });
         let (mut naive, others): (Vec<Ladder>, Vec<Ladder>) = ladders.partition(Ladder::is_naive);
         naive.extend(others);
-        let rule = Rule { late_share_max: late_share, decay: DECAY };
-        Self { ground, rule, ladders: naive, n_runs: 0 }
+        Self { ground, rule: rule(late_share), ladders: naive, n_runs: 0 }
     }
 
     /// Chooses by the seasons of the ground before this one, counted from the ground's first;
@@ -171,7 +172,7 @@ impl Climb<'_> {
         while low < high {
             let place = usize::midpoint(low, high);
             match self.at(ladder, place)? {
-                Some(found) if found.past.late_share() <= highest.past.late_share() => {
+                Some(found) if found.late_share <= highest.late_share => {
                     (high, best) = (place, found);
                 }
                 _ => low = place + 1,
@@ -190,8 +191,10 @@ impl Climb<'_> {
             }
         };
         let past = self.rule.past(run, self.season);
-        let is_kept = past.late_share() <= self.rule.late_share_max;
-        Ok(Some(Found { candidate: rung.candidate, past, is_kept }))
+        let record = self.ground.record(&rung.candidate, run);
+        let late_share = self.rule.late_share(record, self.season);
+        let is_kept = late_share <= self.rule.late_share_max;
+        Ok(Some(Found { candidate: rung.candidate, past, late_share, is_kept }))
     }
 }
 
@@ -202,7 +205,7 @@ impl Found {
 
     /// As [`Rule::choose`] compares: kept ones by their cost, others by their lateness first.
     fn key(&self) -> (f64, f64) {
-        let late = if self.is_kept { 0.0 } else { self.past.late_share() };
+        let late = if self.is_kept { 0.0 } else { self.late_share };
         (late, self.past.pod_seconds)
     }
 }

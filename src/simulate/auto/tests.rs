@@ -68,7 +68,7 @@ fn a_forecast_is_raised_by_what_came_since_and_no_candidate_has_a_low_quantile()
     let ground = Ground::new(&question(&values)).unwrap();
     let all = candidates::all(Duration::from_secs(60), Given::default());
     assert!(all.iter().all(|it| it.is_naive() || it.chosen.quantile >= candidates::QUANTILE_MIN));
-    let it = all.iter().find(|it| !it.is_naive() && it.chosen.headroom < 1.0).unwrap();
+    let it = all.iter().find(|it| !it.is_naive() && it.chosen.headroom > 1.0).unwrap();
     let (place, known) = (WARM_UP + 50, values[WARM_UP + 50]);
     let value = |observed| it.value_since(ground.foretold(), place, (known, observed));
     assert!((it.value(ground.foretold(), place, known) - value(known)).abs() < 1e-12);
@@ -100,6 +100,32 @@ fn a_candidate_is_judged_with_the_samples_that_came_since_the_forecast() {
 }
 
 #[test]
+fn less_late_work_is_expected_of_who_publishes_more_and_nothing_of_what_is_given() {
+    let step = Duration::from_secs(60);
+    let expected = |quantile, headroom, lead_time| {
+        let it = candidates::candidate(Model::Analog, quantile, headroom, Duration::ZERO, 0);
+        it.expected_late(lead_time).unwrap()
+    };
+    let five_minutes = Duration::from_secs(300);
+    for (quantile, headroom, lead_time, late) in [
+        (0.88, 1.0, five_minutes, 0.01),
+        (0.94, 1.0, five_minutes, 0.005),
+        (0.94, 1.12, five_minutes, 0.001_61),
+        (0.94, 1.0, five_minutes * 2, 0.008_706),
+        (0.94, 1.0, five_minutes / 5, 0.001_38),
+        (0.94, 1.0, Duration::ZERO, 0.0),
+    ] {
+        let found = expected(quantile, headroom, lead_time);
+        assert!((found - late).abs() < 1e-6, "{quantile} x{headroom} {lead_time:?}: {found}");
+    }
+    let is_none = |it: &Candidate| it.expected_late(five_minutes).is_none();
+    let all = candidates::all(step, Given::default());
+    assert!(all.iter().all(|it| is_none(it) == it.is_naive()));
+    let given = Given { quantile: Some(0.9), down_window: None };
+    assert!(candidates::all(step, given).iter().all(is_none));
+}
+
+#[test]
 fn what_the_policy_gives_is_what_is_judged() {
     let values = rhythm(4);
     let window = Duration::from_secs(600);
@@ -110,7 +136,7 @@ fn what_the_policy_gives_is_what_is_judged() {
     let all = ground.candidates();
     let is_given = |it: &Candidate| (it.chosen.quantile, it.chosen.down_window) == (0.93, window);
     assert!(all.iter().all(is_given), "{all:?}");
-    assert_eq!(all.iter().filter(|it| !it.is_naive()).count(), 9);
+    assert_eq!(all.iter().filter(|it| !it.is_naive()).count(), 6);
     // Its forecasts lie between those of its neighbours among the quantiles that are tried.
     let tried = Ground::new(&question(&values)).unwrap().candidates();
     let value_of = |all: &[Candidate], quantile: f64| {

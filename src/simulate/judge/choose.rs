@@ -12,6 +12,19 @@ pub struct Rule {
     pub late_share_max: f64,
     /// How much a day counts relative to the day after it: 1 for all days alike.
     pub decay: f64,
+    /// As how many days before the first what was expected of a candidate counts; they fade as days
+    /// do. A day or two with a burst, or without one, say little of tomorrow, and among many
+    /// candidates the one that they flatter most would win.
+    pub expected_days: f64,
+}
+
+/// By what a candidate is chosen.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'r> {
+    /// The run of this candidate alone, with its hold.
+    pub alone: &'r Run,
+    /// The share of late work that was expected of it beforehand, 0 to 1, where something was.
+    pub expected_late: Option<f64>,
 }
 
 /// Gives a step's value, or none.
@@ -23,8 +36,8 @@ pub struct Candidate<'a> {
     pub publish: Publish<'a>,
     /// For how many steps a value is held when a later one is lower; 0 or 1 for not at all.
     pub hold_steps: u32,
-    /// The run of this candidate alone, with its hold.
-    pub alone: &'a Run,
+    /// By what it is chosen.
+    pub record: Record<'a>,
 }
 
 /// A run in which the way of publishing was chosen anew at every midnight.
@@ -39,7 +52,7 @@ pub struct Forward {
 
 impl Default for Rule {
     fn default() -> Self {
-        Self { late_share_max: 0.005, decay: 1.0 }
+        Self { late_share_max: 0.005, decay: 1.0, expected_days: 0.0 }
     }
 }
 
@@ -50,14 +63,14 @@ impl Rule {
     #[must_use]
     pub fn choose<'r>(
         &self,
-        candidates: impl IntoIterator<Item = &'r Run>,
+        candidates: impl IntoIterator<Item = Record<'r>>,
         day: usize,
     ) -> Option<usize> {
-        let key = |run: &Run| {
-            let past = self.past(run, day);
-            let late = past.late_share();
-            let kept = late <= self.late_share_max;
-            (if kept { 0.0 } else { late }, past.pod_seconds)
+        let key = |record: Record<'_>| {
+            let late = self.late_share(record, day);
+            // While no day was judged all are equal.
+            let kept = days_before(record.alone, day) == 0 || late <= self.late_share_max;
+            (if kept { 0.0 } else { late }, self.past(record.alone, day).pod_seconds)
         };
         let keys = candidates.into_iter().map(key).enumerate();
         // The first of equals stays, so that a choice does not change without a reason.
@@ -65,10 +78,26 @@ impl Rule {
         best.map(|(place, _)| place)
     }
 
+    /// The share of late work that a candidate is believed to have: the mean of what it had on the
+    /// days before `day` and of what was expected, which stands for the days before those.
+    #[must_use]
+    pub fn late_share(&self, record: Record<'_>, day: usize) -> f64 {
+        let known = self.past(record.alone, day).late_share();
+        let Some(expected) = record.expected_late else { return known };
+        let (mut days, mut weight) = (0.0, 1.0);
+        for _ in 0..days_before(record.alone, day) {
+            days += weight;
+            weight *= self.decay;
+        }
+        let expected_days = self.expected_days * weight;
+        let all = days + expected_days;
+        if all > 0.0 { (known * days + expected * expected_days) / all } else { known }
+    }
+
     /// The weighted totals of the days before `day`.
     #[must_use]
     pub fn past(&self, run: &Run, day: usize) -> Totals {
-        let days = day.saturating_sub(run.first_day).min(run.days.len());
+        let days = days_before(run, day);
         let mut past = Totals::default();
         let mut weight = 1.0;
         for part in run.days.iter().take(days).rev() {
@@ -77,6 +106,11 @@ impl Rule {
         }
         past
     }
+}
+
+/// How many of the days before this one were run.
+fn days_before(run: &Run, day: usize) -> usize {
+    day.saturating_sub(run.first_day).min(run.days.len())
 }
 
 /// Runs the setting's steps with the candidate that the rule chooses at the beginning of each day,
@@ -108,8 +142,8 @@ pub fn forward(
         let day = step / steps_per_day;
         if today != Some(day) {
             today = Some(day);
-            let runs = candidates.iter().map(|candidate| candidate.alone);
-            chosen = rule.choose(runs, day).unwrap_or_default();
+            let records = candidates.iter().map(|candidate| candidate.record);
+            chosen = rule.choose(records, day).unwrap_or_default();
             if choices.last().is_none_or(|(_, last)| *last != chosen) {
                 choices.push((day, chosen));
             }
@@ -120,11 +154,18 @@ pub fn forward(
     Ok(Forward { run, choices })
 }
 
+impl<'r> From<&'r Run> for Record<'r> {
+    /// Of which nothing was expected.
+    fn from(alone: &'r Run) -> Self {
+        Self { alone, expected_late: None }
+    }
+}
+
 impl std::fmt::Debug for Candidate<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Candidate")
             .field("hold_steps", &self.hold_steps)
-            .field("alone", &self.alone)
+            .field("record", &self.record)
             .finish_non_exhaustive()
     }
 }

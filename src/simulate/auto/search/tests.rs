@@ -26,7 +26,7 @@ fn bursts(seasons: usize) -> Vec<f64> {
 fn some(step: Duration) -> Vec<Candidate> {
     let all = candidates::all(step, Given::default()).into_iter();
     all.filter(|it| {
-        let has_model = it.is_naive() || it.chosen.model == Model::BlendedAnalog;
+        let has_model = it.is_naive() || it.chosen.model != Model::ResidualAnalog;
         has_model && it.chosen.down_window < step * 30
     })
     .collect()
@@ -38,9 +38,9 @@ fn it_finds_what_trying_all_finds_and_runs_a_third() {
         let ground = Ground::new(&question(&values)).unwrap();
         let candidates = some(ground.step);
         let runs: Vec<Run> = candidates.iter().map(|it| ground.judge(it).unwrap()).collect();
-        let rule = Rule { late_share_max: late_share, decay: DECAY };
-        let best = rule.choose(&runs, usize::MAX).unwrap();
         let mut search = Search::among(&candidates, &ground, late_share);
+        let records = candidates.iter().zip(&runs).map(|(it, run)| ground.record(it, run));
+        let best = search.rule.choose(records, usize::MAX).unwrap();
         let found = search.choose(usize::MAX).unwrap().unwrap();
         assert_eq!(found.chosen, candidates[best].chosen, "{late_share}");
         assert!(search.n_runs() * 3 < candidates.len(), "{} of {}", search.n_runs(), runs.len());
