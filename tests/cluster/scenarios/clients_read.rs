@@ -134,6 +134,7 @@ fn every_client_decodes_the_same_in_every_form_and_version() {
     }
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert_eq!(seen.len(), expected.len(), "{complaint}\n{said}");
+    kubectl_reads_the_documents(&bed);
     // By now it has asked for all documents and merged them, without a complaint.
     let log = bed.control_plane.api_server_log();
     let complaints: Vec<&str> = log
@@ -143,4 +144,22 @@ fn every_client_decodes_the_same_in_every_form_and_version() {
         .filter(|line| line.starts_with('E') || line.starts_with('W'))
         .collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+/// kubectl explains a metric, and looks a manifest over, by what the API servers say of their kinds.
+fn kubectl_reads_the_documents(bed: &Bed) {
+    let explained = bed.kubectl.ok("explain demand --api-version=external.metrics.k8s.io/v1beta1");
+    for said in ["VERSION:    v1beta1", "KIND:       ExternalMetricValueList", "items"] {
+        assert!(explained.contains(said), "no {said:?} in:\n{explained}");
+    }
+    let arguments = ["apply", "--dry-run=server", "--validate=strict", "--filename", "-"];
+    let manifest = |data: &str| {
+        format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: checked, namespace: {NAMESPACE}}}, {data}: {{a: b}}}}"
+        )
+    };
+    let applied = bed.kubectl.run_with(&arguments, &manifest("data"));
+    assert!(applied.success && applied.stderr.is_empty(), "{}", applied.stderr);
+    let refused = bed.kubectl.run_with(&arguments, &manifest("dada"));
+    assert!(!refused.success && refused.stderr.contains("dada"), "{}", refused.stderr);
 }
