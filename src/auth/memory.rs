@@ -241,7 +241,8 @@ impl<Q: Question> Table<Q> {
             return false;
         }
         let full = self.known.len() >= kept_max && !self.known.contains_key(question);
-        while self.known.len() >= kept_max && !self.known.contains_key(question) {
+        // Several, as an insertion that was replaced since takes no place in `known`.
+        while full && self.known.len() >= kept_max && !self.order.is_empty() {
             self.forget_oldest();
         }
         self.order.push_back((now, Arc::clone(question)));
