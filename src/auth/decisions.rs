@@ -1,11 +1,13 @@
 //! What users may do, as the cluster decided lately.
 
 use crate::auth::counters::Asked;
-use crate::auth::memory::{self, Bounds, Memory};
+use crate::auth::memory::{self, Bounds, Memory, Uses};
 use crate::domain::identity::{Attributes, User};
+use crate::domain::limits::{self, door};
 use crate::domain::ports::{Access, ReviewFailed, Reviews};
 use crate::domain::selector::Requirement;
 use futures::FutureExt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -47,6 +49,17 @@ impl Decisions {
 impl memory::Question for Question {
     type Answer = Access;
     type Failed = ReviewFailed;
+
+    fn uses(&self, access: &Access) -> Uses {
+        if !access.allowed {
+            return Uses { fresh: limits::DECISION_TTL, life: limits::DECISION_TTL };
+        }
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        let share = (hasher.finish() % 1_000) as f64 / 1_000.0;
+        let fresh = door::ALLOWED_FRESH + door::ALLOWED_SPREAD.mul_f64(share);
+        Uses { fresh, life: door::ALLOWED_TTL }
+    }
 
     fn bytes(&self) -> usize {
         let Self { user, attributes } = self;

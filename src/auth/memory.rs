@@ -9,7 +9,7 @@ use std::error::Error;
 use std::fmt;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
@@ -26,6 +26,20 @@ pub(crate) trait Question: Eq + Hash + Send + Sync + 'static {
 
     /// What it takes to remember it.
     fn bytes(&self) -> usize;
+
+    /// How long this answer to it may be used.
+    fn uses(&self, _: &Self::Answer) -> Uses {
+        Uses { fresh: limits::DECISION_TTL, life: limits::DECISION_TTL }
+    }
+}
+
+/// How long an answer may be used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Uses {
+    /// Without another thought.
+    pub(crate) fresh: Duration,
+    /// At all: whoever uses one that is not fresh has it asked for anew, without waiting.
+    pub(crate) life: Duration,
 }
 
 /// The cluster's answer, or why there is none.
@@ -67,8 +81,8 @@ struct Inner<Q: Question> {
 
 pub(crate) struct Table<Q: Question> {
     pub(crate) known: HashMap<Arc<Q>, Known<Q>>,
-    /// Every insertion into `known`, oldest first. As all live equally long, the first to expire
-    /// is the oldest; a question that was replaced since is skipped.
+    /// Every insertion into `known`, oldest first; a question that was replaced since is skipped.
+    /// As none is replaced while it is fresh, this is at most a few times as long as `known`.
     pub(crate) order: VecDeque<(Instant, Arc<Q>)>,
     pub(crate) asking: HashMap<Arc<Q>, Waiting<Q>>,
 }
@@ -76,6 +90,7 @@ pub(crate) struct Table<Q: Question> {
 pub(crate) struct Known<Q: Question> {
     answer: Q::Answer,
     asked: Instant,
+    uses: Uses,
 }
 
 impl<Q: Question> Memory<Q> {
@@ -95,25 +110,40 @@ impl<Q: Question> Memory<Q> {
     ) -> Answer<Q> {
         let waiting = {
             let mut table = self.table();
-            if let Some(answer) = table.fresh(question, now) {
+            let known = table.known.get(question).filter(|known| known.is_alive(now));
+            if let Some((answer, is_fresh)) = known.map(|it| (it.answer.clone(), it.is_fresh(now)))
+            {
                 increment(&self.0.counts.hits);
+                if !is_fresh {
+                    // Nobody waits; where too many questions do already, a later request asks.
+                    self.wait_for(&mut table, question, now, ask).ok();
+                }
                 return Ok(answer);
             }
             increment(&self.0.counts.misses);
-            let n_asking = table.asking.len();
-            match table.asking.get(question) {
-                Some(waiting) => waiting.clone(),
-                None if n_asking >= self.0.bounds.kept_max => {
-                    return Err(failed::<Q>(GivenUp::TooMany(n_asking)));
-                }
-                None => {
-                    let waiting = self.begin(Arc::clone(question), now, ask);
-                    table.asking.insert(Arc::clone(question), waiting.clone());
-                    waiting
-                }
-            }
+            self.wait_for(&mut table, question, now, ask)?
         };
         waiting.await
+    }
+
+    /// The answer that is on its way to all who want it.
+    fn wait_for(
+        &self,
+        table: &mut Table<Q>,
+        question: &Arc<Q>,
+        now: Instant,
+        ask: impl FnOnce(Arc<Q>) -> Asking<Q>,
+    ) -> Result<Waiting<Q>, Arc<Q::Failed>> {
+        if let Some(waiting) = table.asking.get(question) {
+            return Ok(waiting.clone());
+        }
+        let n_asking = table.asking.len();
+        if n_asking >= self.0.bounds.kept_max {
+            return Err(failed::<Q>(GivenUp::TooMany(n_asking)));
+        }
+        let waiting = self.begin(Arc::clone(question), now, ask);
+        table.asking.insert(Arc::clone(question), waiting.clone());
+        Ok(waiting)
     }
 
     /// Asks in a task of its own, so that the answer comes and is remembered even when the request
@@ -196,12 +226,7 @@ impl<Q: Question> Drop for Asked<Q> {
 }
 
 impl<Q: Question> Table<Q> {
-    fn fresh(&self, question: &Q, now: Instant) -> Option<Q::Answer> {
-        let known = self.known.get(question)?;
-        is_fresh(known.asked, now).then(|| known.answer.clone())
-    }
-
-    /// Keeps an answer, as of when it was asked for; true if a fresh one had to go for it.
+    /// Keeps an answer, as of when it was asked for; true if one that could be used had to go for it.
     fn remember(
         &mut self,
         question: &Arc<Q>,
@@ -209,19 +234,28 @@ impl<Q: Question> Table<Q> {
         now: Instant,
         kept_max: usize,
     ) -> bool {
-        while self.order.front().is_some_and(|(asked, _)| !is_fresh(*asked, now)) {
+        while self.order.front().is_some_and(|oldest| !self.is_usable(oldest, now)) {
             self.forget_oldest();
         }
         if question.bytes() > QUESTION_BYTES_MAX {
             return false;
         }
-        let full = self.order.len() >= kept_max;
-        if full {
+        let full = self.known.len() >= kept_max && !self.known.contains_key(question);
+        // Several, as an insertion that was replaced since takes no place in `known`.
+        while full && self.known.len() >= kept_max && !self.order.is_empty() {
             self.forget_oldest();
         }
         self.order.push_back((now, Arc::clone(question)));
-        self.known.insert(Arc::clone(question), Known { answer: answer.clone(), asked: now });
+        let uses = question.uses(answer);
+        let known = Known { answer: answer.clone(), asked: now, uses };
+        self.known.insert(Arc::clone(question), known);
         full
+    }
+
+    /// Whether this insertion's answer may be used: it was not replaced, and still lives.
+    fn is_usable(&self, (asked, question): &(Instant, Arc<Q>), now: Instant) -> bool {
+        let known = self.known.get(question);
+        known.is_some_and(|known| known.asked == *asked && known.is_alive(now))
     }
 
     fn forget_oldest(&mut self) {
@@ -233,6 +267,14 @@ impl<Q: Question> Table<Q> {
     }
 }
 
-fn is_fresh(asked: Instant, now: Instant) -> bool {
-    now.saturating_duration_since(asked) < limits::DECISION_TTL
+impl<Q: Question> Known<Q> {
+    /// Whether it may be used.
+    fn is_alive(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.asked) < self.uses.life
+    }
+
+    /// Whether it need not be asked for anew.
+    fn is_fresh(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.asked) < self.uses.fresh
+    }
 }

@@ -162,7 +162,7 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// endpoint within a second or two.
 pub const SHUTDOWN_DELAY_DEFAULT: Duration = Duration::from_secs(5);
 
-/// How long a decision of the authorizer is remembered (the default of the delegated authorizer).
+/// How long a refusal of the authorizer is remembered (the default of the delegated authorizer).
 pub const DECISION_TTL: Duration = Duration::from_secs(10);
 /// Decisions remembered (the default of the delegated authorizer).
 pub const DECISIONS_MAX: usize = 8_192;

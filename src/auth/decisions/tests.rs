@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::auth::memory::QUESTION_BYTES_MAX;
-use crate::domain::limits;
+use crate::domain::limits::{self, door};
 use crate::domain::selector::Selector;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
@@ -16,8 +16,8 @@ struct Counted {
     at_once: AtomicUsize,
     most_at_once: AtomicUsize,
     gate: Semaphore,
-    fail: bool,
-    allowed: bool,
+    fail: AtomicBool,
+    allowed: AtomicBool,
 }
 
 impl Counted {
@@ -27,8 +27,8 @@ impl Counted {
             at_once: AtomicUsize::new(0),
             most_at_once: AtomicUsize::new(0),
             gate: Semaphore::new(gate),
-            fail,
-            allowed,
+            fail: AtomicBool::new(fail),
+            allowed: AtomicBool::new(allowed),
         })
     }
 
@@ -49,10 +49,10 @@ impl Reviews for Counted {
             self.most_at_once.fetch_max(at_once, Ordering::SeqCst);
             self.gate.acquire().await.unwrap().forget();
             self.at_once.fetch_sub(1, Ordering::SeqCst);
-            if self.fail {
+            if self.fail.load(Ordering::SeqCst) {
                 return Err(ReviewFailed("connection refused".into()));
             }
-            Ok(Access { allowed: self.allowed, reason: String::new() })
+            Ok(Access { allowed: self.allowed.load(Ordering::SeqCst), reason: String::new() })
         })
     }
 }
@@ -77,26 +77,114 @@ fn question(path: &str) -> Question {
 }
 
 #[tokio::test]
-async fn a_decision_is_remembered_for_its_time_and_no_longer() {
-    for allowed in [true, false] {
-        let reviews = Counted::new(PLENTY, false, allowed);
-        let (decisions, counters) = decisions(&reviews);
-        let start = Instant::now();
-        let ttl = limits::DECISION_TTL;
-        for (after, calls) in [
-            (Duration::ZERO, 1),
-            (ttl / 2, 1),
-            (ttl - Duration::from_millis(1), 1),
-            (ttl, 2),
-            (ttl + ttl / 2, 2),
-        ] {
-            let (_, answer) = decisions.decide(question("/a"), start + after).await;
-            assert_eq!(answer.unwrap().allowed, allowed);
-            assert_eq!(reviews.calls(), calls, "after {after:?}");
-        }
-        assert_eq!((counters.cache_hits(), counters.cache_misses()), (3, 2));
-        assert_eq!(counters.reviews_made(), 2);
+async fn a_refusal_is_remembered_for_its_time_and_no_longer() {
+    let reviews = Counted::new(PLENTY, false, false);
+    let (decisions, counters) = decisions(&reviews);
+    let start = Instant::now();
+    let ttl = limits::DECISION_TTL;
+    for (after, calls) in [
+        (Duration::ZERO, 1),
+        (ttl / 2, 1),
+        (ttl - Duration::from_millis(1), 1),
+        (ttl, 2),
+        (ttl + ttl / 2, 2),
+    ] {
+        let (_, answer) = decisions.decide(question("/a"), start + after).await;
+        assert!(!answer.unwrap().allowed);
+        assert_eq!(reviews.calls(), calls, "after {after:?}");
     }
+    assert_eq!((counters.cache_hits(), counters.cache_misses()), (3, 2));
+    assert_eq!(counters.reviews_made(), 2);
+}
+
+/// Until nothing is being asked.
+async fn quiet(decisions: &Decisions) {
+    while !decisions.memory.table().asking.is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_allowed_is_asked_anew_while_nobody_waits() {
+    let reviews = Counted::new(1, false, true);
+    let (decisions, counters) = decisions(&reviews);
+    let start = Instant::now();
+    let fresh = fresh("/a");
+    let moment = Duration::from_millis(1);
+    decisions.decide(question("/a"), start).await.1.unwrap();
+    // No review is let through here: whoever waited for one would wait forever.
+    let cases =
+        [(fresh - moment, 1), (fresh, 2), (fresh + moment, 2), (door::ALLOWED_TTL - moment, 2)];
+    for (after, calls) in cases {
+        assert!(decisions.decide(question("/a"), start + after).await.1.unwrap().allowed);
+        while reviews.calls() < calls {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(reviews.calls(), calls, "after {after:?}");
+    }
+    assert_eq!((counters.cache_hits(), counters.cache_misses()), (4, 1));
+    // The answer counts from when it was asked for.
+    reviews.gate.add_permits(PLENTY);
+    quiet(&decisions).await;
+    decisions.decide(question("/a"), start + fresh + fresh - moment).await.1.unwrap();
+    assert_eq!(reviews.calls(), 2);
+    decisions.decide(question("/a"), start + fresh + fresh).await.1.unwrap();
+    quiet(&decisions).await;
+    assert_eq!(reviews.calls(), 3);
+    // And whoever comes too late waits.
+    let late = start + fresh + fresh + door::ALLOWED_TTL;
+    decisions.decide(question("/a"), late).await.1.unwrap();
+    assert_eq!((reviews.calls(), counters.cache_misses()), (4, 2));
+}
+
+#[tokio::test]
+async fn leave_that_was_taken_away_is_gone_with_the_next_review() {
+    let reviews = Counted::new(PLENTY, false, true);
+    let (decisions, _) = decisions(&reviews);
+    let start = Instant::now();
+    assert!(decisions.decide(question("/a"), start).await.1.unwrap().allowed);
+    reviews.allowed.store(false, Ordering::SeqCst);
+    let later = start + fresh("/a");
+    assert!(decisions.decide(question("/a"), later).await.1.unwrap().allowed);
+    quiet(&decisions).await;
+    assert!(!decisions.decide(question("/a"), later).await.1.unwrap().allowed);
+}
+
+#[tokio::test]
+async fn a_failing_cluster_takes_nothing_away_before_its_time() {
+    let reviews = Counted::new(PLENTY, false, true);
+    let (decisions, counters) = decisions(&reviews);
+    let start = Instant::now();
+    assert!(decisions.decide(question("/a"), start).await.1.unwrap().allowed);
+    reviews.fail.store(true, Ordering::SeqCst);
+    for failed in 1..3 {
+        let later = start + fresh("/a");
+        assert!(decisions.decide(question("/a"), later).await.1.unwrap().allowed);
+        quiet(&decisions).await;
+        assert_eq!(counters.reviews_failed(), failed);
+    }
+    decisions.decide(question("/a"), start + door::ALLOWED_TTL).await.1.unwrap_err();
+}
+
+/// How long leave for this path is not asked for anew.
+fn fresh(path: &str) -> Duration {
+    use crate::auth::memory::Question as _;
+    question(path).uses(&Access { allowed: true, reason: String::new() }).fresh
+}
+
+#[test]
+fn questions_that_were_asked_together_are_not_asked_anew_together() {
+    let (first, last) = (door::ALLOWED_FRESH, door::ALLOWED_FRESH + door::ALLOWED_SPREAD);
+    let quarter = |path: usize| {
+        let fresh = fresh(&format!("/{path}"));
+        assert!(first <= fresh && fresh < last, "{fresh:?}");
+        (fresh - first).as_millis() * 4 / door::ALLOWED_SPREAD.as_millis()
+    };
+    let mut per_quarter = [0; 4];
+    for path in 0..1_000 {
+        per_quarter[usize::try_from(quarter(path)).unwrap()] += 1;
+    }
+    assert!(per_quarter.iter().all(|it| (200..300).contains(it)), "{per_quarter:?}");
 }
 
 #[tokio::test]
@@ -210,7 +298,7 @@ async fn the_oldest_decision_goes_when_there_are_too_many() {
         assert!(table.known.contains_key(&question("/1")));
     }
     // Expired decisions go first, all of them.
-    decisions.decide(question("/later"), now + limits::DECISION_TTL).await.1.unwrap();
+    decisions.decide(question("/later"), now + door::ALLOWED_TTL).await.1.unwrap();
     assert_eq!(counters.evicted(), 1);
     let table = decisions.memory.table();
     assert_eq!((table.known.len(), table.order.len()), (1, 1));

@@ -1,5 +1,18 @@
 //! Bounds of what the door remembers and asks about people who come without kube-apiserver between.
 
+use std::time::Duration;
+
+/// How long what was allowed is remembered before it is asked for anew, at least. The HPA controller asks
+/// every 15 s for each metric; a review for each of its requests would cost more than the answers.
+pub const ALLOWED_FRESH: Duration = Duration::from_secs(60);
+/// Up to so much longer, each question by its own: those that were first asked together shall not be asked
+/// together for ever.
+pub const ALLOWED_SPREAD: Duration = Duration::from_secs(60);
+/// How long what was allowed may be done at most when it is taken away: the request that finds it old does not
+/// wait for the review that it causes. The kubelet, whose doors lead further, remembers for 5 min.
+pub const ALLOWED_TTL: Duration = Duration::from_secs(180);
+const _: () = assert!(ALLOWED_FRESH.as_secs() + ALLOWED_SPREAD.as_secs() < ALLOWED_TTL.as_secs());
+
 /// Owners of bearer tokens remembered, and tokens that nobody owns; for `limits::DECISION_TTL`. Few clients come
 /// without kube-apiserver between: a monitoring system, a person with a port forward.
 pub const TOKENS_MAX: usize = 2_048;

@@ -11,7 +11,7 @@ use super::load::Load;
 use super::pace::{Pace, SYNC};
 use super::row::{Mix, Row, Saturated};
 use super::server::{Ask, Server};
-use super::usage::{Behind, cpu, resident};
+use super::usage::{Behind, Resident, cpu};
 
 /// Until a server has listed its metrics, and has met each External and Object metric once.
 const READY_DEADLINE: Duration = Duration::from_secs(120);
@@ -34,7 +34,7 @@ pub(crate) fn held(bed: &Bed, server: &Server, pace: &Pace) -> Row {
     let begin = cpu(&server.pids);
     thread::sleep(pace.idle);
     let idle_cpu = per_second(cpu(&server.pids) - begin, pace.idle);
-    Row { name: server.name, saturated, mix, idle_cpu, resident: resident(&server.pids) }
+    Row { name: server.name, saturated, mix, idle_cpu, resident: Resident::of(&server.pids) }
 }
 
 /// Waits until each Object and External metric is answered, and one Pods metric: some servers need a LIST

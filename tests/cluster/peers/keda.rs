@@ -31,6 +31,7 @@ pub(crate) fn start(bed: &Bed, fleet: &Fleet) -> Result<Server, String> {
     let apply = ["apply", "--server-side", "--filename", definitions.to_str().unwrap()];
     let applied = bed.kubectl.run_with(&apply, "");
     assert!(applied.success, "{}", applied.stderr);
+    bed.kubectl.ok("wait crd --all --for=condition=Established --timeout=60s");
     let targets: Vec<_> =
         fleet.targets().into_iter().filter(|target| target.kind == Kind::External).collect();
     let objects: String =

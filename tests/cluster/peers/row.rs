@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::fleet::Kind;
 use super::load::Outcome;
+use super::usage::Resident;
 
 /// As fast as possible, one kind of metric.
 #[derive(Debug)]
@@ -36,8 +37,8 @@ pub(crate) struct Row {
     pub(crate) mix: Mix,
     /// Processor time for each second without any request, in milliseconds.
     pub(crate) idle_cpu: f64,
-    /// Resident memory in MiB after everything.
-    pub(crate) resident: f64,
+    /// After everything.
+    pub(crate) resident: Resident,
 }
 
 impl Row {
@@ -67,7 +68,7 @@ impl Row {
         write!(
             text,
             "  mix: {:.1} % of {} answered, p50 {}, p90 {}, p99 {}, refused {:?}\n  \
-             CPU {cpu:.1} ms/s ({:.1} without requests), {:.0} MiB; each interval {upstream:.0} queries, \
+             CPU {cpu:.1} ms/s ({:.1} without requests), {:.0} MiB, {:.0} of them data; each interval {upstream:.0} queries, \
              {lists:.0} LISTs, {reviews:.0} reviews",
             outcome.share() * 100.0,
             outcome.answered.len() + outcome.refused.values().sum::<usize>(),
@@ -76,7 +77,8 @@ impl Row {
             milliseconds(outcome.percentile(99)),
             outcome.refused,
             self.idle_cpu,
-            self.resident,
+            self.resident.whole,
+            self.resident.data,
         )
         .unwrap();
         text
@@ -99,7 +101,7 @@ impl Row {
             each(&|it| format!("{:.0}", it.outcome.rate())),
             each(&|it| format!("{:.3}", it.cpu)),
             format!("{:.1} % ({:.1} %)", cpu / 10.0, self.idle_cpu / 10.0),
-            format!("{:.0} MiB", self.resident),
+            format!("{:.0} MiB ({:.0} MiB)", self.resident.whole, self.resident.data),
             format!("{upstream:.0}"),
             format!("{lists:.0}"),
             format!("{reviews:.0}"),
@@ -117,7 +119,7 @@ pub(crate) fn table(rows: &[Row]) -> String {
         "requests/s at most: Pods / Object / External",
         "CPU ms a request there",
         "CPU at 67/s (without requests)",
-        "resident",
+        "resident (data)",
         "queries",
         "LISTs",
         "reviews",

@@ -34,13 +34,27 @@ pub(crate) fn cpu(pids: &[u32]) -> Duration {
 }
 
 /// Resident memory in MiB.
-pub(crate) fn resident(pids: &[u32]) -> f64 {
-    let of_one = |pid: &u32| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
-    };
-    pids.iter().map(of_one).sum()
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resident {
+    /// With the pages of the programs' files, which the kernel maps as it likes.
+    pub(crate) whole: f64,
+    /// What the programs have written.
+    pub(crate) data: f64,
+}
+
+impl Resident {
+    /// Of all these processes together.
+    pub(crate) fn of(pids: &[u32]) -> Self {
+        let sum = |key: &str| pids.iter().map(|pid| status(*pid, key)).sum();
+        Self { whole: sum("VmRSS:"), data: sum("RssAnon:") }
+    }
+}
+
+/// A line of `/proc/PID/status`, in MiB.
+fn status(pid: u32, key: &str) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
 }
 
 /// Counters of the servers behind.

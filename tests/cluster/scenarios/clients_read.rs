@@ -134,6 +134,7 @@ fn every_client_decodes_the_same_in_every_form_and_version() {
     }
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert_eq!(seen.len(), expected.len(), "{complaint}\n{said}");
+    kubectl_reads_the_documents(&bed);
     // By now it has asked for all documents and merged them, without a complaint.
     let log = bed.control_plane.api_server_log();
     let complaints: Vec<&str> = log
@@ -143,4 +144,21 @@ fn every_client_decodes_the_same_in_every_form_and_version() {
         .filter(|line| line.starts_with('E') || line.starts_with('W'))
         .collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
+}
+
+/// kubectl explains kinds, and looks a manifest over, by what all API servers say of theirs.
+fn kubectl_reads_the_documents(bed: &Bed) {
+    let explained = bed.kubectl.run("explain deployment.spec.replicas");
+    assert!(explained.success && explained.stderr.is_empty(), "{}", explained.stderr);
+    assert!(explained.stdout.contains("FIELD: replicas <integer>"), "{}", explained.stdout);
+    let arguments = ["apply", "--dry-run=server", "--validate=strict", "--filename", "-"];
+    let manifest = |data: &str| {
+        format!(
+            "{{apiVersion: v1, kind: ConfigMap, metadata: {{name: checked, namespace: default}}, {data}: {{a: b}}}}"
+        )
+    };
+    let applied = bed.kubectl.run_with(&arguments, &manifest("data"));
+    assert!(applied.success && applied.stderr.is_empty(), "{}", applied.stderr);
+    let refused = bed.kubectl.run_with(&arguments, &manifest("dada"));
+    assert!(!refused.success && refused.stderr.contains("dada"), "{}", refused.stderr);
 }

@@ -9,22 +9,22 @@ use crate::bed::wait::{seen, wait_until};
 use crate::stage::workload::Workload;
 use crate::stage::{SOON, Stage, custom, external};
 
-/// As its users have it: no `apiVersion`, no source, a counter that becomes a rate, a template of
-/// labels, and the part for metrics.k8s.io.
+/// As its users have it: no `apiVersion`, no source, the rule of its walkthrough (a counter that becomes a
+/// rate over two minutes, and labels of other names), a template of labels, and the part for metrics.k8s.io.
 const OLD: &str = r#"
 rules:
   # Requests to each pod, from a counter.
-  - seriesQuery: '{__name__=~"^http_requests_.*",namespace!="",pod!=""}'
+  - seriesQuery: '{__name__=~"^http_requests_.*",kubernetes_namespace!="",kubernetes_pod_name!=""}'
     seriesFilters:
       - isNot: "_created$"
     resources:
       overrides:
-        namespace: {resource: "namespace"}
-        pod: {resource: "pod"}
+        kubernetes_namespace: {resource: "namespace"}
+        kubernetes_pod_name: {resource: "pod"}
     name:
-      matches: "^(.*)_total$"
+      matches: "^(.*)_total"
       as: "${1}_per_second"
-    metricsQuery: 'sum(rate(<<.Series>>{<<.LabelMatchers>>}[20s])) by (<<.GroupBy>>)'
+    metricsQuery: 'sum(rate(<<.Series>>{<<.LabelMatchers>>}[2m])) by (<<.GroupBy>>)'
   # What waits at a Service.
   - seriesQuery: 'checkout_in_flight'
     resources:
@@ -61,8 +61,8 @@ const COMPONENT: &str = concat!(
     "/deploy/kustomize/components/rule-objects/object-reader.yaml"
 );
 
-/// A window of the rate and an interval are over after 35 s; the rest is for a busy machine.
-const STEADY: Duration = Duration::from_secs(80);
+/// A window of the rate and an interval are over after 135 s; the rest is for a busy machine.
+const STEADY: Duration = Duration::from_secs(240);
 
 /// What a person changes of the old Deployment, and no more.
 fn stage(bed: &Bed) -> Stage<'_> {
@@ -122,7 +122,7 @@ fn rules_of_prometheus_adapter_scale_by_pods_by_a_service_and_by_a_queue() {
     let namespace = "rules-scale";
     let workload = Workload::new(&bed, namespace, Duration::ZERO);
     let pods = workload.pods();
-    let of_pod = [("namespace", namespace), ("pod", &*pods[0])];
+    let of_pod = [("kubernetes_namespace", namespace), ("kubernetes_pod_name", &*pods[0])];
     let of_service = [("namespace", namespace), ("service", "checkout")];
     bed.exporter.set("checkout_in_flight", &of_service, 12.0);
     for (queue, depth) in [("orders", 30.0), ("mails", 1000.0)] {
@@ -133,8 +133,8 @@ fn rules_of_prometheus_adapter_scale_by_pods_by_a_service_and_by_a_queue() {
         scope.spawn(|| count_requests(&bed, &of_pod, 20.0, &is_over));
         let _over = Over(&is_over);
         // Steady for as long as the oldest instant that the first to ask may be answered about.
-        let series = format!("http_requests_total{{namespace={namespace:?}}}");
-        wait_scraped(&bed, &format!("sum(rate({series}[20s] offset 15s))"), 20.0);
+        let series = format!("http_requests_total{{kubernetes_namespace={namespace:?}}}");
+        wait_scraped(&bed, &format!("sum(rate({series}[2m] offset 15s))"), 20.0);
         let stage = stage(&bed);
         let log = stage.adapter.log();
         assert!(log.contains("resourceRules"), "what is ignored is told: {log}");
